@@ -1,0 +1,19 @@
+/* The reader without its file, so that tests can feed it in pieces of every size; only core/csv.c and its test include this. */
+#ifndef NIANSHEN_CORE_CSV_INTERNAL_H
+#define NIANSHEN_CORE_CSV_INTERNAL_H
+
+#include "core/csv.h"
+
+enum { CSV_FEED_BYTES_MAX = 64 * 1024 }; /* of one piece */
+
+struct csv_feed;
+
+/* NULL when memory is out. */
+struct csv_feed *csv_feed_new(csv_row_fn each, void *context);
+void csv_feed_free(struct csv_feed *feed);
+
+/* The next piece, at most CSV_FEED_BYTES_MAX; pieces may end within a character, a line break or a field. */
+bool csv_feed_add(struct csv_feed *feed, const char *bytes, size_t count, struct fault *fault);
+bool csv_feed_end(struct csv_feed *feed, struct fault *fault);
+
+#endif

@@ -1,0 +1,146 @@
+-- Reading reference data as of a moment, and changing it. A change takes the reference lock exclusively, which every apply holds shared, and is
+-- dated after every append time applied so far: nothing that was judged could have been judged otherwise.
+
+CREATE OR REPLACE FUNCTION nianshen.unit_known_at(p_unit text, p_ms bigint) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM nianshen.unit_profile u WHERE u.unit = p_unit AND u.created_ms <= p_ms)
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.superior_at(p_unit text, p_ms bigint) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT s.superior FROM nianshen.unit_superior s WHERE s.unit = p_unit AND s.valid_from_ms <= p_ms AND s.valid_until_ms > p_ms
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.reviewer_at(p_reviewer text, p_superior text, p_ms bigint) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM nianshen.reviewer_term r
+                   WHERE r.reviewer = p_reviewer AND r.superior = p_superior AND r.valid_from_ms <= p_ms AND r.valid_until_ms > p_ms)
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.campaign_open_at(p_year integer, p_ms bigint) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM nianshen.campaign_term c WHERE c.year = p_year AND c.opens_ms <= p_ms AND c.closes_ms > p_ms)
+$$;
+
+-- The unit's memberships that belong to the year's campaign: as they stood just before it opened, removed since or not.
+CREATE OR REPLACE FUNCTION nianshen.roster_at_opening(p_unit text, p_year integer)
+RETURNS TABLE (enrolment bigint, member_no text, id_key text)
+LANGUAGE sql STABLE AS $$
+    SELECT m.enrolment, m.member_no, m.id_key
+    FROM nianshen.campaign_term c, nianshen.membership m
+    WHERE c.year = p_year AND m.unit = p_unit AND m.valid_from_ms < c.opens_ms AND m.valid_until_ms >= c.opens_ms
+    UNION ALL
+    SELECT r.enrolment, r.member_no, r.id_key
+    FROM nianshen.campaign_term c, nianshen.removed_member r
+    WHERE c.year = p_year AND r.unit = p_unit AND r.valid_from_ms < c.opens_ms AND r.valid_until_ms >= c.opens_ms
+$$;
+
+-- Held shared by each apply, exclusively by each change of reference data.
+CREATE OR REPLACE FUNCTION nianshen.reference_lock_key() RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$ SELECT 7310579341 $$;
+
+-- Held shared by each load of members, exclusively by `campaign open`: a load is wholly before an opening or wholly after it.
+CREATE OR REPLACE FUNCTION nianshen.roster_lock_key() RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$ SELECT 7310579342 $$;
+
+-- Takes the lock and names the moment from which the change is valid. A stopped worker must not stall the fleet behind our waiting lock:
+-- hence the short lock_timeout; the caller tries again.
+CREATE OR REPLACE FUNCTION nianshen.reference_change_ms() RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('lock_timeout', '2s', true);
+    PERFORM pg_advisory_xact_lock(nianshen.reference_lock_key());
+    RETURN greatest(nianshen.now_ms(), (SELECT max(max_append_ms) + 1 FROM nianshen.kafka_partition));
+END
+$$;
+
+-- A rule refuses what an operator asks: SQLSTATE NS002, the message is for the operator, the hint is the remedy.
+CREATE OR REPLACE FUNCTION nianshen.refuse(p_message text, p_remedy text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING errcode = 'NS002', message = p_message, hint = p_remedy;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.campaign_open(p_year integer, p_from_ms bigint, p_until_ms bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+DECLARE
+    now_is bigint;
+    opens bigint;
+    closes bigint := coalesce(p_until_ms, forever_ms());
+    other record;
+BEGIN
+    now_is := reference_change_ms();
+    PERFORM pg_advisory_xact_lock(roster_lock_key());
+    opens := coalesce(p_from_ms, now_is);
+    IF EXISTS (SELECT FROM campaign_term WHERE year = p_year) THEN
+        PERFORM refuse(format('the campaign of %s exists already', p_year), 'nianshen-ops campaign list shows it; extend moves its end');
+    ELSIF opens < now_is THEN
+        PERFORM refuse('a campaign can not open in the past', 'leave --from out to open it now');
+    ELSIF closes <= opens THEN
+        PERFORM refuse('the campaign would close before it opens', 'give an --until after --from');
+    END IF;
+    SELECT * INTO other FROM campaign_term WHERE closes_ms > now_is ORDER BY year LIMIT 1;
+    IF FOUND THEN
+        PERFORM refuse(format('the campaign of %s is not closed', other.year), format('nianshen-ops campaign close --year %s', other.year));
+    END IF;
+    IF EXISTS (SELECT FROM kafka_partition WHERE end_offset > next_offset) AND EXISTS (SELECT FROM campaign_term) THEN
+        PERFORM refuse('records of the last campaign are not applied yet', 'let the workers catch up (nianshen-ops status), then open again');
+    END IF;
+    INSERT INTO campaign_term (year, opens_ms, closes_ms, salt)
+    VALUES (p_year, opens, closes, decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
+    RETURN opens;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.campaign_set_end(p_year integer, p_until_ms bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    now_is bigint := reference_change_ms();
+    term campaign_term;
+    closes bigint := coalesce(p_until_ms, now_is);
+BEGIN
+    SELECT * INTO term FROM campaign_term WHERE year = p_year FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM refuse(format('there is no campaign of %s', p_year), format('nianshen-ops campaign open --year %s', p_year));
+    ELSIF term.closes_ms <= now_is THEN
+        PERFORM refuse(format('the campaign of %s is closed and stays closed', p_year), 'open the next year''s campaign');
+    ELSIF closes < now_is THEN
+        PERFORM refuse('the end of a campaign can not be moved into the past', 'give a later --until');
+    ELSIF closes <= term.opens_ms THEN
+        PERFORM refuse('the campaign would close before it opens', 'give a later --until');
+    END IF;
+    UPDATE campaign_term SET closes_ms = closes WHERE year = p_year;
+    RETURN closes;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.campaign_close(p_year integer) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$ SELECT campaign_set_end(p_year, NULL) $$;
+
+CREATE OR REPLACE FUNCTION nianshen.campaign_extend(p_year integer, p_until_ms bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$ SELECT campaign_set_end(p_year, p_until_ms) $$;
+
+CREATE OR REPLACE FUNCTION nianshen.reviewer_add(p_reviewer text, p_superior text, p_name text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+DECLARE
+    from_ms bigint := reference_change_ms();
+BEGIN
+    INSERT INTO reviewer_term (reviewer, superior, name, valid_from_ms, valid_until_ms)
+    VALUES (p_reviewer, p_superior, p_name, from_ms, forever_ms())
+    ON CONFLICT (reviewer, superior, valid_until_ms) DO UPDATE SET name = coalesce(excluded.name, reviewer_term.name);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.reviewer_remove(p_reviewer text, p_superior text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+DECLARE
+    until_ms bigint := reference_change_ms();
+BEGIN
+    UPDATE reviewer_term SET valid_until_ms = until_ms
+    WHERE reviewer = p_reviewer AND superior = p_superior AND valid_until_ms = forever_ms();
+    IF NOT FOUND THEN
+        PERFORM refuse(format('%s is not a reviewer of %s', p_reviewer, p_superior), 'nianshen-ops reviewer list shows who is');
+    END IF;
+END
+$$;

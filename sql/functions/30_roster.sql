@@ -1,0 +1,162 @@
+-- Loading units and members: the files stand in the staging tables, one call merges each. Never deletes. Rows that are refused or skipped come
+-- back with their line.
+
+CREATE OR REPLACE FUNCTION nianshen.roster_load_start() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$ SELECT nextval('load_seq') $$;
+
+-- Units: new ones, changed profiles, changed superiors (a new version). A transaction of its own, since it takes the reference lock.
+CREATE OR REPLACE FUNCTION nianshen.roster_load_units(p_load_id bigint)
+RETURNS TABLE (kind text, code text, line bigint, unit text, member_no text, text_zh text, text_en text, count bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    from_ms bigint := reference_change_ms();
+    added bigint;
+    changed bigint;
+    moved text[];
+BEGIN
+    RETURN QUERY
+    DELETE FROM staging_unit s USING staging_unit t
+    WHERE s.load_id = p_load_id AND t.load_id = p_load_id AND s.unit = t.unit AND s.line > t.line
+    RETURNING 'refused', 'unit-twice', s.line, s.unit, NULL, code_text('unit-twice', true), code_text('unit-twice', false), NULL::bigint;
+
+    moved := ARRAY(SELECT s.unit FROM staging_unit s JOIN unit_superior v ON v.unit = s.unit AND v.valid_until_ms = forever_ms()
+                   WHERE s.load_id = p_load_id AND v.superior <> s.superior);
+    WITH changes AS (
+        INSERT INTO unit_profile AS u (unit, created_ms, name, credit_code, address, contact_name, contact_mobile)
+        SELECT s.unit, from_ms, s.name, s.credit_code, s.address, s.contact_name, s.contact_mobile
+        FROM staging_unit s WHERE s.load_id = p_load_id ORDER BY s.unit
+        ON CONFLICT (unit) DO UPDATE SET name = excluded.name, credit_code = excluded.credit_code, address = excluded.address,
+            contact_name = excluded.contact_name, contact_mobile = excluded.contact_mobile
+        WHERE (u.name, u.credit_code, u.address, u.contact_name, u.contact_mobile)
+            IS DISTINCT FROM (excluded.name, excluded.credit_code, excluded.address, excluded.contact_name, excluded.contact_mobile)
+        RETURNING u.unit, u.created_ms = from_ms AS is_new
+    )
+    SELECT count(*) FILTER (WHERE c.is_new), count(DISTINCT coalesce(c.unit, m)) FILTER (WHERE c.is_new IS NOT TRUE)
+    INTO added, changed FROM changes c FULL JOIN unnest(moved) m ON m = c.unit;
+
+    UPDATE unit_superior v SET valid_until_ms = from_ms WHERE v.unit = ANY (moved) AND v.valid_until_ms = forever_ms();
+    INSERT INTO unit_superior (unit, superior, valid_from_ms, valid_until_ms)
+    SELECT s.unit, s.superior, from_ms, forever_ms() FROM staging_unit s WHERE s.load_id = p_load_id
+    ON CONFLICT (unit, valid_until_ms) DO NOTHING;
+    DELETE FROM staging_unit s WHERE s.load_id = p_load_id;
+
+    RETURN QUERY SELECT 'summary', s.code, NULL::bigint, NULL, NULL, NULL, NULL, s.count
+                 FROM (VALUES ('units-added', added), ('units-changed', changed)) AS s (code, count);
+END
+$$;
+
+-- What the load can't take, the first finding a row. A refused row is not loaded, the others are.
+CREATE OR REPLACE FUNCTION nianshen.roster_member_findings(p_load_id bigint, p_correct boolean, p_re_enrol boolean)
+RETURNS TABLE (line bigint, unit text, member_no text, kind text, code text, other text)
+LANGUAGE sql STABLE AS $$
+    WITH staged AS (
+        SELECT s.*,
+               first_value(s.line) OVER (PARTITION BY s.unit, s.member_no ORDER BY s.line) AS first_of_no,
+               first_value(s.line) OVER (PARTITION BY s.unit, s.id_key ORDER BY s.line) AS first_of_key,
+               first_value(s.member_no) OVER (PARTITION BY s.unit, s.id_key ORDER BY s.line) AS no_of_key
+        FROM nianshen.staging_member s WHERE s.load_id = p_load_id
+    ), judged AS (
+        SELECT s.line, s.unit, s.member_no,
+            CASE
+                WHEN NOT EXISTS (SELECT FROM nianshen.unit_profile u WHERE u.unit = s.unit) THEN 'unit-not-loaded'
+                WHEN coalesce(s.id_key, '') = '' THEN 'id-missing'
+                WHEN s.first_of_no <> s.line THEN 'member-twice'
+                WHEN s.first_of_key <> s.line THEN 'id-shared'
+                WHEN taken.member_no IS NOT NULL THEN 'id-shared'
+                WHEN same.enrolment IS NOT NULL AND same.id_key <> s.id_key AND NOT p_correct THEN 'id-differs'
+                WHEN same.enrolment IS NULL AND gone.enrolment IS NOT NULL AND NOT p_re_enrol THEN 'member-removed'
+            END AS code,
+            CASE WHEN s.first_of_key <> s.line THEN s.no_of_key ELSE taken.member_no END AS other
+        FROM staged s
+        LEFT JOIN nianshen.membership same
+            ON same.unit = s.unit AND same.member_no = s.member_no AND same.valid_until_ms = nianshen.forever_ms()
+        LEFT JOIN nianshen.membership taken
+            ON taken.unit = s.unit AND taken.id_key = s.id_key AND taken.valid_until_ms = nianshen.forever_ms() AND taken.member_no <> s.member_no
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM nianshen.removed_member r
+                           WHERE r.unit = s.unit AND r.member_no = s.member_no AND r.id_key = s.id_key LIMIT 1) gone ON true
+    )
+    SELECT j.line, j.unit, j.member_no, CASE WHEN j.code = 'member-removed' THEN 'skipped' ELSE 'refused' END, j.code, j.other
+    FROM judged j WHERE j.code IS NOT NULL
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.roster_load_members(p_load_id bigint, p_correct boolean, p_re_enrol boolean)
+RETURNS TABLE (kind text, code text, line bigint, unit text, member_no text, text_zh text, text_en text, count bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    from_ms bigint;
+    corrected bigint;
+    updated bigint;
+    added bigint;
+    total bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(roster_lock_key());
+    from_ms := now_ms();
+    ANALYZE staging_member;
+    RETURN QUERY
+    WITH bad AS (SELECT * FROM roster_member_findings(p_load_id, p_correct, p_re_enrol)),
+         gone AS (DELETE FROM staging_member s USING bad WHERE s.load_id = p_load_id AND s.line = bad.line)
+    SELECT b.kind, b.code, b.line, b.unit, b.member_no,
+           code_text(b.code, true, NULL, NULL, b.other), code_text(b.code, false, NULL, NULL, b.other), NULL::bigint
+    FROM bad b ORDER BY b.line;
+
+    SELECT count(*) INTO total FROM staging_member s WHERE s.load_id = p_load_id;
+    corrected := roster_correct_numbers(p_load_id, from_ms);
+    updated := roster_update_members(p_load_id);
+    INSERT INTO membership (enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile,
+                            enrolled_ms, valid_from_ms, valid_until_ms)
+    SELECT nextval('enrolment_seq'), s.unit, s.member_no, s.id_key, s.id_code, s.name, s.gender, s.id_type, s.id_number, s.id_valid_until, s.mobile,
+           from_ms, from_ms, forever_ms()
+    FROM (SELECT * FROM staging_member WHERE load_id = p_load_id ORDER BY unit, id_key) s
+    ON CONFLICT (unit, member_no, valid_until_ms) DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    DELETE FROM staging_member s WHERE s.load_id = p_load_id;
+    RETURN QUERY SELECT 'summary', s.code, NULL::bigint, NULL, NULL, NULL, NULL, s.count
+                 FROM (VALUES ('members-added', added), ('members-changed', corrected + updated),
+                              ('members-unchanged', total - added - corrected - updated)) AS s (code, count);
+END
+$$;
+
+-- Another number for the same person (--correct): the old version ends, a new one of the same enrolment begins. A change of reference data.
+CREATE OR REPLACE FUNCTION nianshen.roster_correct_numbers(p_load_id bigint, p_from_ms bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    from_ms bigint;
+    corrected bigint := 0;
+BEGIN
+    IF EXISTS (SELECT FROM staging_member s JOIN membership m ON m.unit = s.unit AND m.member_no = s.member_no AND m.valid_until_ms = forever_ms()
+               WHERE s.load_id = p_load_id AND m.id_key <> s.id_key) THEN
+        from_ms := greatest(p_from_ms, reference_change_ms());
+        WITH ended AS (
+            UPDATE membership m SET valid_until_ms = from_ms FROM staging_member s
+            WHERE s.load_id = p_load_id AND m.unit = s.unit AND m.member_no = s.member_no AND m.valid_until_ms = forever_ms() AND m.id_key <> s.id_key
+            RETURNING m.enrolment, m.enrolled_ms, s.*
+        )
+        INSERT INTO membership (enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile,
+                                enrolled_ms, valid_from_ms, valid_until_ms)
+        SELECT e.enrolment, e.unit, e.member_no, e.id_key, e.id_code, e.name, e.gender, e.id_type, e.id_number, e.id_valid_until, e.mobile,
+               e.enrolled_ms, from_ms, forever_ms()
+        FROM ended e;
+        GET DIAGNOSTICS corrected = ROW_COUNT;
+    END IF;
+    RETURN corrected;
+END
+$$;
+
+-- What no verdict depends on (name, mobile, …) is simply brought up to date.
+CREATE OR REPLACE FUNCTION nianshen.roster_update_members(p_load_id bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    updated bigint;
+BEGIN
+    UPDATE membership m
+    SET name = s.name, gender = s.gender, id_type = s.id_type, id_number = s.id_number, id_valid_until = s.id_valid_until, mobile = s.mobile
+    FROM staging_member s
+    WHERE s.load_id = p_load_id AND m.unit = s.unit AND m.member_no = s.member_no AND m.valid_until_ms = forever_ms() AND m.id_key = s.id_key
+        AND (m.name, m.gender, m.id_type, m.id_number, m.id_valid_until, m.mobile)
+            IS DISTINCT FROM (s.name, s.gender, s.id_type, s.id_number, s.id_valid_until, s.mobile);
+    GET DIAGNOSTICS updated = ROW_COUNT;
+    RETURN updated;
+END
+$$;

@@ -1,0 +1,115 @@
+-- Owning partitions, moving positions, the outbox. SQLSTATE NS001 means fenced: another worker owns the partition, or the position is not the
+-- expected one; nothing was done.
+
+-- Takes partitions over: raises the epoch, so that whatever the last owner still has under way can not commit. Its open transaction may hold the
+-- row; after lock_timeout (55P03) the caller ends that backend and claims again.
+CREATE OR REPLACE FUNCTION nianshen.claim_for_backend(p_topic text[], p_partition integer[], p_owner text, p_pid integer, p_start timestamptz)
+RETURNS TABLE (topic text, partition integer, epoch bigint, next_offset bigint, last_offset bigint, last_append_ms bigint, last_sha256 bytea,
+               halted text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM set_config('lock_timeout', '3s', true);
+    INSERT INTO kafka_partition (topic, partition)
+    SELECT p.topic, p.partition FROM unnest(p_topic, p_partition) AS p (topic, partition) ORDER BY 1, 2
+    ON CONFLICT DO NOTHING;
+    PERFORM FROM kafka_partition k WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
+    ORDER BY k.topic, k.partition FOR UPDATE;
+    RETURN QUERY
+    UPDATE kafka_partition k SET epoch = k.epoch + 1, owner = p_owner, backend_pid = p_pid, backend_start = p_start, moved_ms = now_ms()
+    WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
+    RETURNING k.topic, k.partition, k.epoch, k.next_offset, k.last_offset, k.last_append_ms, k.last_sha256, k.halted;
+END
+$$;
+
+-- Runs with the caller's rights: only they see the start time of the caller's own backend.
+CREATE OR REPLACE FUNCTION nianshen.claim(p_topic text[], p_partition integer[], p_owner text)
+RETURNS TABLE (topic text, partition integer, epoch bigint, next_offset bigint, last_offset bigint, last_append_ms bigint, last_sha256 bytea,
+               halted text)
+LANGUAGE sql SECURITY INVOKER AS $$
+    SELECT * FROM nianshen.claim_for_backend(p_topic, p_partition, p_owner, pg_backend_pid(),
+        (SELECT a.backend_start FROM pg_stat_activity a WHERE a.pid = pg_backend_pid()))
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.owner_backends(p_topic text[], p_partition integer[])
+RETURNS TABLE (pid integer, start timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    SELECT DISTINCT k.backend_pid, k.backend_start FROM kafka_partition k
+    WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition)) AND k.backend_pid IS NOT NULL
+$$;
+
+-- Ends the backends of the recorded owners. A stopped client keeps its locks past every timeout; the start time keeps us from ending a stranger that
+-- got the same pid. Returns how many were ended.
+CREATE OR REPLACE FUNCTION nianshen.end_stale_backends(p_topic text[], p_partition integer[]) RETURNS integer
+LANGUAGE sql SECURITY INVOKER AS $$
+    SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid))::integer
+    FROM nianshen.owner_backends(p_topic, p_partition) b JOIN pg_stat_activity a ON a.pid = b.pid AND a.backend_start = b.start
+    WHERE a.pid <> pg_backend_pid()
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.positions(p_topic text[], p_partition integer[])
+RETURNS TABLE (topic text, partition integer, epoch bigint, next_offset bigint, owner text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    SELECT k.topic, k.partition, k.epoch, k.next_offset, k.owner FROM kafka_partition k
+    WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.halt(p_topic text, p_partition integer, p_epoch bigint, p_reason text) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    WITH halted AS (
+        UPDATE kafka_partition SET halted = p_reason, moved_ms = now_ms()
+        WHERE topic = p_topic AND partition = p_partition AND epoch = p_epoch RETURNING 1
+    )
+    SELECT EXISTS (SELECT FROM halted)
+$$;
+
+-- The first thing of each micro-batch. Not exactly the rows asked for: fenced.
+CREATE OR REPLACE FUNCTION nianshen.position_move(p_topic text[], p_partition integer[], p_epoch bigint[], p_expected bigint[], p_next bigint[],
+    p_end bigint[], p_last_offset bigint[], p_last_append_ms bigint[], p_last_sha256 bytea[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    moved integer;
+BEGIN
+    PERFORM FROM kafka_partition k WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
+    ORDER BY k.topic, k.partition FOR UPDATE;
+    UPDATE kafka_partition k
+    SET next_offset = p.next, end_offset = greatest(coalesce(p.end_offset, k.end_offset), p.next),
+        last_offset = coalesce(p.last_offset, k.last_offset), last_append_ms = coalesce(p.last_append_ms, k.last_append_ms),
+        last_sha256 = coalesce(p.last_sha256, k.last_sha256), max_append_ms = greatest(k.max_append_ms, p.last_append_ms), moved_ms = now_ms()
+    FROM unnest(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256)
+        AS p (topic, partition, epoch, expected, next, end_offset, last_offset, last_append_ms, last_sha256)
+    WHERE k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch AND k.next_offset = p.expected AND k.halted IS NULL
+        AND p.next >= p.expected;
+    GET DIAGNOSTICS moved = ROW_COUNT;
+    IF moved <> cardinality(p_topic) THEN
+        RAISE EXCEPTION USING errcode = 'NS001',
+            message = format('%s of %s positions are not as expected: another worker owns them', cardinality(p_topic) - moved, cardinality(p_topic));
+    END IF;
+END
+$$;
+
+-- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one.
+CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
+RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, unit text, ce_type text, ce_id text,
+               ce_time_ms bigint, ce_causationid text, body text, code text, text text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    WITH waiting AS (
+        SELECT o.*
+        FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
+        JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
+        CROSS JOIN LATERAL (SELECT * FROM outbox b WHERE b.topic = k.topic AND b.partition = k.partition AND b.published_ms IS NULL
+                            ORDER BY b.outbox_id LIMIT p_limit) o
+        ORDER BY o.outbox_id LIMIT p_limit
+    ), weighed AS (
+        SELECT w.*, coalesce(sum(octet_length(w.body)) OVER (ORDER BY w.outbox_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
+        FROM waiting w
+    )
+    SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset, w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text
+    FROM weighed w WHERE w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id
+$$;
+
+-- After the delivery reports.
+CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    UPDATE outbox SET published_ms = now_ms() WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL
+$$;

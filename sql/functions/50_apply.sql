@@ -1,0 +1,211 @@
+-- One micro-batch: positions, then record by record what becomes of it, then the effects, set by set. The core decoded the records and checked all that
+-- a record shows by itself; the rules are decided here.
+--
+-- A micro-batch never holds two records of the same identity (the worker ends it before the second), so each can be compared with what is stored.
+
+DO $$
+BEGIN
+    IF to_regtype('nianshen.record_in') IS NULL THEN
+        CREATE TYPE nianshen.record_in AS (
+            n integer, -- 1-based place in the micro-batch
+            topic text, partition integer, record_offset bigint, append_ms bigint,
+            kind text, -- unit-review, chunk, approved, returned, withdrawn; dead-letter: the core refused it with code and text
+            unit text, year integer, source text, event_id text, content_sha256 bytea, body jsonb, code text, text text
+        );
+        -- A unit and year that the micro-batch touches, and the partition whose owner publishes what comes of it.
+        CREATE TYPE nianshen.touched AS (unit text, year integer, topic text, partition integer);
+        -- An outcome before it is written; judged_* name the event that it answers.
+        CREATE TYPE nianshen.outcome AS (unit text, year integer, judged_topic text, judged_source text, judged_id text, judged_ms bigint, type text,
+                                         body jsonb);
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.apply(
+    p_topic text[], p_partition integer[], p_epoch bigint[], p_expected bigint[], p_next bigint[], p_end bigint[],
+    p_last_offset bigint[], p_last_append_ms bigint[], p_last_sha256 bytea[],
+    r_topic text[], r_partition integer[], r_offset bigint[], r_append_ms bigint[], r_kind text[], r_unit text[], r_year integer[],
+    r_source text[], r_id text[], r_sha256 bytea[], r_body text[], r_code text[], r_text text[],
+    r_failed_count integer[], r_passed_count integer[], r_unsorted_list text[], r_unsorted_index integer[], r_first_key text[], r_last_key text[],
+    r_listed text[], r_marks text[],
+    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warning text[],
+    e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[],
+    p_hold text[])
+RETURNS TABLE (applied integer, duplicates integer, dead_letters integer, held integer, outbox integer)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+DECLARE
+    records record_in[];
+    touch touched[];
+    outbox_before bigint := (SELECT last_value FROM outbox_outbox_id_seq);
+BEGIN
+    PERFORM position_move(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256);
+    PERFORM pg_advisory_xact_lock_shared(reference_lock_key());
+    -- A statement of its own before anything is read: two workers that hold a unit's different topics then see each other's rows.
+    PERFORM FROM unit_profile u WHERE u.unit = ANY (r_unit) ORDER BY u.unit FOR NO KEY UPDATE;
+    INSERT INTO held_unit (unit, since_ms) SELECT h, now_ms() FROM unnest(p_hold) h ON CONFLICT DO NOTHING;
+
+    records := ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.sha256,
+                                r.body::jsonb, r.code, r.text)::record_in
+        FROM unnest(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text)
+            WITH ORDINALITY AS r (topic, partition, record_offset, append_ms, kind, unit, year, source, event_id, sha256, body, code, text, n)
+        ORDER BY r.n);
+    records := records_without_dead_letters(records);
+    records := records_without_held(records);
+    records := records_of_known_units(records);
+    records := records_without_known_events(records);
+    records := records_without_bad_chunks(records);
+    PERFORM records_accept(records);
+
+    touch := ARRAY(SELECT DISTINCT ON (r.unit, r.year) ROW(r.unit, r.year, r.topic, r.partition)::touched
+                   FROM unnest(records) r ORDER BY r.unit, r.year, r.n);
+    PERFORM unit_reviews_judge(touch, records);
+    PERFORM decisions_store(touch, records);
+    PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
+    PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, r_marks, f_record, f_index, f_key, f_reason, f_warning,
+                         e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
+    PERFORM submissions_complete(records);
+    PERFORM settle(touch, records);
+
+    RETURN QUERY
+    SELECT count(*) FILTER (WHERE l.kind = 'applied')::integer, count(*) FILTER (WHERE l.kind = 'duplicate')::integer,
+           count(*) FILTER (WHERE l.kind = 'dead-letter')::integer, count(*) FILTER (WHERE l.kind = 'held')::integer,
+           (SELECT count(*)::integer FROM outbox o WHERE o.outbox_id >= outbox_before AND o.published_ms IS NULL
+                AND (o.topic, o.partition) IN (SELECT * FROM unnest(p_topic, p_partition)))
+    FROM unnest(r_topic, r_partition, r_offset) AS r (topic, partition, record_offset)
+    JOIN ledger l ON l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset;
+END
+$$;
+
+-- ---- what becomes of a record: each step writes the ledger row of what it takes out and hands on the rest ------------------------------------------
+
+CREATE OR REPLACE FUNCTION nianshen.ledger_write(p_records nianshen.record_in[], p_kind text) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO nianshen.ledger (topic, partition, record_offset, append_ms, kind, unit, code, text)
+    SELECT r.topic, r.partition, r.record_offset, r.append_ms, p_kind, r.unit,
+           CASE WHEN p_kind = 'dead-letter' THEN r.code END, CASE WHEN p_kind = 'dead-letter' THEN r.text END
+    FROM unnest(p_records) r
+$$;
+
+-- Dead letters with their code and text: into the ledger and the outbox.
+CREATE OR REPLACE FUNCTION nianshen.dead_letters_write(p_records nianshen.record_in[]) RETURNS void
+LANGUAGE sql AS $$
+    SELECT nianshen.ledger_write(p_records, 'dead-letter');
+    INSERT INTO nianshen.outbox (topic, partition, kind, record_offset, unit, code, text)
+    SELECT r.topic, r.partition, 'dead-letter', r.record_offset, r.unit, r.code, r.text FROM unnest(p_records) r ORDER BY r.n
+$$;
+
+-- The records with that code and its English text, for dead letters that are found here.
+CREATE OR REPLACE FUNCTION nianshen.records_with_code(p_records nianshen.record_in[], p_code text) RETURNS nianshen.record_in[]
+LANGUAGE sql STABLE AS $$
+    SELECT ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.content_sha256,
+                            r.body, p_code, nianshen.code_text(p_code, false))::nianshen.record_in
+                 FROM unnest(p_records) r ORDER BY r.n)
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.records_without_dead_letters(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM dead_letters_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.kind = 'dead-letter' ORDER BY r.n));
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.kind <> 'dead-letter' ORDER BY r.n);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.records_without_held(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM held_unit) THEN
+        RETURN p_records;
+    END IF;
+    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.unit IN (SELECT h.unit FROM held_unit h)), 'held');
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.unit NOT IN (SELECT h.unit FROM held_unit h) ORDER BY r.n);
+END
+$$;
+
+-- Chunks and decisions of a unit that was unknown when they were appended can't be attributed. A unit review gets an outcome instead.
+CREATE OR REPLACE FUNCTION nianshen.records_of_known_units(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    unknown record_in[];
+BEGIN
+    unknown := ARRAY(SELECT r FROM unnest(p_records) r
+                     WHERE r.kind <> 'unit-review' AND NOT unit_known_at(r.unit, r.append_ms) ORDER BY r.n);
+    PERFORM dead_letters_write(records_with_code(unknown, 'unknown-unit'));
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (ARRAY(SELECT u.n FROM unnest(unknown) u)) ORDER BY r.n);
+END
+$$;
+
+-- The same identity again: equal content is a duplicate, other content a dead letter.
+CREATE OR REPLACE FUNCTION nianshen.records_without_known_events(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    known integer[];
+    reused integer[];
+BEGIN
+    SELECT coalesce(array_agg(r.n), '{}'), coalesce(array_agg(r.n) FILTER (WHERE e.content_sha256 <> r.content_sha256), '{}')
+    INTO known, reused
+    FROM unnest(p_records) r
+    JOIN event e ON e.unit = r.unit AND e.year = r.year AND e.topic = r.topic AND e.source = r.source AND e.event_id = r.event_id;
+    IF cardinality(known) = 0 THEN
+        RETURN p_records;
+    END IF;
+    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (reused)), 'identity-reused'));
+    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (known) AND r.n <> ALL (reused)), 'duplicate');
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (known) ORDER BY r.n);
+END
+$$;
+
+-- What every chunk of a submission must repeat.
+CREATE OR REPLACE FUNCTION nianshen.chunk_header(p_source text, p_unit_review text, p_mode text, p_submitted_by text, p_chunks integer,
+                                                 p_entries_total integer) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_build_array(p_source, p_unit_review, p_mode, p_submitted_by, p_chunks, p_entries_total)
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.record_header(p_source text, p_body jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT nianshen.chunk_header(p_source, p_body ->> 'unit_review', p_body ->> 'mode', p_body ->> 'submitted_by', (p_body ->> 'chunks')::integer,
+                                 (p_body ->> 'entries_total')::integer)
+$$;
+
+-- Chunks that contradict their submission's first one, and chunk numbers that come again under another identity.
+CREATE OR REPLACE FUNCTION nianshen.records_without_bad_chunks(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    contradicting integer[];
+    differing integer[];
+    repeated integer[];
+BEGIN
+    WITH c AS (
+        SELECT r.*, r.body ->> 'submission' AS submission, (r.body ->> 'chunk')::integer AS chunk, record_header(r.source, r.body) AS header
+        FROM unnest(p_records) r WHERE r.kind = 'chunk'
+    ), headed AS (
+        SELECT c.*, s.submission_key,
+               CASE WHEN s.submission_key IS NULL THEN first_value(c.header) OVER (PARTITION BY c.unit, c.year, c.submission ORDER BY c.n)
+                    ELSE chunk_header(s.source, s.unit_review, s.mode, s.submitted_by, s.chunks, s.entries_total) END AS first_header
+        FROM c LEFT JOIN submission s ON s.unit = c.unit AND s.year = c.year AND s.submission = c.submission
+    ), numbered AS (
+        SELECT h.n, h.header <> h.first_header AS contradicts, h.content_sha256, stored.content_sha256 AS stored_sha256,
+               first_value(h.n) OVER same AS first_n, first_value(h.content_sha256) OVER same AS first_sha256
+        FROM headed h LEFT JOIN chunk stored ON stored.submission_key = h.submission_key AND stored.chunk = h.chunk
+        WINDOW same AS (PARTITION BY h.unit, h.year, h.submission, h.chunk, h.header <> h.first_header ORDER BY h.n)
+    )
+    SELECT coalesce(array_agg(n) FILTER (WHERE contradicts), '{}'),
+           coalesce(array_agg(n) FILTER (WHERE NOT contradicts AND coalesce(stored_sha256, first_sha256) <> content_sha256), '{}'),
+           coalesce(array_agg(n) FILTER (WHERE NOT contradicts AND coalesce(stored_sha256, first_sha256) = content_sha256
+                                         AND (stored_sha256 IS NOT NULL OR first_n <> n)), '{}')
+    INTO contradicting, differing, repeated FROM numbered;
+
+    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (contradicting)), 'chunk-contradicts'));
+    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (differing)), 'chunk-differs'));
+    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (repeated)), 'duplicate');
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (contradicting || differing || repeated) ORDER BY r.n);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.records_accept(p_records nianshen.record_in[]) RETURNS void
+LANGUAGE sql AS $$
+    SELECT nianshen.ledger_write(p_records, 'applied');
+    INSERT INTO nianshen.event (unit, year, topic, source, event_id, content_sha256, partition, record_offset)
+    SELECT r.unit, r.year, r.topic, r.source, r.event_id, r.content_sha256, r.partition, r.record_offset
+    FROM unnest(p_records) r ORDER BY r.unit, r.year, r.topic, r.source, r.event_id
+$$;

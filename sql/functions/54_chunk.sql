@@ -1,0 +1,146 @@
+-- Chunks: stored, and their rows checked against the roster as it stood when the campaign opened. That makes the check independent of when the chunk
+-- comes, and of what was decided meanwhile.
+
+CREATE OR REPLACE FUNCTION nianshen.chunks_store(p_records nianshen.record_in[], r_failed_count integer[], r_passed_count integer[],
+    r_unsorted_list text[], r_unsorted_index integer[], r_first_key text[], r_last_key text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO submission (unit, year, submission, source, unit_review, mode, submitted_by, chunks, entries_total, state)
+    SELECT DISTINCT ON (r.unit, r.year, r.body ->> 'submission') r.unit, r.year, r.body ->> 'submission', r.source, r.body ->> 'unit_review',
+           r.body ->> 'mode', r.body ->> 'submitted_by', (r.body ->> 'chunks')::integer, (r.body ->> 'entries_total')::integer,
+           -- A withdrawal may have been judged before the submission was seen.
+           CASE WHEN EXISTS (SELECT FROM decision d WHERE d.unit = r.unit AND d.year = r.year AND d.submission = r.body ->> 'submission'
+                             AND d.kind = 'withdrawn' AND d.verdict = 'accepted') THEN 'withdrawn' ELSE 'receiving' END
+    FROM unnest(p_records) r WHERE r.kind = 'chunk' ORDER BY r.unit, r.year, r.body ->> 'submission', r.n
+    ON CONFLICT (unit, year, submission) DO NOTHING;
+
+    WITH stored AS (
+        INSERT INTO chunk (submission_key, chunk, record_offset, append_ms, event_id, content_sha256, in_campaign, failed_count, passed_count,
+                           first_key, last_key, unsorted_list, unsorted_index)
+        SELECT s.submission_key, (r.body ->> 'chunk')::integer, r.record_offset, r.append_ms, r.event_id, r.content_sha256,
+               campaign_open_at(r.year, r.append_ms), r_failed_count[r.n], r_passed_count[r.n], r_first_key[r.n], r_last_key[r.n],
+               r_unsorted_list[r.n], r_unsorted_index[r.n]
+        FROM unnest(p_records) r
+        JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
+        WHERE r.kind = 'chunk'
+        RETURNING submission_key
+    ), counted AS (
+        SELECT submission_key, count(*) AS added FROM stored GROUP BY 1
+    )
+    UPDATE submission s SET received = s.received + c.added FROM counted c WHERE s.submission_key = c.submission_key;
+END
+$$;
+
+-- One chunk's listed keys that are not exactly the roster's of their range: which are not on it, which of it are not listed.
+CREATE OR REPLACE FUNCTION nianshen.listed_differences(p_unit text, p_year integer, p_listed text, p_marks text, p_first text, p_last text)
+RETURNS TABLE (key text, list text, index integer, member_no text, on_roster boolean)
+LANGUAGE sql STABLE AS $$
+    WITH listed AS (
+        SELECT l.key COLLATE "C" AS key, CASE substr(p_marks, l.place::integer, 1) WHEN 'f' THEN 'failed' ELSE 'passed' END AS list,
+               (row_number() OVER (PARTITION BY substr(p_marks, l.place::integer, 1) ORDER BY l.place) - 1)::integer AS index
+        FROM unnest(string_to_array(p_listed, E'\n')) WITH ORDINALITY AS l (key, place)
+    ), roster AS (
+        SELECT r.id_key, r.member_no FROM nianshen.roster_at_opening(p_unit, p_year) r WHERE r.id_key BETWEEN p_first AND p_last
+    )
+    SELECT coalesce(l.key, r.id_key), l.list, l.index, r.member_no, r.id_key IS NOT NULL
+    FROM listed l FULL JOIN roster r ON r.id_key = l.key
+    WHERE l.key IS NULL OR r.id_key IS NULL
+$$;
+
+-- True when the listed keys are exactly the roster's of their range. Nearly all chunks of list mode are, and this costs no join.
+CREATE OR REPLACE FUNCTION nianshen.listed_is_roster(p_unit text, p_year integer, p_listed text, p_first text, p_last text) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT string_to_array(p_listed, E'\n') =
+        ARRAY(SELECT r.id_key FROM nianshen.roster_at_opening(p_unit, p_year) r WHERE r.id_key BETWEEN p_first AND p_last ORDER BY r.id_key)
+$$;
+
+-- A key that is not on the roster of the campaign: enrolled too late, or unknown to the unit.
+CREATE OR REPLACE FUNCTION nianshen.not_on_roster_code(p_unit text, p_year integer, p_key text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN EXISTS (
+        SELECT FROM nianshen.membership m, nianshen.campaign_term c
+        WHERE m.unit = p_unit AND m.id_key = p_key COLLATE "C" AND c.year = p_year AND m.enrolled_ms >= c.opens_ms)
+    THEN 'not-in-campaign' ELSE 'not-on-roster' END
+$$;
+
+-- Checks the rows of each new chunk. One that came outside the campaign is refused as a whole later: there is no roster to check it against.
+CREATE OR REPLACE FUNCTION nianshen.chunks_check(p_records nianshen.record_in[], r_first_key text[], r_last_key text[], r_listed text[], r_marks text[],
+    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warning text[],
+    e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[])
+RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    WITH checked AS ( -- the chunks, once
+        SELECT r.n, s.submission_key, r.unit, r.year, (r.body ->> 'chunk')::integer AS chunk, r_listed[r.n] AS listed, r_marks[r.n] AS marks,
+               r_first_key[r.n] AS first_key, r_last_key[r.n] AS last_key, s.mode,
+               r_listed[r.n] IS NULL OR listed_is_roster(r.unit, r.year, r_listed[r.n], r_first_key[r.n], r_last_key[r.n]) AS is_roster
+        FROM unnest(p_records) r
+        JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
+        WHERE r.kind = 'chunk' AND campaign_open_at(r.year, r.append_ms)
+    ), failing AS ( -- failing entries with the membership that they mean
+        SELECT c.n, c.submission_key, c.unit, c.year, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warning, m.enrolment
+        FROM unnest(f_record, f_index, f_key, f_reason, f_warning) AS f (record, index, key, reason, warning)
+        JOIN checked c ON c.n = f.record
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year) r WHERE r.id_key = f.key COLLATE "C") m ON true
+    ), entries AS (
+        INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment)
+        SELECT f.submission_key, f.chunk, f.index, f.key, f.reason, f.enrolment FROM failing f WHERE f.enrolment IS NOT NULL
+    ), bad AS ( -- what the core found in single rows
+        SELECT c.n, e.list, e.index, e.code, e.masked, nullif(e.position, 0) AS position, e.expected,
+               e.code LIKE 'id-%' AS is_malformed, m.enrolment IS NOT NULL AS on_roster
+        FROM unnest(e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected)
+            AS e (record, list, index, code, key, masked, position, expected)
+        JOIN checked c ON c.n = e.record
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year) r WHERE r.id_key = e.key COLLATE "C") m ON true
+    ), differing AS ( -- what the roster says: of list mode both ways, else a failing entry only has to be on it
+        SELECT c.n, c.unit, c.year, d.key, d.list, d.index, d.member_no, d.on_roster
+        FROM checked c CROSS JOIN LATERAL listed_differences(c.unit, c.year, c.listed, c.marks, c.first_key, c.last_key) d
+        WHERE NOT c.is_roster
+        UNION ALL
+        SELECT f.n, f.unit, f.year, f.key, 'failed', f.index, NULL, false FROM failing f WHERE f.by_lookup AND f.enrolment IS NULL
+    ), found AS (
+        -- A malformed number that the roster has in the same letters is only a warning.
+        SELECT b.n, b.list, b.index, NOT (b.is_malformed AND b.on_roster) AS is_error,
+               CASE WHEN b.is_malformed AND b.on_roster THEN 'roster-malformed' ELSE b.code END AS code, b.masked, NULL AS member_no, b.position,
+               b.expected
+        FROM bad b
+        UNION ALL
+        SELECT d.n, d.list, d.index, true, CASE WHEN d.on_roster THEN 'not-listed' ELSE not_on_roster_code(d.unit, d.year, d.key) END,
+               mask_id(d.key), d.member_no, NULL, NULL
+        FROM differing d
+        WHERE d.on_roster OR NOT EXISTS (SELECT FROM bad b WHERE b.n = d.n AND b.list = d.list AND b.index = d.index AND b.is_malformed)
+        UNION ALL
+        SELECT f.n, 'failed', f.index, true, 'unknown-reason', mask_id(f.key), NULL, NULL, NULL
+        FROM failing f WHERE f.reason <> '' AND NOT EXISTS (SELECT FROM failure_reason q WHERE q.reason = f.reason)
+        UNION ALL
+        SELECT f.n, 'failed', f.index, false, f.warning, mask_id(f.key), NULL, NULL, NULL FROM failing f WHERE f.warning IS NOT NULL
+    ), kept AS (
+        INSERT INTO row_finding (submission_key, chunk, list, index, is_error, code, masked, member_no, position, expected)
+        SELECT c.submission_key, c.chunk, o.list, o.index, o.is_error, o.code, o.masked, o.member_no, o.position, o.expected
+        FROM (SELECT f.*, row_number() OVER (PARTITION BY f.n, f.is_error, f.list IS NULL ORDER BY f.list, f.index, f.member_no) AS rank
+              FROM found f) o
+        JOIN checked c ON c.n = o.n
+        WHERE o.rank <= row_finding_cap()
+    ), counted AS (
+        SELECT f.n, count(*) AS errors FROM found f WHERE f.is_error GROUP BY f.n
+    )
+    UPDATE chunk k SET error_count = t.errors
+    FROM counted t JOIN checked c ON c.n = t.n
+    WHERE k.submission_key = c.submission_key AND k.chunk = c.chunk;
+END
+$$;
+
+-- A submission is complete when all its chunks are there; the chunk that completed it gives its place in the unit's queue.
+CREATE OR REPLACE FUNCTION nianshen.submissions_complete(p_records nianshen.record_in[]) RETURNS void
+LANGUAGE sql AS $$
+    UPDATE nianshen.submission s
+    SET completed_offset = c.record_offset, completed_ms = c.append_ms, completed_by = c.event_id,
+        state = CASE WHEN s.state = 'receiving' THEN 'waiting' ELSE s.state END
+    FROM (SELECT DISTINCT ON (k.submission_key) k.submission_key, h.record_offset, h.append_ms, h.event_id
+          FROM (SELECT DISTINCT s.submission_key FROM unnest(p_records) r
+                JOIN nianshen.submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
+                WHERE r.kind = 'chunk' AND s.received = s.chunks AND s.completed_offset IS NULL) k
+          JOIN nianshen.chunk h ON h.submission_key = k.submission_key
+          ORDER BY k.submission_key, h.record_offset DESC) c
+    WHERE s.submission_key = c.submission_key
+$$;

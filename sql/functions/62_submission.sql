@@ -1,0 +1,184 @@
+-- Judging the submissions that are complete and the head of their unit's queue.
+
+-- What the reviewer sees, in the canonical form of RFC 8785 (keys in order, no blanks; to_json escapes as it asks).
+CREATE OR REPLACE FUNCTION nianshen.submission_canonical(p_submission nianshen.submission) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT '{"failed":[' || coalesce((
+               SELECT string_agg('{"id_number":' || to_json(e.id_key) || ',"reason":' || to_json(e.reason) || '}', ',' ORDER BY e.id_key)
+               FROM nianshen.entry e WHERE e.submission_key = (p_submission).submission_key), '')
+        || '],"listed":' || (p_submission).listed || ',"mode":' || to_json((p_submission).mode) || ',"passed":' || (p_submission).passed
+        || ',"profile":{' || coalesce((
+               SELECT string_agg(to_json(p.key) || ':' || to_json(p.value), ',' ORDER BY p.key COLLATE "C")
+               FROM nianshen.unit_review r, jsonb_each_text(r.profile) p
+               WHERE r.unit = (p_submission).unit AND r.year = (p_submission).year AND r.source = (p_submission).source
+                   AND r.event_id = (p_submission).unit_review), '')
+        || '},"submission":' || to_json((p_submission).submission) || ',"unit":' || to_json((p_submission).unit)
+        || ',"year":' || (p_submission).year || '}'
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.submission_digest(p_submission nianshen.submission) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT 'sha256:' || encode(sha256(c.salt || convert_to(nianshen.submission_canonical(p_submission), 'UTF8')), 'hex')
+    FROM nianshen.campaign_term c WHERE c.year = (p_submission).year
+$$;
+
+-- The head of each touched queue, if it is still to be judged.
+CREATE OR REPLACE FUNCTION nianshen.heads_waiting(p_touch nianshen.touched[]) RETURNS bigint[]
+LANGUAGE sql STABLE AS $$
+    SELECT ARRAY(
+        SELECT h.submission_key
+        FROM (SELECT DISTINCT ON (s.unit, s.year) s.submission_key, s.state
+              FROM unnest(p_touch) t JOIN nianshen.submission s ON s.unit = t.unit AND s.year = t.year
+              WHERE s.state IN ('waiting', 'pending') AND s.completed_offset IS NOT NULL
+              ORDER BY s.unit, s.year, s.completed_offset) h
+        WHERE h.state = 'waiting')
+$$;
+
+-- Why a head is refused before its rows are looked at; 'unit-review-missing' when it has to wait; null when its rows decide.
+CREATE OR REPLACE FUNCTION nianshen.head_refusal(p_submission nianshen.submission) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM nianshen.submission o WHERE o.unit = (p_submission).unit AND o.year = (p_submission).year AND o.state = 'approved')
+            THEN 'already-reviewed'
+        WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = (p_submission).submission_key AND NOT c.in_campaign)
+            THEN 'campaign-closed'
+        ELSE coalesce((
+            SELECT CASE r.verdict WHEN 'rejected' THEN 'unit-review-rejected' ELSE '' END FROM nianshen.unit_review r
+            WHERE r.unit = (p_submission).unit AND r.year = (p_submission).year AND r.source = (p_submission).source
+                AND r.event_id = (p_submission).unit_review), 'unit-review-missing')
+    END
+$$;
+
+-- Findings that only whole submissions show, into row_finding: order and repeats from chunk to chunk, the total.
+CREATE OR REPLACE FUNCTION nianshen.submissions_check_chunks(p_keys bigint[]) RETURNS void
+LANGUAGE sql AS $$
+    WITH ranges AS (
+        SELECT c.*, lag(c.last_key) OVER (PARTITION BY c.submission_key ORDER BY c.chunk) AS before_key
+        FROM nianshen.chunk c WHERE c.submission_key = ANY (p_keys) AND c.first_key IS NOT NULL
+    )
+    INSERT INTO nianshen.row_finding (submission_key, chunk, list, index, is_error, code, masked)
+    SELECT r.submission_key, r.chunk, r.unsorted_list, r.unsorted_index, true, 'not-sorted', NULL
+    FROM ranges r WHERE r.unsorted_list IS NOT NULL
+    UNION ALL
+    SELECT r.submission_key, r.chunk, NULL, NULL, true, CASE WHEN r.first_key = r.before_key THEN 'listed-twice' ELSE 'not-sorted' END,
+           nianshen.mask_id(r.first_key)
+    FROM ranges r WHERE r.first_key <= r.before_key
+    UNION ALL
+    SELECT s.submission_key, NULL, NULL, NULL, true, 'total-mismatch', NULL
+    FROM nianshen.submission s
+    WHERE s.submission_key = ANY (p_keys)
+        AND s.entries_total <> (SELECT sum(c.failed_count + c.passed_count) FROM nianshen.chunk c WHERE c.submission_key = s.submission_key)
+$$;
+
+-- List mode: roster members that lie between the ranges of two chunks, before the first or after the last. No chunk could see that they are missing.
+-- Returns the number of them for one submission; the first ones become findings.
+CREATE OR REPLACE FUNCTION nianshen.submission_check_gaps(p_submission nianshen.submission) RETURNS bigint
+LANGUAGE sql AS $$
+    WITH ranges AS (
+        SELECT c.first_key, c.last_key, row_number() OVER (ORDER BY c.chunk) AS place
+        FROM nianshen.chunk c WHERE c.submission_key = (p_submission).submission_key AND c.first_key IS NOT NULL
+    ), gaps AS ( -- one before each range and one after the last
+        SELECT b.last_key AS after_key, a.first_key AS before_key
+        FROM ranges a FULL JOIN ranges b ON b.place = a.place - 1
+        UNION ALL
+        SELECT NULL, NULL WHERE NOT EXISTS (SELECT FROM ranges)
+    ), missing AS (
+        SELECT r.id_key, r.member_no, row_number() OVER (ORDER BY r.id_key) AS rank
+        FROM gaps g CROSS JOIN LATERAL (
+            SELECT m.id_key, m.member_no FROM nianshen.roster_at_opening((p_submission).unit, (p_submission).year) m
+            WHERE m.id_key > coalesce(g.after_key, '') AND (g.before_key IS NULL OR m.id_key < g.before_key)) r
+    ), kept AS (
+        INSERT INTO nianshen.row_finding (submission_key, is_error, code, masked, member_no)
+        SELECT (p_submission).submission_key, true, 'not-listed', nianshen.mask_id(m.id_key), m.member_no
+        FROM missing m WHERE m.rank <= nianshen.row_finding_cap()
+    )
+    SELECT count(*) FROM missing
+$$;
+
+-- Row errors of whole submissions: their number goes into error_total.
+CREATE OR REPLACE FUNCTION nianshen.submissions_check(p_keys bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM submissions_check_chunks(p_keys);
+    UPDATE submission s
+    SET error_total = (SELECT coalesce(sum(c.error_count), 0) FROM chunk c WHERE c.submission_key = s.submission_key)
+                    + (SELECT count(*) FROM row_finding w WHERE w.submission_key = s.submission_key
+                       AND (w.code IN ('not-sorted', 'total-mismatch') OR w.code = 'listed-twice' AND w.list IS NULL))
+    WHERE s.submission_key = ANY (p_keys);
+    -- Where the order is broken, what is missing can't be told.
+    UPDATE submission s SET error_total = s.error_total + submission_check_gaps(s)
+    WHERE s.submission_key = ANY (p_keys) AND s.mode = 'list'
+        AND NOT EXISTS (SELECT FROM row_finding w WHERE w.submission_key = s.submission_key AND w.code = 'not-sorted');
+END
+$$;
+
+-- The code of a submission whose rows have errors.
+CREATE OR REPLACE FUNCTION nianshen.row_refusal(p_submission nianshen.submission) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN (p_submission).error_total = 0 THEN NULL
+        WHEN bool_or(w.code = 'not-sorted') THEN 'not-sorted'
+        WHEN (p_submission).error_total = 1 AND bool_or(w.code = 'total-mismatch') THEN 'total-mismatch'
+        ELSE 'row-errors'
+    END
+    FROM nianshen.row_finding w WHERE w.submission_key = (p_submission).submission_key AND w.is_error
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.rejected_body(p_submission nianshen.submission) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT nianshen.code_and_texts((p_submission).code) || jsonb_build_object(
+        'errors_total', coalesce((p_submission).error_total, 0),
+        'errors', CASE WHEN (p_submission).error_total > 0 THEN nianshen.findings_json((p_submission).submission_key, true) ELSE '[]' END)
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.pending_body(p_submission nianshen.submission) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('unit_review', (p_submission).unit_review, 'mode', (p_submission).mode, 'digest', (p_submission).digest,
+        'listed', (p_submission).listed, 'passed', (p_submission).passed, 'failed', (p_submission).failed,
+        'reasons', nianshen.counts_by_reason((p_submission).submission_key),
+        'warnings_total', (SELECT count(*) FROM nianshen.row_finding w WHERE w.submission_key = (p_submission).submission_key AND NOT w.is_error),
+        'warnings', nianshen.findings_json((p_submission).submission_key, false))
+$$;
+
+-- Judges the heads of the touched queues, in the order of the rules. Returns how many were settled: those that wait for their unit review are not.
+CREATE OR REPLACE FUNCTION nianshen.heads_judge(p_touch nianshen.touched[]) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+    heads bigint[] := heads_waiting(p_touch);
+    checked bigint[];
+    settled bigint[];
+BEGIN
+    UPDATE submission s SET state = 'rejected', code = head_refusal(s), decided_ms = s.completed_ms
+    WHERE s.submission_key = ANY (heads) AND head_refusal(s) NOT IN ('', 'unit-review-missing');
+    checked := ARRAY(SELECT s.submission_key FROM submission s
+                     WHERE s.submission_key = ANY (heads) AND s.state = 'waiting' AND head_refusal(s) = '');
+    PERFORM submissions_check(checked);
+    UPDATE submission s SET state = 'rejected', code = row_refusal(s), decided_ms = s.completed_ms
+    WHERE s.submission_key = ANY (checked) AND s.error_total > 0;
+    UPDATE submission s SET state = 'pending', listed = n.listed, failed = n.failed, passed = n.listed - n.failed
+    FROM (SELECT t.submission_key, (SELECT count(*) FROM roster_at_opening(t.unit, t.year)) AS listed,
+                 (SELECT sum(c.failed_count) FROM chunk c WHERE c.submission_key = t.submission_key) AS failed
+          FROM submission t WHERE t.submission_key = ANY (checked) AND t.error_total = 0) n
+    WHERE s.submission_key = n.submission_key;
+    UPDATE submission s SET digest = submission_digest(s) WHERE s.submission_key = ANY (checked) AND s.state = 'pending';
+
+    settled := ARRAY(SELECT s.submission_key FROM submission s WHERE s.submission_key = ANY (heads) AND s.state <> 'waiting');
+    PERFORM outcomes_write(p_touch, ARRAY(
+        SELECT submission_outcome(s, 'nianshen.member-review.' || s.state || '.v1',
+                                  CASE s.state WHEN 'pending' THEN pending_body(s) ELSE rejected_body(s) END)
+        FROM submission s WHERE s.submission_key = ANY (settled) ORDER BY s.submission_key));
+    RETURN cardinality(settled);
+END
+$$;
+
+-- Tells those that became complete in this micro-batch and have to wait. Advisory: it depends on what has arrived.
+CREATE OR REPLACE FUNCTION nianshen.waiting_tell(p_touch nianshen.touched[], p_records nianshen.record_in[]) RETURNS void
+LANGUAGE sql AS $$
+    SELECT nianshen.outcomes_write(p_touch, ARRAY(
+        SELECT nianshen.submission_outcome(s, 'nianshen.member-review.waiting.v1', nianshen.code_and_texts(
+                   CASE WHEN s.submission_key = ANY (nianshen.heads_waiting(p_touch)) THEN 'unit-review-missing' ELSE 'behind-earlier' END))
+        FROM nianshen.submission s
+        JOIN unnest(p_records) r ON r.kind = 'chunk' AND r.unit = s.unit AND r.year = s.year AND r.event_id = s.completed_by
+            AND r.source = s.source AND r.body ->> 'submission' = s.submission
+        WHERE s.state = 'waiting' ORDER BY s.submission_key))
+$$;

@@ -1,0 +1,72 @@
+-- What operators and reviewers read.
+
+CREATE OR REPLACE VIEW nianshen.unit AS
+SELECT u.unit, u.name, s.superior, u.credit_code, u.address, u.contact_name, u.contact_mobile
+FROM nianshen.unit_profile u
+LEFT JOIN nianshen.unit_superior s ON s.unit = u.unit AND s.valid_until_ms = 9223372036854775807;
+
+CREATE OR REPLACE VIEW nianshen.member AS
+SELECT m.unit, m.member_no, m.name, m.gender, m.id_type, m.id_number, m.id_valid_until, m.mobile, m.id_key, m.enrolment, m.enrolled_ms
+FROM nianshen.membership m WHERE m.valid_until_ms = 9223372036854775807;
+
+CREATE OR REPLACE VIEW nianshen.campaign AS
+SELECT c.year, c.opens_ms, nullif(c.closes_ms, nianshen.forever_ms()) AS closes_ms,
+       CASE WHEN nianshen.now_ms() < c.opens_ms THEN 'announced' WHEN nianshen.now_ms() < c.closes_ms THEN 'open' ELSE 'closed' END AS state
+FROM nianshen.campaign_term c;
+
+CREATE OR REPLACE VIEW nianshen.reviewer AS
+SELECT r.reviewer, r.superior, r.name, r.valid_from_ms AS since_ms
+FROM nianshen.reviewer_term r WHERE r.valid_until_ms = nianshen.forever_ms();
+
+CREATE OR REPLACE VIEW nianshen.review_status AS
+SELECT s.unit, s.year, s.submission, s.state, s.code, s.digest, s.listed, s.passed, s.failed, nianshen.moment_of(s.decided_ms) AS decided_at,
+       s.submitted_by, s.mode, s.unit_review, s.received, s.chunks, s.completed_ms, u.name AS unit_name, u.superior
+FROM nianshen.submission s JOIN nianshen.unit u ON u.unit = s.unit;
+
+-- The superior's detail table: one row a failing member, numbers masked. Each row shows the membership that was reviewed, on the roster or archived.
+CREATE OR REPLACE VIEW nianshen.review_detail AS
+SELECT s.unit, s.year, s.submission, m.member_no, m.name, m.gender,
+       extract(year FROM age((nianshen.moment_of(s.completed_ms) AT TIME ZONE 'Asia/Shanghai')::date, nianshen.id_birth_date(e.id_key)))::integer AS age,
+       m.id_type, nianshen.mask_id(e.id_key) AS id_number_masked, m.id_valid_until, nianshen.mask_mobile(m.mobile) AS mobile_masked,
+       e.reason, q.zh AS reason_zh,
+       ARRAY(SELECT w.code FROM nianshen.row_finding w WHERE w.submission_key = e.submission_key AND w.chunk = e.chunk AND w.list = 'failed'
+             AND w.index = e.index AND NOT w.is_error ORDER BY w.code) AS warnings
+FROM nianshen.submission s
+JOIN nianshen.entry e ON e.submission_key = s.submission_key
+LEFT JOIN nianshen.failure_reason q ON q.reason = e.reason
+LEFT JOIN LATERAL (
+    SELECT v.* FROM (
+        SELECT c.member_no, c.name, c.gender, c.id_type, c.id_valid_until, c.mobile, c.valid_from_ms
+        FROM nianshen.membership c WHERE c.enrolment = e.enrolment
+        UNION ALL
+        SELECT r.member_no, r.name, r.gender, r.id_type, r.id_valid_until, r.mobile, r.valid_from_ms
+        FROM nianshen.removed_member r WHERE r.enrolment = e.enrolment) v
+    ORDER BY v.valid_from_ms DESC LIMIT 1) m ON true;
+
+-- The profile changes that come with a submission, mobiles masked. Once they took effect the old value is no longer known.
+CREATE OR REPLACE VIEW nianshen.review_profile AS
+SELECT s.unit, s.year, s.submission, p.key AS field,
+       CASE WHEN s.state <> 'approved' THEN CASE p.key
+           WHEN 'name' THEN u.name WHEN 'credit_code' THEN u.credit_code WHEN 'address' THEN u.address WHEN 'contact_name' THEN u.contact_name
+           WHEN 'contact_mobile' THEN nianshen.mask_mobile(u.contact_mobile) END END AS old_value,
+       CASE p.key WHEN 'contact_mobile' THEN nianshen.mask_mobile(p.value) ELSE p.value END AS new_value
+FROM nianshen.submission s
+JOIN nianshen.unit_profile u ON u.unit = s.unit
+JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
+CROSS JOIN LATERAL jsonb_each_text(r.profile) p;
+
+CREATE OR REPLACE VIEW nianshen.held AS
+SELECT h.unit, h.since_ms, (SELECT count(*) FROM nianshen.ledger l WHERE l.unit = h.unit AND l.kind = 'held') AS records
+FROM nianshen.held_unit h;
+
+CREATE OR REPLACE VIEW nianshen.dead_letter AS
+SELECT l.topic, l.partition, l.record_offset, l.append_ms, l.unit, l.code, l.text, o.published_ms
+FROM nianshen.ledger l
+LEFT JOIN nianshen.outbox o ON o.topic = l.topic AND o.partition = l.partition AND o.record_offset = l.record_offset AND o.kind = 'dead-letter'
+WHERE l.kind = 'dead-letter';
+
+CREATE OR REPLACE VIEW nianshen.partition_status AS
+SELECT k.topic, k.partition, k.next_offset, k.end_offset, k.end_offset - k.next_offset AS lag, k.owner, k.epoch, k.halted,
+       (SELECT count(*) FROM nianshen.outbox o WHERE o.topic = k.topic AND o.partition = k.partition AND o.published_ms IS NULL) AS outbox_waiting,
+       k.moved_ms
+FROM nianshen.kafka_partition k;

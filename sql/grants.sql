@@ -1,0 +1,37 @@
+-- Who may do what; run by each migrate after the functions were made. Everything is taken from everybody first.
+
+DO $$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN SELECT p.oid::regprocedure AS signature FROM pg_proc p WHERE p.pronamespace = 'nianshen'::regnamespace LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO nianshen_owner', r.signature);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', r.signature);
+    END LOOP;
+    FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'nianshen'::regnamespace AND c.relkind = 'v' LOOP
+        EXECUTE format('ALTER VIEW %s OWNER TO nianshen_owner', r.name);
+    END LOOP;
+    FOR r IN SELECT t.oid::regtype AS name FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid
+             WHERE t.typnamespace = 'nianshen'::regnamespace AND c.relkind = 'c' LOOP
+        EXECUTE format('ALTER TYPE %s OWNER TO nianshen_owner', r.name);
+    END LOOP;
+END
+$$;
+
+-- Pure helpers: whoever reads a view calls the functions in it.
+GRANT EXECUTE ON FUNCTION nianshen.schema_version, nianshen.forever_ms, nianshen.now_ms, nianshen.moment_of, nianshen.mask_id, nianshen.mask_mobile,
+    nianshen.id_birth_date TO nianshen_worker, nianshen_ops, nianshen_reviewer;
+
+-- The data path: functions only, no table. `claim` and `end_stale_backends` run with the worker's own rights and see only its own sessions.
+GRANT EXECUTE ON FUNCTION nianshen.claim, nianshen.claim_for_backend, nianshen.owner_backends, nianshen.end_stale_backends, nianshen.positions,
+    nianshen.halt, nianshen.apply, nianshen.outbox_take, nianshen.outbox_done TO nianshen_worker;
+
+GRANT EXECUTE ON FUNCTION nianshen.audit, nianshen.roster_load_start, nianshen.roster_load_units, nianshen.roster_load_members,
+    nianshen.campaign_open, nianshen.campaign_close, nianshen.campaign_extend, nianshen.reviewer_add, nianshen.reviewer_remove,
+    nianshen.state_digest TO nianshen_ops;
+GRANT SELECT ON nianshen.unit, nianshen.member, nianshen.removed_member, nianshen.campaign, nianshen.reviewer, nianshen.review_status,
+    nianshen.review_detail, nianshen.review_profile, nianshen.dead_letter, nianshen.partition_status, nianshen.held, nianshen.failure_reason, nianshen.unit_review,
+    nianshen.submission, nianshen.decision, nianshen.row_finding, nianshen.code, nianshen.audit_log, nianshen.schema_migration TO nianshen_ops;
+GRANT SELECT, INSERT, DELETE ON nianshen.staging_unit, nianshen.staging_member TO nianshen_ops;
+
+GRANT SELECT ON nianshen.review_status, nianshen.review_detail, nianshen.review_profile TO nianshen_reviewer;

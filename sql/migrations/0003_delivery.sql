@@ -1,0 +1,81 @@
+-- Where the worker stands in each partition, what became of each record, and what is still to be published.
+
+SET LOCAL ROLE nianshen_owner;
+
+-- The one truth about offsets. It moves in the transaction of the effects, only for its owner's epoch and only from the expected offset: a
+-- zombie, a repeat and a COMMIT whose answer was lost all fail here.
+CREATE TABLE nianshen.kafka_partition (
+    topic text COLLATE "C" NOT NULL, -- unit-review, member-review, approval
+    partition integer NOT NULL,
+    next_offset bigint NOT NULL DEFAULT 0,
+    end_offset bigint, -- as last seen by the owner
+    epoch bigint NOT NULL DEFAULT 0,
+    owner text,
+    backend_pid integer, -- of the owner's session, so that a successor can end it
+    backend_start timestamptz,
+    last_offset bigint, -- the last record's fingerprint: a truncated or recreated topic does not have it
+    last_append_ms bigint,
+    last_sha256 bytea,
+    max_append_ms bigint NOT NULL DEFAULT 0, -- no reference change is dated before this
+    halted text, -- why it stands still until an operator resumes it
+    moved_ms bigint,
+    PRIMARY KEY (topic, partition)
+);
+
+-- Identities of the events that were taken: the same one again is a duplicate, with other content a dead letter.
+CREATE TABLE nianshen.event (
+    unit text COLLATE "C" NOT NULL,
+    year integer NOT NULL,
+    topic text COLLATE "C" NOT NULL,
+    source text COLLATE "C" NOT NULL,
+    event_id text COLLATE "C" NOT NULL,
+    content_sha256 bytea NOT NULL,
+    partition integer NOT NULL,
+    record_offset bigint NOT NULL,
+    PRIMARY KEY (unit, year, topic, source, event_id)
+);
+
+-- Each consumed offset has exactly one row.
+CREATE TABLE nianshen.ledger (
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    record_offset bigint NOT NULL,
+    append_ms bigint NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('applied', 'duplicate', 'held', 'dead-letter')),
+    unit text COLLATE "C",
+    code text COLLATE "C", -- dead letters
+    text text,
+    PRIMARY KEY (topic, partition, record_offset)
+);
+CREATE INDEX ON nianshen.ledger (append_ms) WHERE kind = 'dead-letter';
+CREATE INDEX ON nianshen.ledger (unit) WHERE kind = 'held';
+
+-- Units with a record that our own SQL could not digest: they wait for `unit release`, all others go on.
+CREATE TABLE nianshen.held_unit (
+    unit text COLLATE "C" PRIMARY KEY,
+    since_ms bigint NOT NULL
+);
+
+-- Outcomes and dead letters, written with the effects and published by the owner of the partition that caused them. A dead letter's bytes are not
+-- here: the publisher reads the record again from its topic.
+CREATE TABLE nianshen.outbox (
+    outbox_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('outcome', 'dead-letter')),
+    record_offset bigint, -- dead letters
+    code text,
+    text text,
+    unit text COLLATE "C",
+    ce_type text,
+    ce_id text COLLATE "C",
+    ce_time_ms bigint,
+    ce_causationid text,
+    body text,
+    published_ms bigint
+);
+CREATE INDEX ON nianshen.outbox (topic, partition, outbox_id) WHERE published_ms IS NULL;
+-- One outcome of a kind for each judged event, whatever is repeated.
+CREATE UNIQUE INDEX ON nianshen.outbox (ce_id) WHERE kind = 'outcome';
+
+RESET ROLE;

@@ -1,0 +1,43 @@
+-- Positions move exactly once: only for the owner's epoch, only from the expected offset.
+\ir support.psql
+SELECT no_plan();
+SELECT pg_temp.feed(pg_temp.unit_review('r1')) AS fed \gset
+
+SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{1}', '{0}', '{2}', '{2}', '{1}', '{1}', '{NULL}')$$, 'NS001', NULL,
+                 'a repeat of a micro-batch is fenced');
+SELECT is((SELECT epoch FROM claim('{unit-review}', '{0}', 'next')), 2::bigint, 'a takeover raises the epoch');
+SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{1}', '{1}', '{2}', '{2}', '{1}', '{1}', '{NULL}')$$, 'NS001', NULL,
+                 'the last owner is fenced');
+SELECT lives_ok($$SELECT position_move('{unit-review}', '{0}', '{2}', '{1}', '{3}', '{3}', '{NULL}', '{NULL}', '{NULL}')$$,
+                'the new owner moves on, also without a record');
+SELECT is((SELECT next_offset || ' ' || last_offset FROM kafka_partition WHERE topic = 'unit-review'), '3 0', 'the last record is kept');
+SELECT throws_ok($$SELECT position_move('{unit-review,approval}', '{0,0}', '{2,1}', '{3,0}', '{4,1}', '{4,1}', '{3,0}', '{1,1}', '{NULL,NULL}')$$,
+                 'NS001', NULL, 'one position that is not ours fences the whole micro-batch');
+SELECT ok(halt('unit-review', 0, 2, 'truncated'), 'a partition can be halted');
+SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{2}', '{3}', '{4}', '{4}', '{3}', '{1}', '{NULL}')$$, 'NS001', NULL,
+                 'a halted partition does not move');
+
+SELECT is((SELECT count(*) FROM outbox_take('{unit-review}', '{0}', '{1}', 10)), 0::bigint, 'only the owner takes from the outbox');
+SELECT is((SELECT array_agg(ce_type) FROM outbox_take('{unit-review}', '{0}', '{2}', 10)), '{nianshen.unit-review.accepted.v1}', 'the outcome waits');
+SELECT outbox_done(ARRAY(SELECT outbox_id FROM outbox)) AS done \gset
+SELECT is((SELECT count(*) FROM outbox_take('{unit-review}', '{0}', '{2}', 10)), 0::bigint, 'and is taken once it is published no more');
+
+-- A unit that is held: its records are kept aside, all others go on.
+INSERT INTO held_unit VALUES ('U1', 0);
+SELECT is(pg_temp.feed(pg_temp.chunk('s1', 1, 1, 0, '[]'), pg_temp.chunk('t1', 1, 1, 0, '[]') || '{"unit": "U2"}'), '{1,0,0,1}',
+          'records of a held unit are held');
+
+-- Least privilege.
+SET LOCAL ROLE nianshen_worker;
+SELECT throws_ok('SELECT * FROM nianshen.member', '42501', NULL, 'the worker reads no table');
+SELECT lives_ok($$SELECT * FROM nianshen.claim('{approval}', '{1}', 'w')$$, 'but claims');
+SET LOCAL ROLE nianshen_reviewer;
+SELECT throws_ok('SELECT * FROM nianshen.member', '42501', NULL, 'a reviewer reads no roster');
+SELECT lives_ok('SELECT * FROM nianshen.review_detail', 'but the masked details');
+SET LOCAL ROLE nianshen_ops;
+SELECT throws_ok('DELETE FROM nianshen.membership', '42501', NULL, 'operations deletes nobody');
+SELECT throws_ok('SELECT salt FROM nianshen.campaign_term', '42501', NULL, 'and sees no salt');
+RESET ROLE;
+
+SELECT * FROM finish();
+ROLLBACK;

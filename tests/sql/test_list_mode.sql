@@ -1,0 +1,61 @@
+-- List mode: every member of the roster is listed, whatever the order in which the chunks come.
+\ir support.psql
+SELECT no_plan();
+SELECT pg_temp.feed(pg_temp.unit_review('r1')) AS fed \gset
+
+SELECT pg_temp.feed(pg_temp.chunk('all', 1, 1, 6, '[["K02", "left"]]', '["K01", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.state_of('all'), 'pending', 'a complete list is pending');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'all')) AS fed \gset
+
+SELECT pg_temp.feed(pg_temp.chunk('gap', 1, 1, 5, '[["K02", "left"]]', '["K01", "K03", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.state_of('gap'), 'rejected row-errors', 'a member forgotten within a chunk is an error');
+SELECT is(pg_temp.findings_of('gap'), '04:not-listed', 'that names the member, without chunk');
+
+SELECT pg_temp.feed(pg_temp.chunk('edge', 2, 2, 3, '[]', '["K05"]'), pg_temp.chunk('edge', 1, 2, 3, '[["K02", "left"]]', '["K03"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('edge'), '01:not-listed 04:not-listed 06:not-listed',
+          'members before, between and after the ranges of chunks are missed, in whatever order the chunks come');
+
+SELECT pg_temp.feed(pg_temp.chunk('none', 1, 1, 0, '[]', '[]')) AS fed \gset
+SELECT is((SELECT (body::jsonb ->> 'errors_total')::int FROM outbox WHERE ce_type LIKE '%review.rejected%' AND body::jsonb ->> 'submission' = 'none'), 6,
+          'an empty list misses everybody');
+
+SELECT pg_temp.feed(pg_temp.chunk('strange', 1, 1, 7, '[["K02", "left"], ["K99", "left"]]', '["K01", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('strange'), '1/failed/1:not-on-roster', 'a number that is not on the roster is named by its place');
+
+SELECT pg_temp.feed(pg_temp.chunk('both', 1, 2, 7, '[]', '["K01", "K02", "K03"]'),
+                    pg_temp.chunk('both', 2, 2, 7, '[]', '["K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('both'), '2:listed-twice', 'a number at the end of one chunk and the begin of the next is listed twice');
+
+SELECT pg_temp.feed(pg_temp.chunk('back', 1, 2, 6, '[]', '["K04", "K05", "K06"]'), pg_temp.chunk('back', 2, 2, 6, '[]', '["K01", "K02", "K03"]')) AS fed
+\gset
+SELECT is(pg_temp.state_of('back'), 'rejected not-sorted', 'chunks that are not each above the one before are not sorted');
+SELECT pg_temp.feed(pg_temp.chunk('swap', 1, 1, 6, '[]', '["K01", "K03", "K02", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.state_of('swap'), 'rejected not-sorted', 'nor is a list with two entries swapped');
+SELECT is(pg_temp.findings_of('swap'), '1/passed/2:not-sorted', 'and the place is named');
+
+SELECT pg_temp.feed(pg_temp.chunk('total', 1, 1, 7, '[]', '["K01", "K02", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.state_of('total'), 'rejected total-mismatch', 'a wrong total is refused');
+
+SELECT pg_temp.feed(pg_temp.chunk('bad', 1, 1, 6, '[["K02", "gone"]]', '["K01", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('bad'), '1/failed/0:unknown-reason', 'an unknown reason is a row error');
+
+INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
+SELECT 200, 'U1', '07', 'K07', 'K07', now_ms() + 500000, now_ms() + 500000, forever_ms();
+SELECT pg_temp.feed(pg_temp.chunk('late', 1, 1, 7, '[["K07", "left"]]', '["K01", "K02", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('late'), '1/failed/0:not-in-campaign', 'who was enrolled after the opening is not part of the campaign');
+SELECT pg_temp.feed(pg_temp.chunk('six', 1, 1, 6, '[]', '["K01", "K02", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.state_of('six'), 'pending', 'and need not be listed');
+SELECT pg_temp.feed(pg_temp.decision('returned', 'six')) AS fed \gset
+
+UPDATE membership SET id_key = 'J1?', id_code = 'id-length' WHERE unit = 'U1' AND member_no = '01';
+SELECT pg_temp.feed(pg_temp.chunk('odd', 1, 1, 6, '[["J1?", "left"]]', '["K02", "K03", "K04", "K05", "K06"]')
+                    || '{"errors": [["failed", 0, "id-length", "J1?"]]}') AS fed \gset
+SELECT is(pg_temp.state_of('odd'), 'pending', 'a malformed number that the roster has in the same letters is accepted');
+SELECT is((SELECT warnings FROM review_detail WHERE submission = 'odd'), '{roster-malformed}', 'with a warning');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'odd')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('odd2', 1, 1, 6, '[["X", "left"]]', '["K02", "K03", "K04", "K05", "K06"]')
+                    || '{"errors": [["failed", 0, "id-length", "X"]]}') AS fed \gset
+SELECT is(pg_temp.findings_of('odd2'), '1/failed/0:id-length 01:not-listed', 'any other malformed number is one error, not two');
+
+SELECT * FROM finish();
+ROLLBACK;

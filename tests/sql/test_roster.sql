@@ -1,0 +1,44 @@
+-- Loading rosters, campaigns and reviewers.
+\ir support.psql
+SELECT no_plan();
+
+INSERT INTO staging_unit (load_id, line, unit, name, superior) VALUES (1, 2, 'U1', 'first', 'S2'), (1, 3, 'U3', 'third', 'S1'), (1, 4, 'U3', 'again', 'S1');
+SELECT is((SELECT string_agg(concat_ws(' ', kind, code, line, count), ', ') FROM roster_load_units(1)),
+          'refused unit-twice 4, summary units-added 1, summary units-changed 1', 'units are added and changed, a second row is refused');
+SELECT is((SELECT superior FROM unit WHERE unit = 'U1'), 'S2', 'the superior changed');
+SELECT is(superior_at('U1', now_ms() - 60000), 'S1', 'from now on, not before');
+
+INSERT INTO staging_member (load_id, line, unit, member_no, id_number, id_key) VALUES
+    (2, 2, 'U1', '01', 'K01', 'K01'), (2, 3, 'U1', '02', 'K92', 'K92'), (2, 4, 'U1', '08', 'K03', 'K03'), (2, 5, 'U9', '01', 'K01', 'K01'),
+    (2, 6, 'U3', '01', 'K01', 'K01'), (2, 7, 'U3', '02', 'K01', 'K01'), (2, 8, 'U3', '01', 'K05', 'K05'), (2, 9, 'U3', '03', NULL, NULL);
+SELECT is((SELECT string_agg(concat_ws(' ', kind, code, line, count), ', ') FROM roster_load_members(2, false, false)),
+          'refused id-differs 3, refused id-shared 4, refused unit-not-loaded 5, refused id-shared 7, refused member-twice 8, refused id-missing 9, '
+          'summary members-added 1, summary members-changed 1, summary members-unchanged 0', 'each refused row has its code and line');
+INSERT INTO staging_member (load_id, line, unit, member_no, id_number, id_key) VALUES (3, 2, 'U1', '02', 'K92', 'K92');
+SELECT is((SELECT string_agg(concat_ws(' ', kind, code, line, count), ', ') FROM roster_load_members(3, true, false)),
+          'summary members-added 0, summary members-changed 1, summary members-unchanged 0', '--correct takes another number for the same person');
+SELECT is((SELECT count(DISTINCT enrolment) FROM membership WHERE unit = 'U1' AND member_no = '02'), 1::bigint, 'which stays the same enrolment');
+SELECT is((SELECT array_agg(id_key) FROM roster_at_opening('U1', 2026) WHERE member_no = '02'), '{K02}', 'the campaign keeps the roster of its opening');
+
+SELECT pg_temp.feed(pg_temp.unit_review('r1')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('s1', 1, 1, 1, '[["K02", "left"]]')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.decision('approved', 's1', NULL, 'S2', 'R2')) AS fed \gset
+SELECT is((SELECT id_key FROM removed_member WHERE unit = 'U1' AND member_no = '02'), 'K92', 'a corrected member is removed under the number of today');
+INSERT INTO staging_member (load_id, line, unit, member_no, id_number, id_key) VALUES (4, 2, 'U1', '02', 'K92', 'K92');
+SELECT is((SELECT kind || ' ' || code FROM roster_load_members(4, false, false) LIMIT 1), 'skipped member-removed', 'a removed member is skipped');
+INSERT INTO staging_member (load_id, line, unit, member_no, id_number, id_key) VALUES (5, 2, 'U1', '02', 'K92', 'K92');
+SELECT is((SELECT code || count FROM roster_load_members(5, false, true) LIMIT 1), 'members-added1', '--re-enrol enrols again');
+
+SELECT throws_ok('SELECT campaign_open(2027, NULL, NULL)', 'NS002', NULL, 'a campaign opens only when the last one is closed');
+SELECT throws_ok('SELECT campaign_extend(2026, 1)', 'NS002', NULL, 'an end is not moved into the past');
+SELECT lives_ok('SELECT campaign_close(2026)', 'a campaign is closed');
+SELECT throws_ok('SELECT campaign_extend(2026, forever_ms() - 1)', 'NS002', NULL, 'and stays closed');
+SELECT throws_ok('SELECT campaign_open(2027, 1, NULL)', 'NS002', NULL, 'none opens in the past');
+
+SELECT lives_ok($$SELECT reviewer_add('R9', 'S1', 'name')$$, 'a reviewer is added');
+SELECT lives_ok($$SELECT reviewer_add('R9', 'S1', 'other')$$, 'again with another name');
+SELECT is((SELECT array_agg(name) FROM reviewer WHERE reviewer = 'R9'), '{other}', 'which is only renamed');
+SELECT throws_ok($$SELECT reviewer_remove('R9', 'S2')$$, 'NS002', NULL, 'removing one who is not there is refused');
+
+SELECT * FROM finish();
+ROLLBACK;
