@@ -46,13 +46,16 @@ $$;
 -- "what is wrong; what to do" in one language, with the placeholders filled.
 CREATE OR REPLACE FUNCTION nianshen.code_text(p_code text, p_zh boolean, p_position integer DEFAULT NULL, p_expected text DEFAULT NULL,
                                               p_field text DEFAULT NULL) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT replace(replace(replace(
-               CASE WHEN p_zh THEN c.zh || '；' || c.remedy_zh ELSE c.en || '; ' || c.remedy_en END,
-               '{position}', coalesce(p_position::text, '?')),
-               '{expected}', coalesce(p_expected, '?')),
-               '{field}', coalesce(p_field, '?'))
-    FROM nianshen.code c WHERE c.code = p_code
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN (
+        SELECT replace(replace(replace(
+                   CASE WHEN p_zh THEN c.zh || '；' || c.remedy_zh ELSE c.en || '; ' || c.remedy_en END,
+                   '{position}', coalesce(p_position::text, '?')),
+                   '{expected}', coalesce(p_expected, '?')),
+                   '{field}', coalesce(p_field, '?'))
+        FROM nianshen.code c WHERE c.code = p_code);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.schema_version() RETURNS text

@@ -2,24 +2,33 @@
 -- dated after every append time applied so far: nothing that was judged could have been judged otherwise.
 
 CREATE OR REPLACE FUNCTION nianshen.unit_known_at(p_unit text, p_ms bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM nianshen.unit_profile u WHERE u.unit = p_unit AND u.created_ms <= p_ms)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM nianshen.unit_profile u WHERE u.unit = p_unit AND u.created_ms <= p_ms);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.superior_at(p_unit text, p_ms bigint) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT s.superior FROM nianshen.unit_superior s WHERE s.unit = p_unit AND s.valid_from_ms <= p_ms AND s.valid_until_ms > p_ms
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT s.superior FROM nianshen.unit_superior s WHERE s.unit = p_unit AND s.valid_from_ms <= p_ms AND s.valid_until_ms > p_ms);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.reviewer_at(p_reviewer text, p_superior text, p_ms bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM nianshen.reviewer_term r
-                   WHERE r.reviewer = p_reviewer AND r.superior = p_superior AND r.valid_from_ms <= p_ms AND r.valid_until_ms > p_ms)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM nianshen.reviewer_term r
+                   WHERE r.reviewer = p_reviewer AND r.superior = p_superior AND r.valid_from_ms <= p_ms AND r.valid_until_ms > p_ms);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.campaign_open_at(p_year integer, p_ms bigint) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM nianshen.campaign_term c WHERE c.year = p_year AND c.opens_ms <= p_ms AND c.closes_ms > p_ms)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM nianshen.campaign_term c WHERE c.year = p_year AND c.opens_ms <= p_ms AND c.closes_ms > p_ms);
+END
 $$;
 
 -- The unit's memberships that belong to the year's campaign: as they stood just before it opened, removed since or not.

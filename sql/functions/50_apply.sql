@@ -32,7 +32,12 @@ CREATE OR REPLACE FUNCTION nianshen.apply(
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[],
     p_hold text[])
 RETURNS TABLE (applied integer, duplicates integer, dead_letters integer, held integer, outbox integer)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = nianshen, pg_temp
+-- Each statement is planned once a session: planning anew for each micro-batch took most of the time of small ones.
+SET plan_cache_mode = force_generic_plan
+SET jit = off
+AS $$
 DECLARE
     records record_in[];
     touch touched[];
@@ -79,27 +84,33 @@ $$;
 -- ---- what becomes of a record: each step writes the ledger row of what it takes out and hands on the rest ------------------------------------------
 
 CREATE OR REPLACE FUNCTION nianshen.ledger_write(p_records nianshen.record_in[], p_kind text) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     INSERT INTO nianshen.ledger (topic, partition, record_offset, append_ms, kind, unit, code, text)
     SELECT r.topic, r.partition, r.record_offset, r.append_ms, p_kind, r.unit,
            CASE WHEN p_kind = 'dead-letter' THEN r.code END, CASE WHEN p_kind = 'dead-letter' THEN r.text END
-    FROM unnest(p_records) r
+    FROM unnest(p_records) r;
+END
 $$;
 
 -- Dead letters with their code and text: into the ledger and the outbox.
 CREATE OR REPLACE FUNCTION nianshen.dead_letters_write(p_records nianshen.record_in[]) RETURNS void
-LANGUAGE sql AS $$
-    SELECT nianshen.ledger_write(p_records, 'dead-letter');
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nianshen.ledger_write(p_records, 'dead-letter');
     INSERT INTO nianshen.outbox (topic, partition, kind, record_offset, unit, code, text)
-    SELECT r.topic, r.partition, 'dead-letter', r.record_offset, r.unit, r.code, r.text FROM unnest(p_records) r ORDER BY r.n
+    SELECT r.topic, r.partition, 'dead-letter', r.record_offset, r.unit, r.code, r.text FROM unnest(p_records) r ORDER BY r.n;
+END
 $$;
 
 -- The records with that code and its English text, for dead letters that are found here.
 CREATE OR REPLACE FUNCTION nianshen.records_with_code(p_records nianshen.record_in[], p_code text) RETURNS nianshen.record_in[]
-LANGUAGE sql STABLE AS $$
-    SELECT ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.content_sha256,
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.content_sha256,
                             r.body, p_code, nianshen.code_text(p_code, false))::nianshen.record_in
-                 FROM unnest(p_records) r ORDER BY r.n)
+                 FROM unnest(p_records) r ORDER BY r.n);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.records_without_dead_letters(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
@@ -203,9 +214,11 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.records_accept(p_records nianshen.record_in[]) RETURNS void
-LANGUAGE sql AS $$
-    SELECT nianshen.ledger_write(p_records, 'applied');
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nianshen.ledger_write(p_records, 'applied');
     INSERT INTO nianshen.event (unit, year, topic, source, event_id, content_sha256, partition, record_offset)
     SELECT r.unit, r.year, r.topic, r.source, r.event_id, r.content_sha256, r.partition, r.record_offset
-    FROM unnest(p_records) r ORDER BY r.unit, r.year, r.topic, r.source, r.event_id
+    FROM unnest(p_records) r ORDER BY r.unit, r.year, r.topic, r.source, r.event_id;
+END
 $$;

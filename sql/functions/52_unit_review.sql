@@ -8,12 +8,14 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.unit_review_outcome(p_event_id text, p_unit text, p_year integer, p_refusal text, p_field text) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('unit', p_unit, 'year', p_year, 'unit_review', p_event_id) ||
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object('unit', p_unit, 'year', p_year, 'unit_review', p_event_id) ||
         CASE WHEN p_refusal IS NULL THEN '{"warnings": []}'
              ELSE jsonb_build_object('errors', jsonb_build_array(jsonb_build_object('code', p_refusal, 'field', p_field,
                       'zh', nianshen.code_text(p_refusal, true, p_field => p_field), 'en', nianshen.code_text(p_refusal, false, p_field => p_field))))
-        END
+        END;
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.unit_reviews_judge(p_touch nianshen.touched[], p_records nianshen.record_in[]) RETURNS void

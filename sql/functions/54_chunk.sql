@@ -49,18 +49,22 @@ $$;
 
 -- True when the listed keys are exactly the roster's of their range. Nearly all chunks of list mode are, and this costs no join.
 CREATE OR REPLACE FUNCTION nianshen.listed_is_roster(p_unit text, p_year integer, p_listed text, p_first text, p_last text) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT string_to_array(p_listed, E'\n') =
-        ARRAY(SELECT r.id_key FROM nianshen.roster_at_opening(p_unit, p_year) r WHERE r.id_key BETWEEN p_first AND p_last ORDER BY r.id_key)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN string_to_array(p_listed, E'\n') =
+        ARRAY(SELECT r.id_key FROM nianshen.roster_at_opening(p_unit, p_year) r WHERE r.id_key BETWEEN p_first AND p_last ORDER BY r.id_key);
+END
 $$;
 
 -- A key that is not on the roster of the campaign: enrolled too late, or unknown to the unit.
 CREATE OR REPLACE FUNCTION nianshen.not_on_roster_code(p_unit text, p_year integer, p_key text) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN EXISTS (
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN CASE WHEN EXISTS (
         SELECT FROM nianshen.membership m, nianshen.campaign_term c
         WHERE m.unit = p_unit AND m.id_key = p_key COLLATE "C" AND c.year = p_year AND m.enrolled_ms >= c.opens_ms)
-    THEN 'not-in-campaign' ELSE 'not-on-roster' END
+    THEN 'not-in-campaign' ELSE 'not-on-roster' END;
+END
 $$;
 
 -- Checks the rows of each new chunk. One that came outside the campaign is refused as a whole later: there is no roster to check it against.
@@ -132,7 +136,8 @@ $$;
 
 -- A submission is complete when all its chunks are there; the chunk that completed it gives its place in the unit's queue.
 CREATE OR REPLACE FUNCTION nianshen.submissions_complete(p_records nianshen.record_in[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     UPDATE nianshen.submission s
     SET completed_offset = c.record_offset, completed_ms = c.append_ms, completed_by = c.event_id,
         state = CASE WHEN s.state = 'receiving' THEN 'waiting' ELSE s.state END
@@ -142,5 +147,6 @@ LANGUAGE sql AS $$
                 WHERE r.kind = 'chunk' AND s.received = s.chunks AND s.completed_offset IS NULL) k
           JOIN nianshen.chunk h ON h.submission_key = k.submission_key
           ORDER BY k.submission_key, h.record_offset DESC) c
-    WHERE s.submission_key = c.submission_key
+    WHERE s.submission_key = c.submission_key;
+END
 $$;

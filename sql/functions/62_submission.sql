@@ -2,8 +2,9 @@
 
 -- What the reviewer sees, in the canonical form of RFC 8785 (keys in order, no blanks; to_json escapes as it asks).
 CREATE OR REPLACE FUNCTION nianshen.submission_canonical(p_submission nianshen.submission) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT '{"failed":[' || coalesce((
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN '{"failed":[' || coalesce((
                SELECT string_agg('{"id_number":' || to_json(e.id_key) || ',"reason":' || to_json(e.reason) || '}', ',' ORDER BY e.id_key)
                FROM nianshen.entry e WHERE e.submission_key = (p_submission).submission_key), '')
         || '],"listed":' || (p_submission).listed || ',"mode":' || to_json((p_submission).mode) || ',"passed":' || (p_submission).passed
@@ -13,31 +14,38 @@ LANGUAGE sql STABLE AS $$
                WHERE r.unit = (p_submission).unit AND r.year = (p_submission).year AND r.source = (p_submission).source
                    AND r.event_id = (p_submission).unit_review), '')
         || '},"submission":' || to_json((p_submission).submission) || ',"unit":' || to_json((p_submission).unit)
-        || ',"year":' || (p_submission).year || '}'
+        || ',"year":' || (p_submission).year || '}';
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.submission_digest(p_submission nianshen.submission) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT 'sha256:' || encode(sha256(c.salt || convert_to(nianshen.submission_canonical(p_submission), 'UTF8')), 'hex')
-    FROM nianshen.campaign_term c WHERE c.year = (p_submission).year
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT 'sha256:' || encode(sha256(c.salt || convert_to(nianshen.submission_canonical(p_submission), 'UTF8')), 'hex')
+        FROM nianshen.campaign_term c WHERE c.year = (p_submission).year);
+END
 $$;
 
 -- The head of each touched queue, if it is still to be judged.
 CREATE OR REPLACE FUNCTION nianshen.heads_waiting(p_touch nianshen.touched[]) RETURNS bigint[]
-LANGUAGE sql STABLE AS $$
-    SELECT ARRAY(
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
         SELECT h.submission_key
         FROM (SELECT DISTINCT ON (s.unit, s.year) s.submission_key, s.state
               FROM unnest(p_touch) t JOIN nianshen.submission s ON s.unit = t.unit AND s.year = t.year
               WHERE s.state IN ('waiting', 'pending') AND s.completed_offset IS NOT NULL
               ORDER BY s.unit, s.year, s.completed_offset) h
-        WHERE h.state = 'waiting')
+        WHERE h.state = 'waiting');
+END
 $$;
 
 -- Why a head is refused before its rows are looked at; 'unit-review-missing' when it has to wait; null when its rows decide.
 CREATE OR REPLACE FUNCTION nianshen.head_refusal(p_submission nianshen.submission) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT CASE
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN CASE
         WHEN EXISTS (SELECT FROM nianshen.submission o WHERE o.unit = (p_submission).unit AND o.year = (p_submission).year AND o.state = 'approved')
             THEN 'already-reviewed'
         WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = (p_submission).submission_key AND NOT c.in_campaign)
@@ -46,12 +54,14 @@ LANGUAGE sql STABLE AS $$
             SELECT CASE r.verdict WHEN 'rejected' THEN 'unit-review-rejected' ELSE '' END FROM nianshen.unit_review r
             WHERE r.unit = (p_submission).unit AND r.year = (p_submission).year AND r.source = (p_submission).source
                 AND r.event_id = (p_submission).unit_review), 'unit-review-missing')
-    END
+    END;
+END
 $$;
 
 -- Findings that only whole submissions show, into row_finding: order and repeats from chunk to chunk, the total.
 CREATE OR REPLACE FUNCTION nianshen.submissions_check_chunks(p_keys bigint[]) RETURNS void
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+BEGIN
     WITH ranges AS (
         SELECT c.*, lag(c.last_key) OVER (PARTITION BY c.submission_key ORDER BY c.chunk) AS before_key
         FROM nianshen.chunk c WHERE c.submission_key = ANY (p_keys) AND c.first_key IS NOT NULL
@@ -67,13 +77,17 @@ LANGUAGE sql AS $$
     SELECT s.submission_key, NULL, NULL, NULL, true, 'total-mismatch', NULL
     FROM nianshen.submission s
     WHERE s.submission_key = ANY (p_keys)
-        AND s.entries_total <> (SELECT sum(c.failed_count + c.passed_count) FROM nianshen.chunk c WHERE c.submission_key = s.submission_key)
+        AND s.entries_total <> (SELECT sum(c.failed_count + c.passed_count) FROM nianshen.chunk c WHERE c.submission_key = s.submission_key);
+END
 $$;
 
 -- List mode: roster members that lie between the ranges of two chunks, before the first or after the last. No chunk could see that they are missing.
 -- Returns the number of them for one submission; the first ones become findings.
 CREATE OR REPLACE FUNCTION nianshen.submission_check_gaps(p_submission nianshen.submission) RETURNS bigint
-LANGUAGE sql AS $$
+LANGUAGE plpgsql AS $$
+DECLARE
+    missing_count bigint;
+BEGIN
     WITH ranges AS (
         SELECT c.first_key, c.last_key, row_number() OVER (ORDER BY c.chunk) AS place
         FROM nianshen.chunk c WHERE c.submission_key = (p_submission).submission_key AND c.first_key IS NOT NULL
@@ -92,7 +106,9 @@ LANGUAGE sql AS $$
         SELECT (p_submission).submission_key, true, 'not-listed', nianshen.mask_id(m.id_key), m.member_no
         FROM missing m WHERE m.rank <= nianshen.row_finding_cap()
     )
-    SELECT count(*) FROM missing
+    SELECT count(*) INTO missing_count FROM missing;
+    RETURN missing_count;
+END
 $$;
 
 -- Row errors of whole submissions: their number goes into error_total.
@@ -114,30 +130,37 @@ $$;
 
 -- The code of a submission whose rows have errors.
 CREATE OR REPLACE FUNCTION nianshen.row_refusal(p_submission nianshen.submission) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT CASE
-        WHEN (p_submission).error_total = 0 THEN NULL
-        WHEN bool_or(w.code = 'not-sorted') THEN 'not-sorted'
-        WHEN (p_submission).error_total = 1 AND bool_or(w.code = 'total-mismatch') THEN 'total-mismatch'
-        ELSE 'row-errors'
-    END
-    FROM nianshen.row_finding w WHERE w.submission_key = (p_submission).submission_key AND w.is_error
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN (p_submission).error_total = 0 THEN NULL
+            WHEN bool_or(w.code = 'not-sorted') THEN 'not-sorted'
+            WHEN (p_submission).error_total = 1 AND bool_or(w.code = 'total-mismatch') THEN 'total-mismatch'
+            ELSE 'row-errors'
+        END
+        FROM nianshen.row_finding w WHERE w.submission_key = (p_submission).submission_key AND w.is_error);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.rejected_body(p_submission nianshen.submission) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT nianshen.code_and_texts((p_submission).code) || jsonb_build_object(
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN nianshen.code_and_texts((p_submission).code) || jsonb_build_object(
         'errors_total', coalesce((p_submission).error_total, 0),
-        'errors', CASE WHEN (p_submission).error_total > 0 THEN nianshen.findings_json((p_submission).submission_key, true) ELSE '[]' END)
+        'errors', CASE WHEN (p_submission).error_total > 0 THEN nianshen.findings_json((p_submission).submission_key, true) ELSE '[]' END);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.pending_body(p_submission nianshen.submission) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('unit_review', (p_submission).unit_review, 'mode', (p_submission).mode, 'digest', (p_submission).digest,
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN jsonb_build_object('unit_review', (p_submission).unit_review, 'mode', (p_submission).mode, 'digest', (p_submission).digest,
         'listed', (p_submission).listed, 'passed', (p_submission).passed, 'failed', (p_submission).failed,
         'reasons', nianshen.counts_by_reason((p_submission).submission_key),
         'warnings_total', (SELECT count(*) FROM nianshen.row_finding w WHERE w.submission_key = (p_submission).submission_key AND NOT w.is_error),
-        'warnings', nianshen.findings_json((p_submission).submission_key, false))
+        'warnings', nianshen.findings_json((p_submission).submission_key, false));
+END
 $$;
 
 -- Judges the heads of the touched queues, in the order of the rules. Returns how many were settled: those that wait for their unit review are not.
@@ -173,12 +196,14 @@ $$;
 
 -- Tells those that became complete in this micro-batch and have to wait. Advisory: it depends on what has arrived.
 CREATE OR REPLACE FUNCTION nianshen.waiting_tell(p_touch nianshen.touched[], p_records nianshen.record_in[]) RETURNS void
-LANGUAGE sql AS $$
-    SELECT nianshen.outcomes_write(p_touch, ARRAY(
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nianshen.outcomes_write(p_touch, ARRAY(
         SELECT nianshen.submission_outcome(s, 'nianshen.member-review.waiting.v1', nianshen.code_and_texts(
                    CASE WHEN s.submission_key = ANY (nianshen.heads_waiting(p_touch)) THEN 'unit-review-missing' ELSE 'behind-earlier' END))
         FROM nianshen.submission s
         JOIN unnest(p_records) r ON r.kind = 'chunk' AND r.unit = s.unit AND r.year = s.year AND r.event_id = s.completed_by
             AND r.source = s.source AND r.body ->> 'submission' = s.submission
-        WHERE s.state = 'waiting' ORDER BY s.submission_key))
+        WHERE s.state = 'waiting' ORDER BY s.submission_key));
+END
 $$;

@@ -45,30 +45,35 @@ $$;
 
 -- The state of a submission as decisions see it: one that was withdrawn before it came is withdrawn.
 CREATE OR REPLACE FUNCTION nianshen.state_for_decision(p_decision nianshen.decision) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN coalesce(
         (SELECT s.state FROM nianshen.submission s WHERE s.unit = (p_decision).unit AND s.year = (p_decision).year
              AND s.submission = (p_decision).submission),
         (SELECT 'withdrawn' FROM nianshen.decision d WHERE d.unit = (p_decision).unit AND d.year = (p_decision).year
              AND d.submission = (p_decision).submission AND d.verdict = 'accepted'),
-        'unseen')
+        'unseen');
+END
 $$;
 
 -- 'wait', '' for valid, or the code of the refusal. A withdrawal is judged in any state; an approval or a return waits until the submission is pending
 -- or settled.
 CREATE OR REPLACE FUNCTION nianshen.decision_verdict(p_decision nianshen.decision) RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT CASE
-        WHEN now.state IN ('approved', 'returned', 'withdrawn') THEN 'already-decided'
-        WHEN (p_decision).kind = 'withdrawn' THEN ''
-        WHEN now.state IN ('unseen', 'receiving', 'waiting') THEN 'wait'
-        WHEN now.state = 'rejected' THEN 'not-pending'
-        WHEN s.digest <> (p_decision).digest THEN 'stale-digest'
-        WHEN s.submitted_by = (p_decision).reviewer THEN 'self-review'
-        ELSE ''
-    END
-    FROM (SELECT nianshen.state_for_decision(p_decision) AS state) now
-    LEFT JOIN nianshen.submission s ON s.unit = (p_decision).unit AND s.year = (p_decision).year AND s.submission = (p_decision).submission
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN now.state IN ('approved', 'returned', 'withdrawn') THEN 'already-decided'
+            WHEN (p_decision).kind = 'withdrawn' THEN ''
+            WHEN now.state IN ('unseen', 'receiving', 'waiting') THEN 'wait'
+            WHEN now.state = 'rejected' THEN 'not-pending'
+            WHEN s.digest <> (p_decision).digest THEN 'stale-digest'
+            WHEN s.submitted_by = (p_decision).reviewer THEN 'self-review'
+            ELSE ''
+        END
+        FROM (SELECT nianshen.state_for_decision(p_decision) AS state) now
+        LEFT JOIN nianshen.submission s ON s.unit = (p_decision).unit AND s.year = (p_decision).year AND s.submission = (p_decision).submission);
+END
 $$;
 
 -- Judges the next decision on each submission. Returns how many were judged.
@@ -155,11 +160,14 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.completed_body(p_submission nianshen.submission) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object('listed', (p_submission).listed, 'passed', (p_submission).passed,
-        'removed', coalesce(jsonb_object_agg(r.reason, r.n), '{}'), 'removed_total', coalesce(sum(r.n), 0),
-        'already_gone', (p_submission).failed - coalesce(sum(r.n), 0))
-    FROM (SELECT m.reason, count(*) AS n FROM nianshen.entry e
-          JOIN nianshen.removed_member m ON m.enrolment = e.enrolment AND m.year = (p_submission).year AND m.submission = (p_submission).submission
-          WHERE e.submission_key = (p_submission).submission_key GROUP BY 1) r
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('listed', (p_submission).listed, 'passed', (p_submission).passed,
+            'removed', coalesce(jsonb_object_agg(r.reason, r.n), '{}'), 'removed_total', coalesce(sum(r.n), 0),
+            'already_gone', (p_submission).failed - coalesce(sum(r.n), 0))
+        FROM (SELECT m.reason, count(*) AS n FROM nianshen.entry e
+              JOIN nianshen.removed_member m ON m.enrolment = e.enrolment AND m.year = (p_submission).year AND m.submission = (p_submission).submission
+              WHERE e.submission_key = (p_submission).submission_key GROUP BY 1) r);
+END
 $$;
