@@ -20,19 +20,19 @@ enum option_kind { OPTION_TEXT, OPTION_NUMBER, OPTION_SWITCH, OPTION_LIST /* may
 struct option {
     const char *name; /* as in the file: lower case with '_'; NULL ends a table */
     enum option_kind kind;
-    const char *fallback;           /* default as text; NULL: unset */
+    const char *fallback; /* default as text; NULL: unset */
     int64_t number_min, number_max; /* OPTION_NUMBER: both 0 means any */
     bool required;
     const char *argument; /* shown in the help: "UNIT", "FILE" */
-    const char *help;     /* one sentence */
+    const char *help; /* one sentence */
 };
 
 struct command {
     const char *name; /* "submit", "roster load"; NULL ends a table */
     /* "FILE.csv": exactly one; "[FILE.csv]": at most one; "FILE..." or "[FILE...]": several; NULL: none. */
     const char *operands;
-    const char *summary;                     /* one line of the program's help */
-    const struct option *options;            /* of this command, NULL-terminated; may be NULL */
+    const char *summary; /* one line of the program's help */
+    const struct option *options; /* of this command, NULL-terminated; may be NULL */
     int (*run)(const struct config *config); /* returns the exit status */
 };
 

@@ -8,7 +8,7 @@
 #include "core/config.h"
 
 enum {
-    CONFIG_LIST_MAX = 64,   /* times an OPTION_LIST may be given */
+    CONFIG_LIST_MAX = 64, /* times an OPTION_LIST may be given */
     CONFIG_VALUES_MAX = 64, /* options with a value, of the common table and one command */
     CONFIG_KAFKA_MAX = 128,
     CONFIG_OPERANDS_MAX = 16,
@@ -37,7 +37,7 @@ struct config {
     const char *program;
     const struct command *commands;
     const struct command *command; /* NULL until its name was read */
-    struct arena *arena;           /* owns every text that is not argv's */
+    struct arena *arena; /* owns every text that is not argv's */
     struct config_value values[CONFIG_VALUES_MAX];
     size_t value_count;
     struct config_property kafka[CONFIG_KAFKA_MAX];

@@ -13,7 +13,7 @@ enum { CREDIT_CODE_CHARS = 18 };
 enum credit_code_verdict {
     CREDIT_CODE_OK,
     CREDIT_CODE_CHECK, /* a check character does not fit: a warning only, as real codes with a wrong one are known */
-    CREDIT_CODE_FORM,  /* not 18 characters of the code's alphabet: an error */
+    CREDIT_CODE_FORM, /* not 18 characters of the code's alphabet: an error */
 };
 
 enum credit_code_verdict credit_code_check(const char *text, size_t length);

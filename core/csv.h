@@ -1,6 +1,6 @@
 /*
- * Reads CSV (RFC 4180) as a stream, by libcsv; core/csv.c is the only file that includes csv.h. Caps on field, columns, rows and file; every row
- * knows the line a spreadsheet shows it on. UTF-8 with or without a byte-order mark.
+ * Reads CSV (RFC 4180) as a stream, by libcsv; core/csv.c is the only file that includes csv.h. Caps on field, columns, rows and file;
+ * every row knows the line a spreadsheet shows it on. UTF-8 with or without a byte-order mark.
  */
 #ifndef NIANSHEN_CORE_CSV_H
 #define NIANSHEN_CORE_CSV_H

@@ -28,6 +28,8 @@ enum {
     EVENT_SMALL_BYTES_MAX = 64 * 1024, /* a unit review or a decision */
     EVENT_CHUNKS_MAX = 10000,
     EVENT_DEPTH_MAX = 8,
+    EVENT_ELEMENTS_MAX = 8 * EVENT_ENTRIES_MAX + 1000, /* members and items in all objects and arrays: a bound on the parser's memory */
+    EVENT_ENTRIES_TOTAL_MAX = 50000000,
     EVENT_HEADERS_MAX = 64,
     EVENT_YEAR_MIN = 2000,
     EVENT_YEAR_MAX = 2999,
@@ -57,7 +59,7 @@ enum event_list { EVENT_LIST_FAILED, EVENT_LIST_PASSED };
 struct event_row_error { /* what is wrong with one entry by itself */
     enum event_list list;
     int index; /* 0-based, in its list as sent */
-    const char *code; /* static: a code of the ID check, listed-twice, missing-reason */
+    const char *code; /* static: a code of the ID check, listed-twice, missing-reason; unknown-reason for a text that is no name */
     const char *key;
     const char *masked; /* the ID number as sent, masked */
     int position; /* of the ID check; 0 when none */
@@ -71,7 +73,10 @@ struct event_chunk {
     bool is_sorted; /* both lists ascend by key (equal neighbours allowed: they are listed-twice) */
     int unsorted_list, unsorted_index; /* the first entry that is below its predecessor */
     const char *first_key, *last_key; /* over both lists; NULL when there are no entries */
-    /* List mode and sorted: all keys of both lists merged ascending, joined by '\n', and for each key 'f' or 'p'. Else NULL. */
+    /*
+     * List mode and sorted: all keys of both lists merged ascending, joined by '\n', and for each key 'f' or 'p' (failed first
+     * among equals). Entries without an ID number have no key and are left out. Else NULL.
+     */
     const char *listed;
     const char *listed_marks;
     const struct event_row_error *errors;
@@ -86,7 +91,8 @@ struct event {
     uint8_t content_sha256[EVENT_SHA256_BYTES]; /* over the type and the data as sorted, compact JSON */
     /*
      * The data without "failed" and "passed", as compact JSON text: what the database reads its fields from. Field types and
-     * lengths are already checked; fields that the contract does not know are still in it.
+     * lengths are already checked; fields that the contract does not know are still in it. A valid profile.contact_mobile is
+     * written as its 11 digits.
      */
     const char *body;
     const char *refusal; /* unit review only: static code of a bad profile field (the outcome is `rejected`); NULL when fine */
@@ -96,7 +102,8 @@ struct event {
 
 /*
  * Decodes one record of an input topic. `partitions` is the number of partitions of the input topics. `event` points into the
- * arena. False: fault->kind is FAULT_REJECT with the dead letter's code and a text that names place, rule and remedy.
+ * arena. False: fault->kind is FAULT_REJECT with the dead letter's code and a text that names place, rule and remedy, or
+ * FAULT_RETRY with code memory: the arena is full or memory is out, and the record is not to blame.
  */
 bool event_decode(struct arena *arena, const struct kafka_record *record, int32_t partitions, struct event *event, struct fault *fault);
 
@@ -115,7 +122,8 @@ void event_headers_fill(struct event_headers *headers, const char *type, const c
 
 /*
  * One structured-mode event (a line of `publish`) checked as the worker would and taken apart for sending: the topic by its type, the
- * key from data.unit. The value to send is the line itself with content-type application/cloudevents+json.
+ * key from data.unit. The value to send is the line itself with content-type application/cloudevents+json. ID numbers are judged
+ * on the present date, as the worker will on the record's append time; faults are those of event_decode.
  */
 bool event_of_structured(struct arena *arena, const char *json, size_t length, struct event *event, struct fault *fault);
 

@@ -11,9 +11,9 @@
 
 enum fault_kind {
     FAULT_NONE = 0,
-    FAULT_RETRY,  /* an outage: wait and try again; never a dead letter */
+    FAULT_RETRY, /* an outage: wait and try again; never a dead letter */
     FAULT_REJECT, /* the input is refused: tell its author */
-    FAULT_FATAL,  /* wrong configuration, or a bug of ours: stop */
+    FAULT_FATAL, /* wrong configuration, or a bug of ours: stop */
 };
 
 enum {
@@ -23,7 +23,7 @@ enum {
 
 struct fault {
     enum fault_kind kind;
-    int exit_status;                 /* sysexits.h value a program ends with when this fault reaches its main */
+    int exit_status; /* sysexits.h value a program ends with when this fault reaches its main */
     char code[FAULT_CODE_BYTES_MAX]; /* stable, in kebab-case; for rejections a code of schemas/codes.tsv */
     char text[FAULT_TEXT_BYTES_MAX]; /* what, where and the remedy; ID numbers already masked */
 };

@@ -34,7 +34,8 @@ struct id_verdict id_number_check(const char *text, size_t length, date_ymd toda
 
 /*
  * The key an entry is sorted and matched by: the normalised number, or where the number is malformed the text without
- * surrounding blanks (cut after ID_NUMBER_TEXT_BYTES_MAX bytes), its control characters written as \xHH. Returns the key's length; `out` holds ID_KEY_BYTES_MAX + 1.
+ * surrounding blanks (cut after ID_NUMBER_TEXT_BYTES_MAX bytes), its control characters written as \xHH. Returns the key's length; `out`
+ * holds ID_KEY_BYTES_MAX + 1.
  */
 enum { ID_KEY_BYTES_MAX = 4 * ID_NUMBER_TEXT_BYTES_MAX };
 size_t id_number_key(const char *text, size_t length, const struct id_verdict *verdict, char *out);

@@ -1,4 +1,5 @@
-/* Moments: milliseconds since 1970-01-01T00:00:00Z, and dates in China Standard Time (UTC+8, no daylight saving). Pure but for the two clocks.
+/* Moments: milliseconds since 1970-01-01T00:00:00Z, and dates in China Standard Time (UTC+8, no daylight saving). Pure but for the two
+ * clocks.
  */
 #ifndef NIANSHEN_CORE_MOMENT_H
 #define NIANSHEN_CORE_MOMENT_H

@@ -1,0 +1,185 @@
+# nianshen: one flat makefile. `make help` lists what it offers; everything it makes lies under build/.
+#
+# Naming conventions that it relies on, so that a new file needs no line here:
+#   core/*.c                      one archive, libcore.a, together with what is generated from schemas/ and sql/
+#   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
+#   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
+#                                 also with their program's objects, except main.o
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# Which build: SANITIZE= (release, hardened), or one of the sanitizers below; each in a directory of its own.
+SANITIZE ?=
+ifeq ($(SANITIZE),)
+PROFILE := release
+BIN := build/bin
+else ifeq ($(SANITIZE),address,undefined)
+PROFILE := asan
+else ifeq ($(SANITIZE),address)
+PROFILE := asan-only
+else ifeq ($(SANITIZE),undefined)
+PROFILE := ubsan
+else ifeq ($(SANITIZE),thread)
+PROFILE := tsan
+else
+$(error SANITIZE=$(SANITIZE) is unknown: leave it empty or use address,undefined | address | undefined | thread)
+endif
+OUT := build/$(PROFILE)
+BIN ?= $(OUT)/bin
+GEN := build/gen
+
+# The compiler's settings. Warnings are errors in CI and with WERROR=yes.
+WERROR ?= $(if $(filter true,$(CI)),yes)
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wwrite-strings $(if $(filter yes,$(WERROR)),-Werror)
+LIBRARIES := rdkafka jansson libpq libcrypto uuid
+CPPFLAGS += -I. -I$(GEN) -D_GNU_SOURCE -DNIANSHEN_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
+CFLAGS += -std=gnu17 -g $(WARNINGS)
+LDLIBS += $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lcsv
+ifeq ($(SANITIZE),)
+CPPFLAGS += -D_FORTIFY_SOURCE=3
+CFLAGS += -O2 -fstack-protector-strong -fstack-clash-protection -fPIE
+LDFLAGS += -pie -Wl,-z,relro,-z,now
+else
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+
+# All cores, unless the caller says how many.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+objects = $(patsubst %.c,$(OUT)/%.o,$(wildcard $(1)/*.c))
+PROGRAMS := $(foreach p,producer worker ops,$(if $(wildcard $(p)/main.c),$(p)))
+GENERATED_HEADERS := $(GEN)/schema_version.h
+GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/sql_embedded.c
+CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
+
+all: $(PROGRAMS:%=$(BIN)/nianshen-%) ## build the three programs into build/bin (the default)
+
+demo: ## the guided tour on a broker and a database of its own; installs what it needs, leaves nothing running
+	@ops/dev/install-deps run
+	@$(MAKE) all jars
+	@ops/dev/demo build/demo
+
+test: ## everything: lint, unit, SQL and system tests; installs what it needs, ends with "N passed, N failed"
+	@tests/run
+
+up: all jars ## start broker, database and one worker, and leave them running; writes build/env
+	@ops/dev/up build/dev build/env
+
+down: ## stop what `make up` started
+	@ops/dev/down build/dev
+
+deps: ## install what building and testing need: Debian packages (root or sudo), the broker's jars, a Python venv
+	@ops/dev/install-deps test
+	@$(MAKE) --silent jars build/venv/.ready
+
+jars: ## fetch the pinned Kafka broker (Maven artifacts, checked against ops/kafka/jars.sha256)
+	@ops/kafka/jars >/dev/null
+
+unit: $(UNIT_TESTS) ## unit tests, under the sanitizers that SANITIZE names
+	@tests/run-unit build/results/unit $(UNIT_TESTS)
+
+sql-test: $(BIN)/nianshen-ops ## tests of the SQL rules (pgTAP), on a database of their own
+	@tests/run-sql build/results/sql $(BIN)
+
+system-test: all jars build/venv/.ready ## tests of the programs on a real broker and database (ARGS="-k name" to select)
+	@NIANSHEN_BIN=$(CURDIR)/$(BIN) build/venv/bin/python -m pytest tests/system \
+		--junitxml=build/results/system/$(PROFILE).xml $(ARGS)
+
+lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)
+	@tests/lint/run
+
+format: ## lay out the C code by .clang-format
+	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch])
+
+install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen
+	install -m 755 $(PROGRAMS:%=$(BIN)/nianshen-%) $(DESTDIR)$(PREFIX)/bin
+	sed 's|@PREFIX@|$(PREFIX)|g' ops/systemd/nianshen-worker.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/nianshen-worker.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/nianshen-worker.service
+	install -m 644 ops/nianshen.conf.example LICENSE $(DESTDIR)$(PREFIX)/share/nianshen
+	cd schemas && find . -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX)/share/nianshen/schemas)/{} \;
+
+clean: ## stop what runs here and remove build/
+	@ops/dev/down build/dev --remove
+	@ops/dev/down build/demo --remove
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: all demo test up down deps jars unit sql-test system-test lint format install clean help print-compile-flags
+
+# Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
+SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
+SQL_OTHERS := $(sort $(wildcard sql/functions/*.sql)) $(GEN)/sql/code_table.sql $(wildcard sql/grants.sql)
+SQL_PREREQUISITES := $(SQL_MIGRATIONS) $(SQL_OTHERS) sql/migrations sql/functions
+
+$(GEN)/code_table.c: schemas/codes.tsv core/gen/code_table.awk
+	@mkdir -p $(@D)
+	@awk -v output=c -f core/gen/code_table.awk $< >$@
+
+$(GEN)/sql/code_table.sql: schemas/codes.tsv core/gen/code_table.awk
+	@mkdir -p $(@D)
+	@awk -v output=sql -f core/gen/code_table.awk $< >$@
+
+$(GEN)/sql_embedded.c: $(SQL_PREREQUISITES) core/gen/sql_embedded.awk
+	@mkdir -p $(@D)
+	@awk -f core/gen/sql_embedded.awk $(SQL_MIGRATIONS) $(SQL_OTHERS) >$@
+
+$(GEN)/schema_version.h: $(SQL_PREREQUISITES) core/gen/schema_version.sh
+	@mkdir -p $(@D)
+	@core/gen/schema_version.sh "$(lastword $(SQL_MIGRATIONS))" $(SQL_MIGRATIONS) $(SQL_OTHERS) >$@
+
+# For the linter, which compiles with the same settings.
+print-compile-flags:
+	@echo $(compile_flags)
+
+# Compiled. Headers are followed by -MMD; the Makefile counts as a source, for the settings in it.
+compile_flags = $(CPPFLAGS) $(CFLAGS)
+compile = $(CC) $(compile_flags) -MMD -MP -c -o $@ $<
+
+$(OUT)/%.o: %.c Makefile | $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  cc    $@"
+	@$(compile)
+
+$(OUT)/gen/%.o: $(GEN)/%.c Makefile | $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  cc    $@"
+	@$(compile)
+
+$(OUT)/libcore.a: $(CORE_OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+
+.SECONDEXPANSION:
+$(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/libcore.a
+	$(link)
+
+# test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
+tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p))))
+$(OUT)/tests/%: $(OUT)/tests/unit/%.o $$(call tested_objects,$$*) $(OUT)/libcore.a
+	$(link) -lcmocka
+
+# Python's packages are pinned with hashes; the venv is made again when the list changes.
+build/venv/.ready: tests/requirements.txt
+	@rm -rf build/venv
+	@python3 -m venv build/venv
+	@build/venv/bin/pip --quiet --disable-pip-version-check install --require-hashes -r tests/requirements.txt
+	@touch $@
+
+-include $(wildcard $(OUT)/*/*.d $(OUT)/*/*/*.d)

@@ -1,0 +1,260 @@
+#include <string.h>
+
+#include "core/event_internal.h"
+#include "core/id_number.h"
+#include "core/text.h"
+
+enum {
+    ERRORS_FIRST = 16,
+    MASKED_BYTES_MAX = 4 * 40 + 1, /* 40 characters */
+};
+
+static const char *const list_names[] = {[EVENT_LIST_FAILED] = "failed", [EVENT_LIST_PASSED] = "passed"};
+
+struct list {
+    const json_t *items;
+    const char **keys;
+    size_t count;
+};
+
+struct reader {
+    struct arena *arena;
+    date_ymd today;
+    struct list lists[2]; /* by enum event_list */
+    struct event_chunk *chunk;
+    struct event_row_error *errors;
+    size_t error_capacity;
+    struct fault *fault;
+};
+
+/* ---- row errors ---- */
+
+static struct event_row_error *next_error(struct reader *reader)
+{
+    struct event_chunk *chunk = reader->chunk;
+    if (chunk->error_count == reader->error_capacity) {
+        size_t capacity = reader->error_capacity == 0 ? ERRORS_FIRST : 2 * reader->error_capacity;
+        struct event_row_error *errors = arena_take(reader->arena, capacity * sizeof *errors);
+        if (errors == NULL) return NULL;
+        if (chunk->error_count > 0) memcpy(errors, reader->errors, chunk->error_count * sizeof *errors);
+        reader->errors = errors;
+        reader->error_capacity = capacity;
+        chunk->errors = errors;
+    }
+    return &reader->errors[chunk->error_count++];
+}
+
+/* The ID number of an entry as sent; empty when it is missing. Types were checked before. */
+static const char *number_text(const struct reader *reader, enum event_list list, size_t index, size_t *length)
+{
+    const json_t *item = json_array_get(reader->lists[list].items, index);
+    const json_t *number = list == EVENT_LIST_FAILED ? json_object_get(item, "id_number") : item;
+    *length = json_string_length(number);
+    return number != NULL ? json_string_value(number) : "";
+}
+
+static bool add_error(struct reader *reader, enum event_list list, size_t index, const char *code, const struct id_verdict *verdict)
+{
+    char masked[MASKED_BYTES_MAX];
+    size_t length;
+    const char *text = number_text(reader, list, index, &length);
+    text_mask_id(text, length, masked, sizeof masked);
+
+    struct event_row_error *error = next_error(reader);
+    char *copy = arena_copy(reader->arena, masked, strlen(masked));
+    if (error == NULL || copy == NULL) return json_guard_no_memory(reader->fault);
+    *error = (struct event_row_error){
+        .list = list,
+        .index = (int)index,
+        .code = code,
+        .key = reader->lists[list].keys[index],
+        .masked = copy,
+        .position = verdict != NULL ? verdict->position : 0,
+        .expected = verdict != NULL ? verdict->expected : 0,
+    };
+    return true;
+}
+
+/* ---- entries ---- */
+
+/* Checks one ID number and keeps its key; `*warning` is the check's code when it only warns. */
+static bool read_number(struct reader *reader, enum event_list list, size_t index, const char **warning)
+{
+    char key[ID_KEY_BYTES_MAX + 1];
+    size_t length;
+    const char *text = number_text(reader, list, index, &length);
+    struct id_verdict verdict = id_number_check(text, length, reader->today);
+    size_t key_bytes = id_number_key(text, length, &verdict, key);
+
+    *warning = verdict.level == ID_WARNING ? verdict.code : NULL;
+    reader->lists[list].keys[index] = arena_copy(reader->arena, key, key_bytes);
+    if (reader->lists[list].keys[index] == NULL) return json_guard_no_memory(reader->fault);
+    return verdict.level != ID_ERROR || add_error(reader, list, index, verdict.code, &verdict);
+}
+
+static bool check_string(struct reader *reader, const json_t *value, enum event_list list, size_t index, const char *member)
+{
+    if (value == NULL || json_is_string(value)) return true;
+    return json_guard_refuse(reader->fault, "schema", "/data/%s/%zu%s must be a string", list_names[list], index, member);
+}
+
+/* A missing reason and one that can't be any reference row's name are told apart; whether the name is known is for the database. */
+static bool read_reason(struct reader *reader, const json_t *reason, size_t index, const char **out)
+{
+    size_t length = json_string_length(reason);
+    *out = "";
+    if (length == 0) return add_error(reader, EVENT_LIST_FAILED, index, "missing-reason", NULL);
+    if (!text_is_name(json_string_value(reason), length, EVENT_NAME_BYTES_MAX))
+        return add_error(reader, EVENT_LIST_FAILED, index, "unknown-reason", NULL);
+    *out = arena_copy(reader->arena, json_string_value(reason), length);
+    return *out != NULL || json_guard_no_memory(reader->fault);
+}
+
+static bool read_failed_entry(struct reader *reader, size_t index, struct event_failed *failed)
+{
+    const json_t *item = json_array_get(reader->lists[EVENT_LIST_FAILED].items, index);
+    if (!json_is_object(item)) return json_guard_refuse(reader->fault, "schema", "/data/failed/%zu must be an object", index);
+    const json_t *reason = json_object_get(item, "reason");
+    if (!check_string(reader, json_object_get(item, "id_number"), EVENT_LIST_FAILED, index, "/id_number") ||
+        !check_string(reader, reason, EVENT_LIST_FAILED, index, "/reason") ||
+        !read_number(reader, EVENT_LIST_FAILED, index, &failed->warning) || !read_reason(reader, reason, index, &failed->reason))
+        return false;
+    failed->key = reader->lists[EVENT_LIST_FAILED].keys[index];
+    return true;
+}
+
+static bool read_failed(struct reader *reader)
+{
+    size_t count = reader->lists[EVENT_LIST_FAILED].count;
+    struct event_failed *failed = arena_take(reader->arena, count * sizeof *failed);
+    if (failed == NULL) return json_guard_no_memory(reader->fault);
+    for (size_t i = 0; i < count; i++)
+        if (!read_failed_entry(reader, i, &failed[i])) return false;
+    reader->chunk->failed = failed;
+    reader->chunk->failed_count = count;
+    return true;
+}
+
+static bool read_passed(struct reader *reader)
+{
+    const struct list *passed = &reader->lists[EVENT_LIST_PASSED];
+    const char *warning;
+    for (size_t i = 0; i < passed->count; i++)
+        if (!check_string(reader, json_array_get(passed->items, i), EVENT_LIST_PASSED, i, "") ||
+            !read_number(reader, EVENT_LIST_PASSED, i, &warning))
+            return false;
+    reader->chunk->passed_count = passed->count;
+    return true;
+}
+
+/* ---- order ---- */
+
+/* Equal neighbours are listed twice and do not break the order; entries without a number are no more equal than different. */
+static bool check_order(struct reader *reader, enum event_list list)
+{
+    const struct list *of = &reader->lists[list];
+    struct event_chunk *chunk = reader->chunk;
+    for (size_t i = 1; i < of->count; i++) {
+        int order = strcmp(of->keys[i - 1], of->keys[i]);
+        if (order == 0 && of->keys[i][0] != '\0' && !add_error(reader, list, i, "listed-twice", NULL)) return false;
+        if (order > 0 && chunk->is_sorted) {
+            chunk->is_sorted = false;
+            chunk->unsorted_list = (int)list;
+            chunk->unsorted_index = (int)i;
+        }
+    }
+    return true;
+}
+
+static void find_range(struct reader *reader)
+{
+    struct event_chunk *chunk = reader->chunk;
+    for (size_t l = 0; l < 2; l++) {
+        const struct list *list = &reader->lists[l];
+        if (list->count == 0) continue;
+        const char *first = list->keys[0], *last = list->keys[list->count - 1];
+        if (chunk->first_key == NULL || strcmp(first, chunk->first_key) < 0) chunk->first_key = first;
+        if (chunk->last_key == NULL || strcmp(last, chunk->last_key) > 0) chunk->last_key = last;
+    }
+}
+
+/* ---- both lists as one ---- */
+
+struct merge {
+    char *listed, *marks;
+    size_t listed_bytes, count;
+};
+
+static bool begin_merge(const struct reader *reader, struct merge *merge)
+{
+    size_t bytes = 1, count = 1;
+    for (size_t l = 0; l < 2; l++) {
+        const struct list *list = &reader->lists[l];
+        for (size_t i = 0; i < list->count; i++) bytes += strlen(list->keys[i]) + 1;
+        count += list->count;
+    }
+    *merge = (struct merge){.listed = arena_take(reader->arena, bytes), .marks = arena_take(reader->arena, count)};
+    return merge->listed != NULL && merge->marks != NULL;
+}
+
+static void add_to_merge(struct merge *merge, const char *key, char mark)
+{
+    if (key[0] == '\0') return;
+    if (merge->count > 0) merge->listed[merge->listed_bytes++] = '\n';
+    size_t length = strlen(key);
+    memcpy(merge->listed + merge->listed_bytes, key, length);
+    merge->listed_bytes += length;
+    merge->marks[merge->count++] = mark;
+}
+
+/* A passed entry that equals its predecessor was reported by check_order already. */
+static bool check_twice(struct reader *reader, size_t failed_at, size_t passed_at)
+{
+    const struct list *failed = &reader->lists[EVENT_LIST_FAILED], *passed = &reader->lists[EVENT_LIST_PASSED];
+    const char *key = passed->keys[passed_at];
+    if (failed_at == 0 || key[0] == '\0' || strcmp(failed->keys[failed_at - 1], key) != 0) return true;
+    if (passed_at > 0 && strcmp(passed->keys[passed_at - 1], key) == 0) return true;
+    return add_error(reader, EVENT_LIST_PASSED, passed_at, "listed-twice", NULL);
+}
+
+/* Both lists are sorted. Of equal keys the failed one goes first, so a passed one meets it right behind. */
+static bool merge_lists(struct reader *reader)
+{
+    const struct list *failed = &reader->lists[EVENT_LIST_FAILED], *passed = &reader->lists[EVENT_LIST_PASSED];
+    struct merge merge;
+    if (!begin_merge(reader, &merge)) return json_guard_no_memory(reader->fault);
+    for (size_t f = 0, p = 0; f < failed->count || p < passed->count;) {
+        bool takes_failed = p == passed->count || (f < failed->count && strcmp(failed->keys[f], passed->keys[p]) <= 0);
+        if (takes_failed) {
+            add_to_merge(&merge, failed->keys[f++], 'f');
+            continue;
+        }
+        if (!check_twice(reader, f, p)) return false;
+        add_to_merge(&merge, passed->keys[p++], 'p');
+    }
+    reader->chunk->listed = merge.listed;
+    reader->chunk->listed_marks = merge.marks;
+    return true;
+}
+
+static bool open_list(struct reader *reader, enum event_list list, const json_t *items)
+{
+    size_t count = json_array_size(items);
+    reader->lists[list] = (struct list){items, arena_take(reader->arena, count * sizeof(char *)), count};
+    return reader->lists[list].keys != NULL || json_guard_no_memory(reader->fault);
+}
+
+bool event_chunk_read(struct arena *arena, const json_t *data, bool is_list_mode, date_ymd today, struct event_chunk *chunk,
+                      struct fault *fault)
+{
+    struct reader reader = {.arena = arena, .today = today, .chunk = chunk, .fault = fault};
+    *chunk = (struct event_chunk){.is_sorted = true};
+    if (!open_list(&reader, EVENT_LIST_FAILED, json_object_get(data, "failed")) ||
+        !open_list(&reader, EVENT_LIST_PASSED, json_object_get(data, "passed")))
+        return false;
+    if (!read_failed(&reader) || !read_passed(&reader) || !check_order(&reader, EVENT_LIST_FAILED) ||
+        !check_order(&reader, EVENT_LIST_PASSED))
+        return false;
+    find_range(&reader);
+    return !is_list_mode || !chunk->is_sorted || merge_lists(&reader);
+}

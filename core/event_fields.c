@@ -1,0 +1,280 @@
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "core/credit_code.h"
+#include "core/event_internal.h"
+#include "core/mobile.h"
+#include "core/text.h"
+
+/* ---- the rules of single fields ---- */
+
+enum rule_kind { RULE_NAME, RULE_COMMENT, RULE_INTEGER, RULE_MODE, RULE_DIGEST, RULE_OBJECT, RULE_ARRAY };
+
+struct rule {
+    const char *field;
+    enum rule_kind kind;
+    bool is_optional;
+    int64_t min, max; /* RULE_INTEGER: the value; RULE_NAME: max bytes */
+    const char *wanted; /* "must be …" */
+};
+
+#define NAME_WANTED(bytes) "a string of 1 to " bytes " bytes without control characters"
+#define RULE_UNIT                                                                                                                          \
+    {                                                                                                                                      \
+        "unit", RULE_NAME, false, 1, EVENT_UNIT_BYTES_MAX, NAME_WANTED("64")                                                               \
+    }
+#define RULE_YEAR                                                                                                                          \
+    {                                                                                                                                      \
+        "year", RULE_INTEGER, false, EVENT_YEAR_MIN, EVENT_YEAR_MAX, "an integer from 2000 to 2999"                                        \
+    }
+#define RULE_OF_NAME(field)                                                                                                                \
+    {                                                                                                                                      \
+        field, RULE_NAME, false, 1, EVENT_NAME_BYTES_MAX, NAME_WANTED("255")                                                               \
+    }
+#define RULE_OF_COMMENT(is_optional)                                                                                                       \
+    {                                                                                                                                      \
+        "comment", RULE_COMMENT, is_optional, 1, EVENT_COMMENT_BYTES_MAX,                                                                  \
+            "a string of 1 to 4096 bytes without control characters other than newline and tab"                                            \
+    }
+
+static const struct rule unit_review_rules[] = {
+    RULE_UNIT, RULE_YEAR, RULE_OF_NAME("submitted_by"), {"profile", RULE_OBJECT, false, 0, 0, "an object"}, {0}};
+
+static const struct rule chunk_rules[] = {
+    RULE_UNIT,
+    RULE_YEAR,
+    RULE_OF_NAME("submission"),
+    RULE_OF_NAME("unit_review"),
+    {"mode", RULE_MODE, false, 0, 0, "\"list\" or \"import\""},
+    RULE_OF_NAME("submitted_by"),
+    {"chunk", RULE_INTEGER, false, 1, EVENT_CHUNKS_MAX, "an integer from 1 to 10000"},
+    {"chunks", RULE_INTEGER, false, 1, EVENT_CHUNKS_MAX, "an integer from 1 to 10000"},
+    {"entries_total", RULE_INTEGER, false, 0, EVENT_ENTRIES_TOTAL_MAX, "an integer from 0 to 50000000"},
+    {"failed", RULE_ARRAY, false, 0, 0, "an array"},
+    {"passed", RULE_ARRAY, true, 0, 0, "an array"},
+    {0}};
+
+#define RULES_OF_SUPERIOR                                                                                                                  \
+    RULE_UNIT, RULE_YEAR, RULE_OF_NAME("submission"), {"digest", RULE_DIGEST, false, 0, 0, "\"sha256:\" and 64 digits of 0-9 and a-f"},    \
+        {"superior", RULE_NAME, false, 1, EVENT_UNIT_BYTES_MAX, NAME_WANTED("64")}, RULE_OF_NAME("reviewer")
+
+static const struct rule approved_rules[] = {RULES_OF_SUPERIOR, RULE_OF_COMMENT(true), {0}};
+static const struct rule returned_rules[] = {RULES_OF_SUPERIOR, RULE_OF_COMMENT(false), {0}};
+static const struct rule withdrawn_rules[] = {
+    RULE_UNIT, RULE_YEAR, RULE_OF_NAME("submission"), RULE_OF_NAME("submitted_by"), RULE_OF_COMMENT(true), {0}};
+
+static const struct rule *const rules_of_type[] = {
+    [EVENT_UNIT_REVIEW_CONFIRMED] = unit_review_rules, [EVENT_MEMBER_REVIEW_SUBMITTED] = chunk_rules,
+    [EVENT_REVIEW_APPROVED] = approved_rules,          [EVENT_REVIEW_RETURNED] = returned_rules,
+    [EVENT_REVIEW_WITHDRAWN] = withdrawn_rules,
+};
+
+static bool is_comment(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t length = json_string_length(value);
+    if (length == 0 || length > EVENT_COMMENT_BYTES_MAX) return false;
+    for (size_t at = 0; at < length;) {
+        uint32_t code_point = text_next(text, length, &at);
+        if (text_is_control(code_point) && code_point != '\n' && code_point != '\t') return false;
+    }
+    return true;
+}
+
+static bool is_digest(const json_t *value)
+{
+    static const char prefix[] = "sha256:";
+    const char *text = json_string_value(value);
+    size_t prefix_bytes = sizeof prefix - 1;
+    return json_string_length(value) == prefix_bytes + 2 * (size_t)EVENT_SHA256_BYTES && strncmp(text, prefix, prefix_bytes) == 0 &&
+           strspn(text + prefix_bytes, "0123456789abcdef") == 2 * (size_t)EVENT_SHA256_BYTES;
+}
+
+static bool is_string_of(const json_t *value, const char *wanted)
+{
+    return json_is_string(value) && strcmp(json_string_value(value), wanted) == 0;
+}
+
+static bool follows(const json_t *value, const struct rule *rule)
+{
+    switch (rule->kind) {
+    case RULE_NAME:
+        return json_is_string(value) && text_is_name(json_string_value(value), json_string_length(value), (size_t)rule->max);
+    case RULE_COMMENT:
+        return json_is_string(value) && is_comment(value);
+    case RULE_INTEGER:
+        return json_is_integer(value) && json_integer_value(value) >= rule->min && json_integer_value(value) <= rule->max;
+    case RULE_MODE:
+        return is_string_of(value, "list") || is_string_of(value, "import");
+    case RULE_DIGEST:
+        return json_is_string(value) && is_digest(value);
+    case RULE_OBJECT:
+        return json_is_object(value);
+    case RULE_ARRAY:
+        return json_is_array(value);
+    }
+    return false;
+}
+
+static bool check_rules(const json_t *data, const struct rule *rules, struct fault *fault)
+{
+    for (const struct rule *rule = rules; rule->field != NULL; rule++) {
+        const json_t *value = json_object_get(data, rule->field);
+        if (value == NULL && !rule->is_optional)
+            return json_guard_refuse(fault, "schema", "/data/%s is missing: it must be %s", rule->field, rule->wanted);
+        if (value != NULL && !follows(value, rule))
+            return json_guard_refuse(fault, "schema", "/data/%s must be %s", rule->field, rule->wanted);
+    }
+    return true;
+}
+
+/* ---- a unit's profile: a wrong type breaks the contract, wrong content is refused by the rules ---- */
+
+static bool is_text(const char *text, size_t length)
+{
+    return length == 0 || text_is_name(text, length, EVENT_NAME_BYTES_MAX);
+}
+
+static bool is_unit_name(const char *text, size_t length)
+{
+    return text_is_name(text, length, EVENT_NAME_BYTES_MAX);
+}
+
+static bool is_credit_code(const char *text, size_t length)
+{
+    return credit_code_check(text, length) != CREDIT_CODE_FORM;
+}
+
+static bool is_mobile(const char *text, size_t length)
+{
+    char digits[MOBILE_DIGITS + 1];
+    return mobile_normalise(text, length, digits);
+}
+
+static const struct {
+    const char *field, *path, *code;
+    bool (*is_good)(const char *text, size_t length);
+} profile_rules[] = {
+    {"name", "profile.name", "profile-name", is_unit_name},
+    {"credit_code", "profile.credit_code", "profile-credit-code", is_credit_code},
+    {"address", "profile.address", "profile-text", is_text},
+    {"contact_name", "profile.contact_name", "profile-text", is_text},
+    {"contact_mobile", "profile.contact_mobile", "profile-mobile", is_mobile},
+};
+
+static bool read_profile(const json_t *profile, struct event *event, struct fault *fault)
+{
+    for (size_t i = 0; i < sizeof profile_rules / sizeof profile_rules[0]; i++) {
+        const json_t *value = json_object_get(profile, profile_rules[i].field);
+        if (value == NULL) continue;
+        if (!json_is_string(value)) return json_guard_refuse(fault, "schema", "/data/profile/%s must be a string", profile_rules[i].field);
+        if (event->refusal == NULL && !profile_rules[i].is_good(json_string_value(value), json_string_length(value))) {
+            event->refusal = profile_rules[i].code;
+            event->refusal_field = profile_rules[i].path;
+        }
+    }
+    return true;
+}
+
+/* Lists and their masks count on 11 digits, however the unit has written them. */
+static bool normalise_mobile(json_t *profile, struct fault *fault)
+{
+    char digits[MOBILE_DIGITS + 1];
+    const json_t *mobile = json_object_get(profile, "contact_mobile");
+    if (!json_is_string(mobile) || !mobile_normalise(json_string_value(mobile), json_string_length(mobile), digits)) return true;
+    return json_object_set_new(profile, "contact_mobile", json_string(digits)) == 0 || json_guard_no_memory(fault);
+}
+
+/* ---- a chunk ---- */
+
+static bool read_chunk(struct arena *arena, const json_t *data, date_ymd today, struct event *event, struct fault *fault)
+{
+    const json_t *failed = json_object_get(data, "failed"), *passed = json_object_get(data, "passed");
+    bool is_list_mode = is_string_of(json_object_get(data, "mode"), "list");
+    size_t entries = json_array_size(failed) + json_array_size(passed);
+
+    if (json_integer_value(json_object_get(data, "chunk")) > json_integer_value(json_object_get(data, "chunks")))
+        return json_guard_refuse(fault, "schema", "/data/chunk must not be above /data/chunks");
+    if (!is_list_mode && json_array_size(passed) > 0)
+        return json_guard_refuse(fault, "schema", "/data/passed must be empty or absent in import mode");
+    if (entries > EVENT_ENTRIES_MAX)
+        return json_guard_refuse(fault, "too-many-elements", "/data/failed and /data/passed hold %zu entries, more than %d", entries,
+                                 EVENT_ENTRIES_MAX);
+    return event_chunk_read(arena, data, is_list_mode, today, &event->chunk, fault);
+}
+
+/* ---- hash and body ---- */
+
+/* Jansson writes in pieces of a few bytes: they are gathered, so that the hash is called once a block. */
+struct hash {
+    EVP_MD_CTX *digest;
+    char block[4096];
+    size_t used;
+    bool is_good;
+};
+
+static void hash_flush(struct hash *hash)
+{
+    hash->is_good = hash->is_good && EVP_DigestUpdate(hash->digest, hash->block, hash->used) == 1;
+    hash->used = 0;
+}
+
+static int hash_add(const char *bytes, size_t count, void *context)
+{
+    struct hash *hash = context;
+    while (count > 0) {
+        size_t room = sizeof hash->block - hash->used;
+        size_t taken = count < room ? count : room;
+        memcpy(hash->block + hash->used, bytes, taken);
+        hash->used += taken;
+        bytes += taken;
+        count -= taken;
+        if (hash->used == sizeof hash->block) hash_flush(hash);
+    }
+    return 0;
+}
+
+static bool hash_content(const json_t *data, struct event *event, struct fault *fault)
+{
+    struct hash hash = {.digest = EVP_MD_CTX_new(), .is_good = true};
+    const char *type = event_type_name(event->type);
+    bool is_good = hash.digest != NULL && EVP_DigestInit_ex(hash.digest, EVP_sha256(), NULL) == 1;
+    if (is_good) {
+        (void)hash_add(type, strlen(type), &hash);
+        (void)hash_add("\n", 1, &hash);
+        is_good = json_dump_callback(data, hash_add, &hash, JSON_COMPACT | JSON_SORT_KEYS) == 0;
+        hash_flush(&hash);
+    }
+    is_good = is_good && hash.is_good && EVP_DigestFinal_ex(hash.digest, event->content_sha256, NULL) == 1;
+    EVP_MD_CTX_free(hash.digest);
+    return is_good || json_guard_no_memory(fault);
+}
+
+static bool write_body(struct arena *arena, json_t *data, struct event *event, struct fault *fault)
+{
+    size_t flags = JSON_COMPACT | JSON_SORT_KEYS;
+    if (event->type == EVENT_MEMBER_REVIEW_SUBMITTED) {
+        (void)json_object_del(data, "failed");
+        (void)json_object_del(data, "passed");
+    }
+    size_t bytes = json_dumpb(data, NULL, 0, flags);
+    char *body = bytes > 0 ? arena_take(arena, bytes + 1) : NULL;
+    if (body == NULL || json_dumpb(data, body, bytes, flags) != bytes) return json_guard_no_memory(fault);
+    event->body = body;
+    return true;
+}
+
+bool event_fields_read(struct arena *arena, json_t *data, date_ymd today, struct event *event, struct fault *fault)
+{
+    if (!check_rules(data, rules_of_type[event->type], fault) || !hash_content(data, event, fault)) return false;
+    const json_t *unit = json_object_get(data, "unit");
+    event->unit = arena_copy(arena, json_string_value(unit), json_string_length(unit));
+    event->year = (int32_t)json_integer_value(json_object_get(data, "year"));
+    if (event->unit == NULL) return json_guard_no_memory(fault);
+
+    json_t *profile = json_object_get(data, "profile");
+    if (event->type == EVENT_UNIT_REVIEW_CONFIRMED && (!read_profile(profile, event, fault) || !normalise_mobile(profile, fault)))
+        return false;
+    if (event->type == EVENT_MEMBER_REVIEW_SUBMITTED && !read_chunk(arena, data, today, event, fault)) return false;
+    return write_body(arena, data, event, fault);
+}

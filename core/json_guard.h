@@ -1,0 +1,33 @@
+/*
+ * JSON from outside: what would be costly or ambiguous to parse is refused before the parser sees it. Jansson's own depth limit
+ * is 2048, its memory up to 79 times the text, and it rounds long decimals and keeps the last of two equal keys silently.
+ */
+#ifndef NIANSHEN_CORE_JSON_GUARD_H
+#define NIANSHEN_CORE_JSON_GUARD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/fault.h"
+
+struct json_limits {
+    size_t bytes_max;
+    int depth_max;
+    size_t elements_max; /* members and items, counted by their commas and brackets */
+};
+
+/*
+ * Parses one JSON value of any type; the caller owns it. NULL: FAULT_REJECT, EX_DATAERR with code too-large, too-deep,
+ * too-many-elements, real-number, duplicate-key, schema (an integer beyond 64 bits, U+0000) or not-json; FAULT_RETRY with code
+ * memory. The text names the byte, never what stands there.
+ */
+json_t *json_guard_load(const char *text, size_t length, const struct json_limits *limits, struct fault *fault);
+
+/* Sets a fault of this kind with the remedy of the table of codes behind the text. Always false. */
+bool json_guard_refuse(struct fault *fault, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* FAULT_RETRY, code memory. Always false. */
+bool json_guard_no_memory(struct fault *fault);
+
+#endif

@@ -1,0 +1,129 @@
+/* Reading one partition from a given offset, outside any group. */
+#include "core/kafka_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct kafka_reader {
+    struct kafka_notes notes; /* first: the callbacks' opaque begins with it */
+    rd_kafka_t *client;
+    rd_kafka_queue_t *queue;
+    int wake_fd;
+    struct kafka_names names;
+    rd_kafka_topic_t *topics[TOPIC_KINDS]; /* made when first used */
+    bool is_reading;
+    struct kafka_position at; /* what is being read */
+};
+
+/* Small: a reader is asked for single records and short ranges. */
+static const struct kafka_property reader_properties[] = {
+    {"enable.auto.commit", "false", true},
+    {"enable.auto.offset.store", "false", true},
+    {"enable.partition.eof", "true", true},
+    {"auto.offset.reset", "error", true},
+    {"isolation.level", "read_committed", true},
+    {"check.crcs", "true", true},
+    {"queued.max.messages.kbytes", "4096", false},
+    {"fetch.max.bytes", "4194304", false},
+    {"fetch.wait.max.ms", "100", false},
+    {"receive.message.max.bytes", "16777216", false},
+    {NULL, NULL, false},
+};
+
+struct kafka_reader *kafka_reader_new(const struct config *config, struct fault *fault)
+{
+    struct kafka_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL) {
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for a reader");
+        return NULL;
+    }
+    reader->wake_fd = -1;
+    if (!kafka_names_fill(&reader->names, config, fault)) goto failed;
+    struct kafka_setup setup = {RD_KAFKA_CONSUMER, reader_properties, NULL, reader};
+    reader->client = kafka_client_new(config, &setup, fault);
+    if (reader->client == NULL) goto failed;
+    reader->queue = rd_kafka_queue_new(reader->client);
+    reader->wake_fd = kafka_wake_new(reader->queue, fault);
+    if (reader->wake_fd < 0) goto failed;
+    return reader;
+failed:
+    kafka_reader_free(reader);
+    return NULL;
+}
+
+void kafka_reader_free(struct kafka_reader *reader)
+{
+    if (reader == NULL) return;
+    kafka_reader_stop(reader);
+    for (int kind = 0; kind < TOPIC_KINDS; kind++)
+        if (reader->topics[kind] != NULL) rd_kafka_topic_destroy(reader->topics[kind]);
+    if (reader->queue != NULL) {
+        rd_kafka_queue_io_event_enable(reader->queue, -1, NULL, 0);
+        rd_kafka_queue_destroy(reader->queue);
+    }
+    if (reader->client != NULL) rd_kafka_destroy(reader->client);
+    if (reader->wake_fd >= 0) close(reader->wake_fd);
+    free(reader);
+}
+
+/* How long "the present end" may take to be asked. */
+enum { READER_END_TIMEOUT_MS = 5000 };
+
+static bool resolve_end(struct kafka_reader *reader, struct kafka_position *at, struct fault *fault)
+{
+    int64_t first;
+    if (at->offset >= 0) return true;
+    return kafka_reader_bounds(reader, at->topic, at->partition, READER_END_TIMEOUT_MS, &first, &at->offset, fault);
+}
+
+bool kafka_reader_start(struct kafka_reader *reader, const struct kafka_position *at, struct fault *fault)
+{
+    struct kafka_position from = *at;
+    kafka_reader_stop(reader);
+    if (!resolve_end(reader, &from, fault)) return false;
+    rd_kafka_topic_t **topic = &reader->topics[from.topic];
+    if (*topic == NULL) *topic = rd_kafka_topic_new(reader->client, reader->names.full[from.topic], NULL);
+    if (*topic == NULL || rd_kafka_consume_start_queue(*topic, from.partition, from.offset, reader->queue) != 0)
+        return kafka_fault(fault, rd_kafka_last_error(), reader->names.full[from.topic]);
+    reader->is_reading = true;
+    reader->at = from;
+    return true;
+}
+
+void kafka_reader_stop(struct kafka_reader *reader)
+{
+    if (!reader->is_reading) return;
+    rd_kafka_consume_stop(reader->topics[reader->at.topic], reader->at.partition);
+    reader->is_reading = false;
+}
+
+enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int timeout_ms, struct kafka_happening *out)
+{
+    *out = (struct kafka_happening){.kind = KAFKA_NOTHING};
+    kafka_wake_clear(reader->wake_fd);
+    rd_kafka_poll(reader->client, 0);
+    rd_kafka_message_t *message = rd_kafka_consume_queue(reader->queue, timeout_ms);
+    if (message != NULL) {
+        kafka_message_take(&reader->names, message, out);
+    } else if (reader->notes.outage.kind != FAULT_NONE) {
+        out->kind = KAFKA_OUTAGE;
+        out->fault = reader->notes.outage;
+        fault_clear(&reader->notes.outage);
+    }
+    return out->kind;
+}
+
+int kafka_reader_fd(const struct kafka_reader *reader)
+{
+    return reader->wake_fd;
+}
+
+bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int timeout_ms, int64_t *first_offset,
+                         int64_t *next_offset, struct fault *fault)
+{
+    const char *name = reader->names.full[topic];
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(reader->client, name, partition, first_offset, next_offset, timeout_ms);
+    return error == RD_KAFKA_RESP_ERR_NO_ERROR || kafka_fault(fault, error, name);
+}

@@ -1,0 +1,289 @@
+/* CSV: every fixture is read in pieces of every size and must give the same rows and the same fault. */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <cmocka.h>
+
+#include "core/csv_internal.h"
+
+struct transcript {
+    char text[4096]; /* 2:[a][b c] for row 2 with the cells a and "b c" */
+    size_t used;
+    int64_t stop_at; /* the row at which the callback refuses; 0: none */
+};
+
+static void note(struct transcript *transcript, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void note(struct transcript *transcript, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int count = vsnprintf(transcript->text + transcript->used, sizeof transcript->text - transcript->used, format, arguments);
+    va_end(arguments);
+    assert_true(count >= 0 && transcript->used + (size_t)count < sizeof transcript->text);
+    transcript->used += (size_t)count;
+}
+
+static bool note_row(void *context, const struct csv_row *row, struct fault *fault)
+{
+    struct transcript *transcript = context;
+    if (row->number == transcript->stop_at) return fault_set(fault, FAULT_REJECT, EX_DATAERR, "enough", "enough");
+    note(transcript, "%" PRId64 ":", row->number);
+    for (size_t i = 0; i < row->count; i++) {
+        assert_int_equal(strlen(row->values[i]), row->lengths[i]);
+        note(transcript, "[%s]", row->values[i]);
+    }
+    return true;
+}
+
+static void read_in_pieces(const char *bytes, size_t count, size_t piece, struct transcript *transcript)
+{
+    struct fault fault = {0};
+    struct csv_feed *feed = csv_feed_new(note_row, transcript);
+    assert_non_null(feed);
+    bool is_good = true;
+    for (size_t at = 0; at < count && is_good; at += piece)
+        is_good = csv_feed_add(feed, bytes + at, count - at < piece ? count - at : piece, &fault);
+    is_good = is_good && csv_feed_end(feed, &fault);
+    assert_int_equal(is_good, fault.kind == FAULT_NONE);
+    if (!is_good) note(transcript, "%s %.6s", fault.code, fault.text);
+    csv_feed_free(feed);
+}
+
+struct fixture {
+    const char *bytes;
+    const char *expected;
+    size_t count; /* 0: up to the NUL */
+};
+
+static const struct fixture fixtures[] = {
+    /* Line ends of all systems, with and without the last one; CR LF is one. */
+    {"a,b\r\nc,d\r\n", "1:[a][b]2:[c][d]", 0},
+    {"a,b\nc,d", "1:[a][b]2:[c][d]", 0},
+    {"a\rb\rc", "1:[a]2:[b]3:[c]", 0},
+    {"a\r\r\nb", "1:[a]3:[b]", 0},
+    {"a\n\rb", "1:[a]3:[b]", 0},
+    /* Blank rows are not given but count, as do rows of empty cells. */
+    {"a\r\n\r\n\r\nb\r\n", "1:[a]4:[b]", 0},
+    {"\n\na\n", "3:[a]", 0},
+    {"a,b\r\n,\r\n , \t\r\n\"\",\r\nc,d\r\n", "1:[a][b]5:[c][d]", 0},
+    {"", "", 0},
+    {"\r\n", "", 0},
+    {" 　\n", "", 0},
+    /* Quoted cells: commas, quotes, line breaks; a row with a break in a cell is still one row. */
+    {"\"a,b\",\"say \"\"x\"\"\"\r\n", "1:[a,b][say \"x\"]", 0},
+    {"\"line\r\nbreak\",b\r\nc,d\r\n", "1:[line\r\nbreak][b]2:[c][d]", 0},
+    {"\"\n\n\n\"\nb", "2:[b]", 0},
+    {"\"x\n\n\"\r\nb", "1:[x\n\n]2:[b]", 0},
+    {"\"a\"", "1:[a]", 0},
+    {"a,", "1:[a][]", 0},
+    {",a", "1:[][a]", 0},
+    {"\"\",a", "1:[][a]", 0},
+    /* Blanks around cells stay. */
+    {" a , b\t\n", "1:[ a ][ b\t]", 0},
+    /* A byte-order mark at the front is no part of the first cell; elsewhere it is text. */
+    {"\xEF\xBB\xBF"
+     "a,b\n",
+     "1:[a][b]", 0},
+    {"\xEF\xBB\xBF", "", 0},
+    {"\xEF\xBB\xBF"
+     "\"a\"\n\xEF\xBB\xBF"
+     "b",
+     "1:[a]2:[\xEF\xBB\xBF"
+     "b]",
+     0},
+    /* Characters of two, three and four bytes, cut wherever the pieces end. */
+    {"姓名,é\n𠮷·,x\n", "1:[姓名][é]2:[𠮷·][x]", 0},
+    /* Malformed quoting, at its row. */
+    {"a\nb\"c\"\n", "1:[a]csv-quoting row 2:", 0},
+    {"a\n\"b\"c\n", "1:[a]csv-quoting row 2:", 0},
+    {"a\n\n\"b\" ,c\n", "1:[a]csv-quoting row 3:", 0},
+    {"a\n\"b\nc\nd", "1:[a]csv-quoting row 2:", 0},
+    {"\"", "csv-quoting row 1:", 0},
+    /* Not UTF-8: GBK, overlong, cut off, a NUL. */
+    {"a\nb\n\xD0\xD5\xC3\xFB\n", "1:[a]2:[b]not-utf8 row 3:", 0},
+    {"\xC1\xAA\xCD\xA8", "not-utf8 row 1:", 0},
+    {"a\n\xE5\xA7", "1:[a]not-utf8 row 2:", 0},
+    {"a\nb\0c\n", "1:[a]not-utf8 row 2:", 6},
+    {"a\n\xED\xA0\x80", "1:[a]not-utf8 row 2:", 0},
+    {"\xFF\xFE"
+     "a\0",
+     "not-utf8 row 1:", 4},
+};
+
+/* Rows, their numbers and faults do not depend on where the pieces end. */
+static void test_every_split(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof fixtures / sizeof fixtures[0]; i++) {
+        size_t count = fixtures[i].count > 0 ? fixtures[i].count : strlen(fixtures[i].bytes);
+        for (size_t piece = 1; piece <= count + 1; piece++) {
+            struct transcript transcript = {0};
+            read_in_pieces(fixtures[i].bytes, count, piece, &transcript);
+            if (strcmp(transcript.text, fixtures[i].expected) != 0)
+                fail_msg("fixture %zu in pieces of %zu: %s instead of %s", i, piece, transcript.text, fixtures[i].expected);
+        }
+    }
+}
+
+/* A callback that refuses ends the reading: it is not called again, and its fault is the one that comes out. */
+static void test_callback_stops(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece <= 8; piece++) {
+        struct transcript transcript = {.stop_at = 2};
+        read_in_pieces("a\nb\nc\nd", 7, piece, &transcript);
+        assert_string_equal(transcript.text, "1:[a]enough enough");
+    }
+}
+
+static FILE *file_of(const char *bytes, size_t count)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    rewind(file);
+    return file;
+}
+
+static void assert_read(const char *bytes, size_t count, const char *code)
+{
+    struct transcript *transcript = calloc(1, sizeof *transcript);
+    struct fault fault = {0};
+    FILE *file = file_of(bytes, count);
+    transcript->stop_at = 1;
+    bool is_good = csv_read(file, note_row, transcript, &fault);
+    assert_false(is_good);
+    assert_int_equal(fault.kind, FAULT_REJECT);
+    assert_int_equal(fault.exit_status, EX_DATAERR);
+    assert_string_equal(fault.code, code);
+    (void)fclose(file);
+    free(transcript);
+}
+
+/* The caps hold: on a cell, on the columns, on a row; and just below them all is well ("enough" is the callback's own). */
+static void test_caps(void **state)
+{
+    (void)state;
+    size_t bytes = 2 * CSV_ROW_BYTES_MAX;
+    char *text = malloc(bytes);
+    assert_non_null(text);
+    memset(text, 'x', bytes);
+    assert_read(text, CSV_FIELD_BYTES_MAX, "enough");
+    assert_read(text, CSV_FIELD_BYTES_MAX + 1, "csv-limit");
+    text[0] = '"';
+    assert_read(text, bytes, "csv-limit");
+    for (size_t at = 0; at < bytes; at += CSV_FIELD_BYTES_MAX) text[at] = ',';
+    assert_read(text, 15 * CSV_FIELD_BYTES_MAX, "enough");
+    assert_read(text, 17 * CSV_FIELD_BYTES_MAX, "csv-limit");
+    memset(text, ',', bytes);
+    text[0] = 'x';
+    assert_read(text, CSV_COLUMNS_MAX, "enough");
+    assert_read(text, CSV_COLUMNS_MAX + 1, "csv-limit");
+    free(text);
+}
+
+struct count {
+    int64_t rows, last_number;
+};
+
+static bool count_row(void *context, const struct csv_row *row, struct fault *fault)
+{
+    (void)fault;
+    struct count *count = context;
+    count->rows++;
+    count->last_number = row->number;
+    return row->count == 2 && strcmp(row->values[1], "会员") == 0;
+}
+
+/* A file larger than the reader's buffer comes out whole, with the right number at its end. */
+static void test_large_file(void **state)
+{
+    (void)state;
+    FILE *file = tmpfile();
+    struct count count = {0, 0};
+    struct fault fault = {0};
+    assert_non_null(file);
+    for (int i = 0; i < 50000; i++) assert_true(fprintf(file, "%d,会员\r\n\r\n", i) > 0);
+    rewind(file);
+    assert_true(csv_read(file, count_row, &count, &fault));
+    assert_int_equal(count.rows, 50000);
+    assert_int_equal(count.last_number, 99999);
+    (void)fclose(file);
+}
+
+/* A folder can be opened but not read: an error of the machine, not of the file's author. */
+static void test_read_error(void **state)
+{
+    (void)state;
+    FILE *folder = fopen("/", "r");
+    struct transcript transcript = {0};
+    struct fault fault = {0};
+    assert_non_null(folder);
+    assert_false(csv_read(folder, note_row, &transcript, &fault));
+    assert_int_equal(fault.kind, FAULT_FATAL);
+    assert_int_equal(fault.exit_status, EX_IOERR);
+    (void)fclose(folder);
+}
+
+static void assert_written(const char *const *values, size_t count, const char *expected)
+{
+    char out[256] = "";
+    FILE *file = fmemopen(out, sizeof out, "w");
+    assert_non_null(file);
+    assert_true(csv_write_row(file, values, count));
+    assert_int_equal(fclose(file), 0);
+    assert_string_equal(out, expected);
+}
+
+/* Cells are quoted where needed, formulas made harmless, and rows end with CR LF. */
+static void test_write(void **state)
+{
+    (void)state;
+    assert_written((const char *[]){"a", "", "沈阳"}, 3, "a,,沈阳\r\n");
+    assert_written((const char *[]){"a,b", "say \"x\"", "two\nlines", " x"}, 4, "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\" x\"\r\n");
+    assert_written((const char *[]){"=1+1", "+86", "-1", "@a", "\tx", "=a,b"}, 6, "'=1+1,'+86,'-1,'@a,'\tx,\"'=a,b\"\r\n");
+    assert_written((const char *[]){""}, 1, "\r\n");
+}
+
+/* What was written is read back, but for the apostrophes. */
+static void test_round_trip(void **state)
+{
+    (void)state;
+    char out[256] = "";
+    FILE *file = fmemopen(out, sizeof out, "w");
+    assert_non_null(file);
+    assert_true(csv_write_row(file, (const char *[]){"a\r\nb", "\"", ",", " ", "=x"}, 5));
+    assert_int_equal(fclose(file), 0);
+    struct transcript transcript = {0};
+    read_in_pieces(out, strlen(out), 3, &transcript);
+    assert_string_equal(transcript.text, "1:[a\r\nb][\"][,][ ]['=x]");
+}
+
+/* A full disk is noticed. */
+static void test_write_error(void **state)
+{
+    (void)state;
+    FILE *full = fopen("/dev/full", "w");
+    assert_non_null(full);
+    (void)setvbuf(full, NULL, _IONBF, 0);
+    assert_false(csv_write_row(full, (const char *[]){"a"}, 1));
+    (void)fclose(full);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_split), cmocka_unit_test(test_callback_stops), cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_large_file),  cmocka_unit_test(test_read_error),     cmocka_unit_test(test_write),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_write_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,330 @@
+/* The ID number check: the whole ladder, by published and made numbers. "Today" is 2026-03-01 throughout. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/code.h"
+#include "core/id_number.h"
+
+static const date_ymd today = 20260301;
+
+struct sample {
+    const char *text;
+    const char *code; /* NULL: fine */
+    const char *normalised; /* "" when refused */
+    int position;
+    char expected;
+};
+
+static const struct sample samples[] = {
+    /* The manual's two members, the standard's own sample, a leap day, an ordinary sequence 999, Chongqing before 1997. */
+    {"211011196605229673", NULL, "211011196605229673", 0, 0},
+    {"432500197707302784", NULL, "432500197707302784", 0, 0},
+    {"11010519491231002X", NULL, "11010519491231002X", 0, 0},
+    {"110101200002290018", NULL, "110101200002290018", 0, 0},
+    {"320402198503159992", NULL, "320402198503159992", 0, 0},
+    {"510202197005050011", NULL, "510202197005050011", 0, 0},
+    /* A county in no published list is no reason to refuse. */
+    {"321119197310310016", NULL, "321119197310310016", 0, 0},
+    /* Residence permits of Hong Kong, Macau and Taiwan; 71 is only doubtful. */
+    {"810000199408230021", NULL, "810000199408230021", 0, 0},
+    {"820000199001010010", NULL, "820000199001010010", 0, 0},
+    {"830000199201300022", NULL, "830000199201300022", 0, 0},
+    {"710000199201300025", "id-taiwan-region", "710000199201300025", 0, 0},
+    /* Written otherwise: mended, and said so. */
+    {"11010519491231002x", "id-normalised", "11010519491231002X", 0, 0},
+    {"２１１０１１１９６６０５２２９６７３", "id-normalised", "211011196605229673", 0, 0},
+    {"11010519491231002Ｘ", "id-normalised", "11010519491231002X", 0, 0},
+    {"11010519491231002ｘ", "id-normalised", "11010519491231002X", 0, 0},
+    {"11010519491231002Ⅹ", "id-normalised", "11010519491231002X", 0, 0},
+    {"11010519491231002Х", "id-normalised", "11010519491231002X", 0, 0},
+    {" 211011 19660522 9673 ", "id-normalised", "211011196605229673", 0, 0},
+    {"211011196605229673\t\t", "id-normalised", "211011196605229673", 0, 0},
+    {"211011\xC2\xA0"
+     "196605229673",
+     "id-normalised", "211011196605229673", 0, 0},
+    {"　211011196605229673", "id-normalised", "211011196605229673", 0, 0},
+    {"\xEF\xBB\xBF"
+     "211011196605229673\xE2\x80\x8B",
+     "id-normalised", "211011196605229673", 0, 0},
+    {"\xE2\x80\xAD"
+     "211011196605229673\xE2\x80\xAC",
+     "id-normalised", "211011196605229673", 0, 0},
+    {"\xE2\x81\xA6"
+     "211011196605229673\xE2\x81\xA9",
+     "id-normalised", "211011196605229673", 0, 0},
+    {"'211011196605229673", "id-normalised", "211011196605229673", 0, 0},
+    {"’211011196605229673", "id-normalised", "211011196605229673", 0, 0},
+    {"=\"211011196605229673\"", "id-normalised", "211011196605229673", 0, 0},
+    /* 15 digits. */
+    {"432500770730278", "id-upgraded", "432500197707302784", 0, 0},
+    {"432500 770730 278", "id-upgraded", "432500197707302784", 0, 0},
+    {"320402050101998", "id-manual", "", 13, 0},
+    {"320402050101996", "id-manual", "", 13, 0},
+    {"320402050101995", "id-unusual-age", "320402190501019957", 0, 0},
+    {"47010185010100X", "id-characters", "", 15, 0},
+    {"470101850101001", "id-province", "", 1, 0},
+    {"110101000229001", "id-date", "", 7, 0},
+    /* Refused, with the place and what would have been right. */
+    {"211011196605229674", "id-check", "", 18, '3'},
+    {"110105194912310021", "id-check", "", 18, 'X'},
+    {" 2110 11196605229674", "id-check", "", 20, '3'},
+    {"110101190002290011", "id-date", "", 7, 0},
+    {"110101198502300010", "id-date", "", 7, 0},
+    {"110101198513010010", "id-date", "", 7, 0},
+    {"110101000001010010", "id-date", "", 7, 0},
+    {"320402202701010012", "id-future", "", 7, 0},
+    {"320402187001010019", "id-age", "", 7, 0},
+    {"470101198501010019", "id-province", "", 1, 0},
+    {"910000198501010014", "id-province", "", 1, 0},
+    {"000000198501010014", "id-province", "", 1, 0},
+    {"2110111966O5229673", "id-characters", "", 11, '0'},
+    {"2l1011196605229673", "id-characters", "", 2, '1'},
+    {"21101I196605229673", "id-characters", "", 6, '1'},
+    {"21101119660522967Z", "id-characters", "", 18, 0},
+    {"2110111966052X9673", "id-characters", "", 14, 0},
+    {"211011 1966O5229673", "id-characters", "", 12, '0'},
+    {"２１１０１１１９６６Ｏ５２２９６７３", "id-characters", "", 11, '0'},
+    {"21101119660522967\xFF", "id-characters", "", 18, 0},
+    {"21101119660522967", "id-length", "", 0, 0},
+    {"2110111966052296733", "id-length", "", 0, 0},
+    {"张三", "id-length", "", 0, 0},
+    {"", "id-missing", "", 0, 0},
+    {" \t　\xE2\x80\x8B", "id-missing", "", 0, 0},
+    {"'", "id-missing", "", 0, 0},
+    {"=\"\"", "id-missing", "", 0, 0},
+    /* What spreadsheets do. */
+    {"211011196605229000", "id-spreadsheet", "", 0, 0},
+    {"432500197707302000", "id-spreadsheet", "", 0, 0},
+    {"4.32500197707303E+17", "id-spreadsheet", "", 0, 0},
+    {"4.32501E+14", "id-spreadsheet", "", 0, 0},
+    {"4e+17", "id-spreadsheet", "", 0, 0},
+    {"4.E+17", "id-length", "", 0, 0},
+    {"4.3E+18", "id-length", "", 0, 0},
+    /* Doubtful. */
+    {"320402198503150007", "id-sequence", "320402198503150007", 0, 0},
+};
+
+static struct id_verdict check(const char *text)
+{
+    return id_number_check(text, strlen(text), today);
+}
+
+/* Every sample gets its code, place, expected character and normal form; every code is in the table of codes. */
+static void test_samples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        const struct sample *sample = &samples[i];
+        struct id_verdict verdict = check(sample->text);
+        bool is_same = sample->code == NULL ? verdict.code == NULL : verdict.code != NULL && strcmp(verdict.code, sample->code) == 0;
+        if (!is_same) fail_msg("'%s': %s instead of %s", sample->text, verdict.code != NULL ? verdict.code : "OK", sample->code);
+        assert_string_equal(verdict.normalised, sample->normalised);
+        assert_int_equal(verdict.position, sample->position);
+        assert_int_equal(verdict.expected, sample->expected);
+        assert_int_equal(verdict.level, sample->code == NULL ? ID_OK : sample->normalised[0] != '\0' ? ID_WARNING : ID_ERROR);
+        assert_true(sample->code == NULL || code_find(sample->code) != NULL);
+        assert_true((verdict.born != 0) == (verdict.level != ID_ERROR) && (verdict.gender != 0) == (verdict.level != ID_ERROR));
+    }
+}
+
+/* Birth date and gender are read from the number, also from an upgraded one. */
+static void test_person(void **state)
+{
+    (void)state;
+    struct id_verdict man = check("211011196605229673"), woman = check("432500770730278");
+    assert_int_equal(man.born, 19660522);
+    assert_int_equal(man.gender, 'M');
+    assert_int_equal(woman.born, 19770730);
+    assert_int_equal(woman.gender, 'F');
+}
+
+/* By the standard's formula, not by a table of weights as in the code under test. */
+static char check_character(const char *number)
+{
+    int sum = 0;
+    for (int i = 0; i < 17; i++) sum += (1 << (17 - i)) % 11 * (number[i] - '0');
+    return "10X98765432"[sum % 11];
+}
+
+static struct id_verdict check_born(const char *region, int born, date_ymd on, char number[19])
+{
+    (void)snprintf(number, 19, "%s%08d011", region, born);
+    number[17] = check_character(number);
+    number[18] = '\0';
+    return id_number_check(number, 18, on);
+}
+
+/* All hundred pairs of leading digits: the provinces and residence permits pass, all others are refused. */
+static void test_provinces(void **state)
+{
+    (void)state;
+    static const char known[] = "11,12,13,14,15,21,22,23,31,32,33,34,35,36,37,41,42,43,44,45,46,50,51,52,53,54,61,62,63,64,65,71,81,82,83,";
+    int passed = 0;
+    for (int province = 0; province < 100; province++) {
+        char number[19], region[8], item[8];
+        (void)snprintf(region, sizeof region, "%02d0000", province % 100);
+        (void)snprintf(item, sizeof item, "%02d,", province % 100);
+        struct id_verdict verdict = check_born(region, 19800101, today, number);
+        bool is_known = strstr(known, item) != NULL;
+        assert_true(is_known ? verdict.level != ID_ERROR : strcmp(verdict.code, "id-province") == 0);
+        passed += is_known;
+    }
+    assert_int_equal(passed, 35);
+}
+
+/* The limits of age and of today, to the day. */
+static void test_ages(void **state)
+{
+    (void)state;
+    static const struct {
+        int born;
+        date_ymd on;
+        const char *code;
+    } limits[] = {
+        {20260301, 20260301, "id-unusual-age"},
+        {20260302, 20260301, "id-future"},
+        {20100301, 20260301, NULL},
+        {20100302, 20260301, "id-unusual-age"},
+        {19250302, 20260301, NULL},
+        {19250301, 20260301, "id-unusual-age"},
+        {18760301, 20260301, "id-unusual-age"},
+        {18750302, 20260301, "id-unusual-age"},
+        {18750301, 20260301, "id-age"},
+        {20080229, 20240228, "id-unusual-age"},
+        {20080229, 20240229, NULL},
+        {20080229, 20250228, NULL},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        char number[19];
+        struct id_verdict verdict = check_born("110101", limits[i].born, limits[i].on, number);
+        if (limits[i].code == NULL)
+            assert_null(verdict.code);
+        else
+            assert_string_equal(verdict.code, limits[i].code);
+    }
+}
+
+static const char *const valid[] = {"211011196605229673", "432500197707302784", "11010519491231002X", "110101200002290018",
+                                    "320402198503159992", "810000199408230021", "510202197005050011"};
+
+/* No number with one wrong character passes, whichever character and whichever digit. */
+static void test_single_errors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++) {
+        for (size_t at = 0; at < ID_NUMBER_CHARS; at++) {
+            for (const char *other = "0123456789X"; *other != '\0'; other++) {
+                char number[ID_NUMBER_CHARS + 1];
+                memcpy(number, valid[i], sizeof number);
+                number[at] = *other;
+                assert_true(*other == valid[i][at] || check(number).level == ID_ERROR);
+            }
+        }
+    }
+}
+
+/* No number with two neighbours exchanged passes. */
+static void test_transpositions(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++) {
+        for (size_t at = 0; at + 1 < ID_NUMBER_CHARS; at++) {
+            char number[ID_NUMBER_CHARS + 1];
+            memcpy(number, valid[i], sizeof number);
+            number[at] = valid[i][at + 1];
+            number[at + 1] = valid[i][at];
+            assert_true(number[at] == number[at + 1] || check(number).level == ID_ERROR);
+        }
+    }
+}
+
+/* A number that ends in 000 was cut by a spreadsheet if its check fails; of those that were, some pass by chance: a warning. */
+static void test_trailing_zeros(void **state)
+{
+    (void)state;
+    int warnings = 0, refusals = 0;
+    for (int month = 1; month <= 12; month++) {
+        for (int day = 1; day <= 28; day++) {
+            char number[40];
+            (void)snprintf(number, sizeof number, "1101011980%02d%02d1000", month, day);
+            struct id_verdict verdict = check(number);
+            bool passes = check_character(number) == '0';
+            assert_string_equal(verdict.code, passes ? "id-trailing-zeros" : "id-spreadsheet");
+            warnings += passes;
+            refusals += !passes;
+        }
+    }
+    assert_true(warnings > 20 && refusals > 250);
+}
+
+/* Text of any length is safe; of more than 255 bytes nothing is read, however blank. */
+static void test_lengths(void **state)
+{
+    (void)state;
+    char text[600];
+    memset(text, ' ', sizeof text);
+    for (size_t length = 18; length < sizeof text; length++) {
+        memcpy(text + length - 18, "211011196605229673", 18);
+        const char *code = id_number_check(text, length, today).code;
+        if (length == 18)
+            assert_null(code);
+        else
+            assert_string_equal(code, length <= ID_NUMBER_TEXT_BYTES_MAX ? "id-normalised" : "id-length");
+        text[length - 18] = ' ';
+    }
+}
+
+static const char *key_of(const char *text, size_t length, char out[ID_KEY_BYTES_MAX + 1])
+{
+    struct id_verdict verdict = id_number_check(text, length, today);
+    size_t key_bytes = id_number_key(text, length, &verdict, out);
+    assert_int_equal(key_bytes, strlen(out));
+    return out;
+}
+
+/* The key is the normal form, or of a malformed number the trimmed text with control characters written out. */
+static void test_keys(void **state)
+{
+    (void)state;
+    char out[ID_KEY_BYTES_MAX + 1];
+    assert_string_equal(key_of("11010519491231002x", 18, out), "11010519491231002X");
+    assert_string_equal(key_of("432500770730278", 15, out), "432500197707302784");
+    assert_string_equal(key_of("211011196605229674", 18, out), "211011196605229674");
+    assert_string_equal(key_of(" \t护照 E1234　", strlen(" \t护照 E1234　"), out), "护照 E1234");
+    assert_string_equal(key_of("a\nb\0c\x7F\xC2\x85", 8, out), "a\\x0Ab\\x00c\\x7F\\xC2\\x85");
+    assert_string_equal(key_of("\x1F", 1, out), "\\x1F");
+    assert_string_equal(key_of("", 0, out), "");
+    assert_string_equal(key_of("  ", 2, out), "");
+}
+
+/* The longest keys fit, and text beyond 255 bytes is cut at a character. */
+static void test_long_keys(void **state)
+{
+    (void)state;
+    char text[400], out[ID_KEY_BYTES_MAX + 1];
+    memset(text, '\x01', sizeof text);
+    assert_int_equal(strlen(key_of(text, 255, out)), ID_KEY_BYTES_MAX);
+    assert_int_equal(strlen(key_of(text, 400, out)), ID_KEY_BYTES_MAX);
+    for (size_t at = 0; at + 3 <= 399; at += 3) memcpy(text + at, "工", 3);
+    assert_int_equal(strlen(key_of(text, 399, out)), 255);
+    memmove(text + 1, text, 398);
+    text[0] = 'A';
+    assert_int_equal(strlen(key_of(text, 397, out)), 253);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples),        cmocka_unit_test(test_person),        cmocka_unit_test(test_provinces),
+        cmocka_unit_test(test_ages),           cmocka_unit_test(test_single_errors), cmocka_unit_test(test_transpositions),
+        cmocka_unit_test(test_trailing_zeros), cmocka_unit_test(test_lengths),       cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_long_keys),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,130 @@
+/* JSON from outside: limits before the parser, and a code of its own for each refusal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <cmocka.h>
+
+#include "core/json_guard.h"
+
+static const struct json_limits limits = {.bytes_max = 200, .depth_max = 4, .elements_max = 10};
+
+static void assert_code(const char *text, size_t length, const char *code)
+{
+    struct fault fault = {0};
+    json_t *value = json_guard_load(text, length, &limits, &fault);
+    const char *got = value != NULL ? "" : fault.code;
+    if (strcmp(got, code) != 0) fail_msg("'%s': '%s' instead of '%s'", text, got, code);
+    assert_true((value == NULL) == (fault.kind == FAULT_REJECT));
+    json_decref(value);
+}
+
+/* "" is fine. */
+static const struct {
+    const char *text, *code;
+} samples[] = {
+    {"{}", ""},
+    {" [1, -2, 0, \"x\", true, null] ", ""},
+    {"\"text\"", ""},
+    {"7", ""},
+    /* Depth: the limit, one more, and brackets that are only text. */
+    {"[[[[1]]]]", ""},
+    {"[[[[[1]]]]]", "too-deep"},
+    {"[[],[],[],[]]", ""},
+    {"\"[[[[[[[[[[[[\"", ""},
+    {"\"\\\"[[[[[[[[[[[[\"", ""},
+    {"\"\\\\\",[[[[[[[", "too-deep"},
+    {"]]]]]][[[[[[[[", "not-json"},
+    /* Elements, counted by commas and brackets. */
+    {"[1,2,3,4,5,6,7,8,9,0]", ""},
+    {"[1,2,3,4,5,6,7,8,9,0,1]", "too-many-elements"},
+    {"[{},{},{},{},{},{}]", "too-many-elements"},
+    {"\",,,,,,,,,,,,,,,,,,,,\"", ""},
+    /* Real numbers, but not dots and letters in texts or literals. */
+    {"1.0", "real-number"},
+    {"[1e5]", "real-number"},
+    {"[-1E5]", "real-number"},
+    {"{\"a\":0.5}", "real-number"},
+    {"{\"1.5e7\":\"2.5\"}", ""},
+    {"[true,false]", ""},
+    /* What the parser refuses. */
+    {"{\"a\":1,\"a\":1}", "duplicate-key"},
+    {"{\"a\":{\"b\":1},\"c\":{\"b\":1}}", ""},
+    {"99999999999999999999", "schema"},
+    {"9223372036854775807", ""},
+    {"\"a\\u0000b\"", "schema"},
+    {"{\"a\\u0000b\":1}", "schema"},
+    {"", "not-json"},
+    {"{", "not-json"},
+    {"{\"a\"", "not-json"},
+    {"\"a", "not-json"},
+    {"\"a\\", "not-json"},
+    {"{} {}", "not-json"},
+    {"{'a':1}", "not-json"},
+    {"nul", "not-json"},
+    {"\xEF\xBB\xBF{}", "not-json"},
+    {"\"\xC1\xAA\"", "not-json"},
+    {"\"\xED\xA0\x80\"", "not-json"},
+    {"\"\\ud800\"", "not-json"},
+    {"01", "not-json"},
+};
+
+/* Each sample gets its code. */
+static void test_samples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) assert_code(samples[i].text, strlen(samples[i].text), samples[i].code);
+    assert_code("[1\0]", 4, "not-json");
+}
+
+/* Bytes are counted before anything is read. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    char text[202];
+    memset(text, ' ', sizeof text);
+    text[0] = '1';
+    assert_code(text, 200, "");
+    assert_code(text, 201, "too-large");
+}
+
+/* Any text cut anywhere is refused or read, without touching a byte behind its end. */
+static void test_every_prefix(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"a\\\"\\u00e9\":[1,-20,true,null,\"x\\\\\"],\"b\":{\"c\":\"单位\"}}";
+    for (size_t length = 0; length < sizeof text; length++) {
+        char *exact = test_malloc(length > 0 ? length : 1);
+        memcpy(exact, text, length);
+        assert_code(exact, length, length == sizeof text - 1 ? "" : "not-json");
+        test_free(exact);
+    }
+}
+
+/* The text says where and what to do, never what stands there. */
+static void test_text(void **state)
+{
+    (void)state;
+    struct fault fault = {0};
+    static const char json[] = "{\"name\": Zhang, \"id\": 1}";
+    assert_null(json_guard_load(json, strlen(json), &limits, &fault));
+    assert_int_equal(fault.exit_status, EX_DATAERR);
+    assert_non_null(strstr(fault.text, "byte 1"));
+    assert_null(strstr(fault.text, "Zhang"));
+    assert_non_null(strstr(fault.text, "send a JSON object in UTF-8"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
