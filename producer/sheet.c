@@ -1,0 +1,199 @@
+#include "producer/sheet.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+
+#include "core/csv.h"
+#include "core/id_number.h"
+#include "core/text.h"
+#include "producer/columns.h"
+#include "producer/input.h"
+#include "producer/message.h"
+#include "producer/progress.h"
+
+enum { SHEET_ROWS_A_PROGRESS = 1024 };
+
+struct sheet {
+    FILE *file;
+    const struct sheet_rules *rules;
+    struct entries *entries;
+    struct report *report;
+    struct progress progress;
+    struct columns columns;
+    bool has_header;
+    int64_t rows; /* below the header, blank ones aside */
+};
+
+bool sheet_mode_of_name(const char *name, enum sheet_mode *mode)
+{
+    *mode = strcmp(name, "list") == 0 ? SHEET_LIST : SHEET_IMPORT;
+    return strcmp(name, "list") == 0 || strcmp(name, "import") == 0;
+}
+
+/* ---- one row ---------------------------------------------------------------------------------------------------------------- */
+
+static void problem_place(const struct sheet *sheet, struct problem *problem, const char *code, enum column column, int64_t row)
+{
+    *problem = (struct problem){.row = row};
+    snprintf(problem->code, sizeof problem->code, "%s", code);
+    const char *title = sheet->columns.title[column];
+    snprintf(problem->column, sizeof problem->column, "%s", *title != '\0' ? title : column_name(column));
+}
+
+/* A cell that holds words, not an ID number; one may have slipped into it, so runs of digits are masked all the same. */
+static void sheet_refuse_cell(struct sheet *sheet, const char *code, enum column column, int64_t row, const char *text, size_t length)
+{
+    struct problem problem;
+    problem_place(sheet, &problem, code, column, row);
+    text_mask_digits(text, length, problem.value, sizeof problem.value);
+    report_error(sheet->report, &problem);
+}
+
+static bool result_read(const char *text, size_t length, enum event_list *list)
+{
+    static const struct {
+        const char *name;
+        enum event_list list;
+    } results[] = {{"通过", EVENT_LIST_PASSED},   {"passed", EVENT_LIST_PASSED}, {"pass", EVENT_LIST_PASSED}, {"不通过", EVENT_LIST_FAILED},
+                   {"未通过", EVENT_LIST_FAILED}, {"failed", EVENT_LIST_FAILED}, {"fail", EVENT_LIST_FAILED}};
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        if (strlen(results[i].name) == length && strncasecmp(results[i].name, text, length) == 0) {
+            *list = results[i].list;
+            return true;
+        }
+    return false;
+}
+
+/* In import mode whoever is in the file fails. False: there is no telling, and so no reason to ask for. */
+static bool sheet_read_result(struct sheet *sheet, const struct csv_row *row, struct entry *entry)
+{
+    const char *text = "";
+    size_t length = 0;
+    entry->list = EVENT_LIST_FAILED;
+    if (sheet->rules->mode == SHEET_IMPORT) return true;
+    columns_cell(&sheet->columns, COLUMN_RESULT, row, &text, &length);
+    if (result_read(text, length, &entry->list)) return true;
+    sheet_refuse_cell(sheet, length > 0 ? "result-not-known" : "result-missing", COLUMN_RESULT, row->number, text, length);
+    return false;
+}
+
+static void sheet_read_reason(struct sheet *sheet, const struct csv_row *row, struct entry *entry)
+{
+    const char *text = "";
+    size_t length = 0;
+    columns_cell(&sheet->columns, COLUMN_REASON, row, &text, &length);
+    if (entry->list == EVENT_LIST_PASSED) {
+        if (length > 0) sheet_refuse_cell(sheet, "result-contradicts", COLUMN_REASON, row->number, text, length);
+        return;
+    }
+    int reason = length > 0 ? reasons_find(sheet->rules->reasons, text, length) : sheet->rules->reason_fallback;
+    if (reason == REASON_NONE)
+        sheet_refuse_cell(sheet, length > 0 ? "unknown-reason" : "missing-reason", COLUMN_REASON, row->number, text, length);
+    entry->reason = reason != REASON_NONE ? reason : 0;
+}
+
+/* Reports what the check says; false when the row's number can not be used. */
+static bool sheet_judge(struct sheet *sheet, int64_t row, const char *text, size_t length, const struct id_verdict *verdict)
+{
+    if (verdict->level == ID_OK) return true;
+    struct problem problem;
+    problem_place(sheet, &problem, verdict->code, COLUMN_ID_NUMBER, row);
+    problem.position = verdict->position;
+    problem.expected = verdict->expected;
+    text_mask_id(text, length, problem.value, sizeof problem.value);
+    bool is_usable = length > 0 && length <= ID_NUMBER_TEXT_BYTES_MAX;
+    if (verdict->level == ID_ERROR && !(sheet->rules->allows_malformed && is_usable)) {
+        report_error(sheet->report, &problem);
+        return false;
+    }
+    if (verdict->level == ID_ERROR) snprintf(problem.code, sizeof problem.code, "malformed-allowed");
+    report_warning(sheet->report, &problem);
+    return true;
+}
+
+static bool sheet_read_entry(struct sheet *sheet, const struct csv_row *row, struct fault *fault)
+{
+    char key[ID_KEY_BYTES_MAX + 1];
+    struct entry entry = {.text = "", .row = row->number, .key = key};
+    columns_cell(&sheet->columns, COLUMN_ID_NUMBER, row, &entry.text, &entry.text_bytes);
+    struct id_verdict verdict = id_number_check(entry.text, entry.text_bytes, sheet->rules->today);
+    bool is_usable = sheet_judge(sheet, row->number, entry.text, entry.text_bytes, &verdict);
+    if (sheet_read_result(sheet, row, &entry)) sheet_read_reason(sheet, row, &entry);
+    if (!is_usable) return true;
+    /* Even with another cell wrong the number is kept, so that a repeat of it is found in the same pass. */
+    entry.key_bytes = id_number_key(entry.text, entry.text_bytes, &verdict, key);
+    return entries_add(sheet->entries, &entry, fault);
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------------------- */
+
+/* A file for the other mode would make every member fail, or none; so the mode must fit the header. */
+static bool sheet_check_mode(const struct sheet *sheet, struct fault *fault)
+{
+    bool has_result = sheet->columns.at[COLUMN_RESULT] >= 0;
+    if (sheet->rules->mode == SHEET_IMPORT && has_result) return message_fault(fault, "mode-mismatch", column_name(COLUMN_RESULT));
+    if (sheet->rules->mode == SHEET_LIST && !has_result) return message_fault(fault, "header-missing", column_name(COLUMN_RESULT));
+    return true;
+}
+
+static bool sheet_row(void *context, const struct csv_row *row, struct fault *fault)
+{
+    struct sheet *sheet = context;
+    if (!sheet->has_header) {
+        sheet->has_header = true;
+        return columns_read(&sheet->columns, row, fault) && sheet_check_mode(sheet, fault);
+    }
+    if (++sheet->rows % SHEET_ROWS_A_PROGRESS == 0) progress_show(&sheet->progress, (uint64_t)ftello(sheet->file));
+    return sheet_read_entry(sheet, row, fault);
+}
+
+/* Spreadsheets' own formats and encodings by their first bytes, to be answered with how to save the file. */
+static bool sheet_check_format(FILE *file, struct fault *fault)
+{
+    static const struct {
+        const char *bytes, *format;
+        size_t count;
+    } formats[] = {
+        {"PK\x03\x04", "Excel (.xlsx)", 4},
+        {"\xD0\xCF\x11\xE0", "Excel (.xls)", 4},
+        {"\xFF\xFE", "UTF-16 (Unicode 文本)", 2},
+        {"\xFE\xFF", "UTF-16", 2},
+        {"%PDF", "PDF", 4},
+        {"{\\rtf", "RTF", 5},
+    };
+    char start[8] = {0};
+    size_t count = fread(start, 1, sizeof start, file);
+    if (ferror(file)) return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "the file can not be read");
+    rewind(file);
+    if (count == 0) return message_fault(fault, "empty-file", NULL);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (count >= formats[i].count && memcmp(start, formats[i].bytes, formats[i].count) == 0)
+            return message_fault(fault, "not-csv", formats[i].format);
+    return true;
+}
+
+static void sheet_refuse_twice(void *context, const struct entry *entry, int64_t first_row)
+{
+    struct sheet *sheet = context;
+    struct problem problem;
+    problem_place(sheet, &problem, "listed-twice", COLUMN_ID_NUMBER, entry->row);
+    problem.other_row = first_row;
+    text_mask_id(entry->text, entry->text_bytes, problem.value, sizeof problem.value);
+    report_error(sheet->report, &problem);
+}
+
+bool sheet_read(FILE *file, const struct sheet_rules *rules, struct entries *entries, struct report *report, struct fault *fault)
+{
+    struct sheet sheet = {.file = file, .rules = rules, .entries = entries, .report = report};
+    if (!sheet_check_format(file, fault)) return false;
+    progress_start(&sheet.progress, "读取 reading", input_bytes(file));
+    bool ok = csv_read(file, sheet_row, &sheet, fault);
+    progress_end(&sheet.progress);
+    if (!ok) return false;
+    if (!sheet.has_header) return message_fault(fault, "empty-file", NULL);
+    if (sheet.rows == 0 && rules->mode == SHEET_LIST) return message_fault(fault, "no-rows", NULL);
+    entries_sort(entries);
+    entries_each_twice(entries, sheet_refuse_twice, &sheet);
+    return true;
+}

@@ -1,0 +1,237 @@
+/* submit: a clerk's file to the chunks of one submission. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "core/moment.h"
+#include "producer/arguments.h"
+#include "producer/chunks.h"
+#include "producer/commands.h"
+#include "producer/dispatch.h"
+#include "producer/input.h"
+#include "producer/options.h"
+#include "producer/report.h"
+#include "producer/sheet.h"
+
+const struct option submit_options[] = {
+    OPTION_OF_UNIT,
+    OPTION_OF_YEAR,
+    {.name = "unit_review",
+     .kind = OPTION_TEXT,
+     .required = true,
+     .argument = "ID",
+     .help = "The unit review's id, as confirm-unit printed it (单位年审号)."},
+    {.name = "mode",
+     .kind = OPTION_TEXT,
+     .required = true,
+     .argument = "import|list",
+     .help = "import: the file lists who fails (只列不通过的会员); list: everybody with a result (列出全部会员)."},
+    OPTION_OF_SUBMITTED_BY,
+    {.name = "reason",
+     .kind = OPTION_TEXT,
+     .argument = "REASON",
+     .help = "The failure reason of rows without one: retired 退休, left 离职 or deceased 死亡."},
+    {.name = "reasons",
+     .kind = OPTION_TEXT,
+     .fallback = REASONS_DEFAULT,
+     .argument = "CODE=NAME,...",
+     .help = "The failure reasons that the system knows (不通过原因)."},
+    {.name = "allow_malformed",
+     .kind = OPTION_SWITCH,
+     .help = "Let malformed ID numbers through, for a roster that holds them like that (放行不规范的证件号码)."},
+    {.name = "chunk_entries",
+     .kind = OPTION_NUMBER,
+     .fallback = "5000",
+     .number_min = 1,
+     .number_max = EVENT_ENTRIES_MAX,
+     .argument = "N",
+     .help = "The most entries of one event."},
+    OPTION_OF_DRY_RUN,
+    OPTION_OF_SOURCE,
+    OPTION_OF_WAIT,
+    OPTION_OF_WAIT_SECONDS,
+    OPTION_END,
+};
+
+struct submit {
+    const struct config *config;
+    struct submission submission;
+    char submission_id[IDENTITY_BYTES], time[MOMENT_TEXT_BYTES];
+    char chunk_id[IDENTITY_BYTES + 12]; /* "<submission>/<chunk>", of the chunk made last */
+    enum sheet_mode mode;
+    struct reasons reasons;
+    struct entries *entries;
+    struct report report;
+    struct chunks *chunks;
+};
+
+static bool submit_start(struct submit *submit, struct fault *fault)
+{
+    static const char *const names[] = {"unit", "unit_review", "submitted_by", "source", NULL};
+    const struct config *config = submit->config;
+    if (!arguments_check_names(config, names, fault)) return false;
+    if (!sheet_mode_of_name(config_text(config, "mode"), &submit->mode))
+        return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option",
+                         "--mode 须为 import（只列不通过的会员）或 list（列出全部会员）\n"
+                         "  --mode must be import (the file lists who fails) or list (the file lists everybody)");
+    identity_new(submit->submission_id);
+    moment_format(moment_now_ms(), submit->time, sizeof submit->time);
+    submit->submission = (struct submission){
+        .unit = config_text(config, "unit"),
+        .year = config_number(config, "year"),
+        .id = submit->submission_id,
+        .unit_review = config_text(config, "unit_review"),
+        .mode = config_text(config, "mode"),
+        .submitted_by = config_text(config, "submitted_by"),
+    };
+    submit->entries = entries_new();
+    if (submit->entries == NULL) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for the file's entries");
+    return true;
+}
+
+/* The reason that --reason names; REASON_NONE when the option is not given. */
+static bool submit_read_reasons(struct submit *submit, int *fallback, struct fault *fault)
+{
+    const char *reason = config_text(submit->config, "reason"), *setting = config_text(submit->config, "reasons");
+    *fallback = REASON_NONE;
+    if (!reasons_read(&submit->reasons, setting, fault)) return false;
+    if (reason == NULL) return true;
+    *fallback = reasons_find(&submit->reasons, reason, strlen(reason));
+    if (*fallback != REASON_NONE) return true;
+    return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option", "--reason %s：未知的原因；可用 %s\n  --reason must be one of %s", reason,
+                     setting, setting);
+}
+
+static bool submit_read_file(struct submit *submit, struct fault *fault)
+{
+    struct sheet_rules rules = {
+        .mode = submit->mode,
+        .reasons = &submit->reasons,
+        .allows_malformed = config_switch(submit->config, "allow_malformed"),
+        .today = moment_cst_date(moment_now_ms()),
+    };
+    const char *path = arguments_file(submit->config, fault);
+    if (path == NULL || !submit_read_reasons(submit, &rules.reason_fallback, fault)) return false;
+    FILE *file = input_open(path, fault);
+    if (file == NULL) return false;
+    bool ok = sheet_read(file, &rules, submit->entries, &submit->report, fault);
+    fclose(file);
+    report_print(&submit->report, "行", "row");
+    if (submit->report.errors.total == 0) return ok;
+    return fault_set(fault, FAULT_REJECT, EX_DATAERR, "row-errors",
+                     "%s 有错误，没有发送任何内容；修正后重新提交\n"
+                     "  %s has errors and nothing was sent; correct it and submit again",
+                     path, path);
+}
+
+/* One chunk as a record; `number` counts from 0. */
+static bool submit_make(void *context, uint64_t number, struct outgoing *out, struct fault *fault)
+{
+    struct submit *submit = context;
+    size_t bytes;
+    const char *text = chunks_text(submit->chunks, (size_t)number, &bytes, fault);
+    if (text == NULL) return false;
+    snprintf(submit->chunk_id, sizeof submit->chunk_id, "%s/%" PRIu64, submit->submission_id, number + 1);
+    outgoing_fill(out, EVENT_MEMBER_REVIEW_SUBMITTED, submit->submission.unit, config_text(submit->config, "source"), submit->chunk_id,
+                  submit->time, text);
+    return true;
+}
+
+/* The fields that all chunks share, checked as the worker does by an empty submission with the same ones. */
+static bool submit_check_frame(const struct submit *submit, struct fault *fault)
+{
+    bool ok = false;
+    struct outgoing outgoing;
+    size_t bytes;
+    struct entries *none = entries_new();
+    struct chunks *chunks = none != NULL ? chunks_new(&submit->submission, none, &submit->reasons, 1, fault) : NULL;
+    const char *text = chunks != NULL ? chunks_text(chunks, 0, &bytes, fault) : NULL;
+    if (text != NULL) {
+        outgoing_fill(&outgoing, EVENT_MEMBER_REVIEW_SUBMITTED, submit->submission.unit, config_text(submit->config, "source"),
+                      submit->submission_id, submit->time, text);
+        ok = outgoing_check(&outgoing, fault);
+    } else {
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for a chunk");
+    }
+    chunks_free(chunks);
+    entries_free(none);
+    return ok;
+}
+
+static void submit_print_summary(const struct submit *submit)
+{
+    size_t failed[REASONS_MAX] = {0}, failed_count = 0, count = entries_count(submit->entries), chunks = chunks_count(submit->chunks);
+    for (size_t i = 0; i < count; i++) {
+        struct entry entry = entries_get(submit->entries, i);
+        if (entry.list != EVENT_LIST_FAILED) continue;
+        failed[entry.reason]++;
+        failed_count++;
+    }
+    fprintf(stderr, "不通过 failed: %zu", failed_count);
+    for (size_t i = 0; i < submit->reasons.count; i++)
+        if (failed[i] > 0) fprintf(stderr, "  %s %s %zu", submit->reasons.list[i].name, submit->reasons.list[i].code, failed[i]);
+    if (submit->mode == SHEET_LIST) fprintf(stderr, "；通过 passed: %zu", count - failed_count);
+    fprintf(stderr, "；分片 chunks: %zu；提交号 submission: %s\n", chunks, submit->submission_id);
+    if (count == 0)
+        fputs("文件没有列出会员：提交为空，即全部会员通过\n  the file lists nobody: an empty submission, every member passes\n", stderr);
+    else if (submit->mode == SHEET_IMPORT)
+        fputs("未列出的会员视为通过 / every member who is not listed passes\n", stderr);
+}
+
+/* Everything but sending: every chunk is made as it would be sent. */
+static int submit_rehearse(struct submit *submit, struct fault *fault)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < chunks_count(submit->chunks); i++) {
+        struct outgoing out;
+        if (!submit_make(submit, i, &out, fault)) return report_fault(fault);
+        bytes += out.value_bytes;
+    }
+    fprintf(stderr, "演练：未发送任何内容（共 %" PRIu64 " 字节） / dry run: nothing was sent (%" PRIu64 " bytes would be)\n", bytes, bytes);
+    return EX_OK;
+}
+
+static int64_t submit_row(const void *context, int64_t chunk, enum event_list list, int64_t index)
+{
+    return chunks_row(context, chunk, list, index);
+}
+
+static int submit_send(struct submit *submit)
+{
+    struct outcome_rows rows = {.row = submit_row, .context = submit->chunks};
+    struct dispatch dispatch = {
+        .judged = {.unit = submit->submission.unit,
+                   .year = submit->submission.year,
+                   .source = config_text(submit->config, "source"),
+                   .id = submit->submission_id,
+                   .is_submission = true,
+                   .rows = &rows},
+        .count = chunks_count(submit->chunks),
+        .make = submit_make,
+        .context = submit,
+    };
+    return dispatch_run(submit->config, &dispatch);
+}
+
+int submit_run(const struct config *config)
+{
+    struct fault fault = {.kind = FAULT_NONE};
+    struct submit submit = {.config = config};
+    int status;
+    report_start(&submit.report);
+    if (submit_start(&submit, &fault) && submit_read_file(&submit, &fault) && submit_check_frame(&submit, &fault))
+        submit.chunks =
+            chunks_new(&submit.submission, submit.entries, &submit.reasons, (size_t)config_number(config, "chunk_entries"), &fault);
+    if (submit.chunks == NULL) {
+        status = report_fault(&fault);
+    } else {
+        submit_print_summary(&submit);
+        status = config_switch(config, "dry_run") ? submit_rehearse(&submit, &fault) : submit_send(&submit);
+    }
+    chunks_free(submit.chunks);
+    entries_free(submit.entries);
+    report_free(&submit.report);
+    return status;
+}
