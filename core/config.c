@@ -84,9 +84,14 @@ static const struct option *find_option(const struct config *config, const char 
     return option != NULL ? option : find_in(config_common_options, typed, length);
 }
 
-/* An option of any command: one file serves all commands of a program. */
+/* What only one of the programs takes: one file serves all three, and a name that none of them knows is still an error. */
+static const char *const settings_of_programs[] = {"source", "wait", "wait_seconds", "group_id", "batch_records", "batch_bytes", "owner", NULL};
+
+/* An option of any command, or of another program. */
 static bool is_known(const struct config *config, const char *typed, size_t length)
 {
+    for (size_t i = 0; settings_of_programs[i] != NULL; i++)
+        if (is_same_name(settings_of_programs[i], typed, length)) return true;
     for (const struct command *command = config->commands; command->name != NULL; command++)
         if (find_in(command->options, typed, length) != NULL) return true;
     return false;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/text.h"
+
 enum {
     HELP_COLUMNS = 100,
     HELP_LEFT_COLUMNS_MAX = 34, /* a longer left column gets a line of its own */
@@ -13,13 +15,21 @@ static void print_blanks(FILE *file, size_t count)
     fprintf(file, "%*s", (int)count, "");
 }
 
+/* Columns of the first `length` bytes: Chinese characters take two. */
+static size_t width_of(const char *text, size_t length)
+{
+    char word[HELP_TEXT_BYTES_MAX];
+    (void)snprintf(word, sizeof word, "%.*s", (int)length, text);
+    return text_width(word);
+}
+
 /* Prints words, beginning at column `indent`, where the cursor already is, and wrapping back to it. */
 static void print_wrapped(FILE *file, size_t indent, const char *text)
 {
     size_t column = indent;
     for (const char *at = text; *at != '\0';) {
-        size_t length = strcspn(at, " ");
-        if (column > indent && column + 1 + length > HELP_COLUMNS) {
+        size_t length = strcspn(at, " "), width = width_of(at, length);
+        if (column > indent && column + 1 + width > HELP_COLUMNS) {
             fputc('\n', file);
             print_blanks(file, indent);
             column = indent;
@@ -28,7 +38,7 @@ static void print_wrapped(FILE *file, size_t indent, const char *text)
             column++;
         }
         fprintf(file, "%.*s", (int)length, at);
-        column += length;
+        column += width;
         at += length;
         at += strspn(at, " ");
     }

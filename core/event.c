@@ -132,7 +132,7 @@ static bool find_attribute(const struct envelope *envelope, const char *name, st
 
 static bool read_name(const struct envelope *envelope, const char *name, char out[EVENT_NAME_BYTES_MAX + 1], struct fault *fault)
 {
-    struct slice value;
+    struct slice value = {"", 0};
     if (!find_attribute(envelope, name, &value, fault)) return false;
     if (!text_is_name(value.text, value.length, EVENT_NAME_BYTES_MAX))
         return json_guard_refuse(fault, "bad-header", "%s%s must be 1 to %d bytes of UTF-8 without control characters",
@@ -144,7 +144,7 @@ static bool read_name(const struct envelope *envelope, const char *name, char ou
 
 static bool read_attributes(struct envelope *envelope, struct fault *fault)
 {
-    struct slice version;
+    struct slice version = {"", 0};
     if (!find_attribute(envelope, "specversion", &version, fault)) return false;
     if (version.length != 3 || memcmp(version.text, "1.0", 3) != 0)
         return json_guard_refuse(fault, "bad-header", "%sspecversion must be 1.0", envelope->root != NULL ? "attribute " : "header ce_");

@@ -23,7 +23,7 @@ static bool read_characters(const char *text, size_t length, char out[PREFIXED_C
 
 bool mobile_normalise(const char *text, size_t length, char out[MOBILE_DIGITS + 1])
 {
-    char characters[PREFIXED_CHARACTERS_MAX + 1];
+    char characters[PREFIXED_CHARACTERS_MAX + 1] = "";
     const char *number = characters;
 
     out[0] = '\0';

@@ -97,7 +97,10 @@ BEGIN
         JOIN checked c ON c.n = e.record
         LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year) r WHERE r.id_key = e.key COLLATE "C") m ON true
     ), differing AS ( -- what the roster says: of list mode both ways, else a failing entry only has to be on it
-        SELECT c.n, c.unit, c.year, d.key, d.list, d.index, d.member_no, d.on_roster
+        SELECT c.n, c.unit, c.year, d.key, d.list,
+               -- Entries without a number come first in their list and are not among the listed keys.
+               d.index + (SELECT count(*)::integer FROM bad b WHERE b.n = c.n AND b.list = d.list AND b.code = 'id-missing') AS index,
+               d.member_no, d.on_roster
         FROM checked c CROSS JOIN LATERAL listed_differences(c.unit, c.year, c.listed, c.marks, c.first_key, c.last_key) d
         WHERE NOT c.is_roster
         UNION ALL
