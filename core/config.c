@@ -85,7 +85,8 @@ static const struct option *find_option(const struct config *config, const char 
 }
 
 /* What only one of the programs takes: one file serves all three, and a name that none of them knows is still an error. */
-static const char *const settings_of_programs[] = {"source", "wait", "wait_seconds", "group_id", "batch_records", "batch_bytes", "owner", NULL};
+static const char *const settings_of_programs[] = {"source",        "wait",        "wait_seconds", "group_id",
+                                                   "batch_records", "batch_bytes", "owner",        NULL};
 
 /* An option of any command, or of another program. */
 static bool is_known(const struct config *config, const char *typed, size_t length)

@@ -40,6 +40,7 @@ struct kafka_record {
     void *handle; /* owns all the bytes above; kafka_record_release frees it */
 };
 
+/* Release every record before its consumer or reader is freed: freeing would wait for it. */
 void kafka_record_release(struct kafka_record *record);
 
 enum { KAFKA_SHA256_BYTES = 32 };

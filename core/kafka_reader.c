@@ -27,7 +27,7 @@ static const struct kafka_property reader_properties[] = {
     {"check.crcs", "true", true},
     {"queued.max.messages.kbytes", "4096", false},
     {"fetch.max.bytes", "4194304", false},
-    {"fetch.wait.max.ms", "100", false},
+    {"fetch.wait.max.ms", "20", false}, /* a new start waits for the fetch under way */
     {"receive.message.max.bytes", "16777216", false},
     {NULL, NULL, false},
 };

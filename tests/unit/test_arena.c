@@ -14,7 +14,7 @@
 static void test_pieces(void **state)
 {
     (void)state;
-    struct arena *arena = arena_new(4 * 1024 * 1024);
+    struct arena *arena = arena_new(4000000);
     assert_non_null(arena);
     unsigned char *pieces[1000];
     for (size_t i = 0; i < 1000; i++) {

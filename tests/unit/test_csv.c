@@ -172,7 +172,7 @@ static void assert_read(const char *bytes, size_t count, const char *code)
 static void test_caps(void **state)
 {
     (void)state;
-    size_t bytes = 2 * CSV_ROW_BYTES_MAX;
+    size_t bytes = 2 * (size_t)CSV_ROW_BYTES_MAX, cell = CSV_FIELD_BYTES_MAX;
     char *text = malloc(bytes);
     assert_non_null(text);
     memset(text, 'x', bytes);
@@ -180,9 +180,9 @@ static void test_caps(void **state)
     assert_read(text, CSV_FIELD_BYTES_MAX + 1, "csv-limit");
     text[0] = '"';
     assert_read(text, bytes, "csv-limit");
-    for (size_t at = 0; at < bytes; at += CSV_FIELD_BYTES_MAX) text[at] = ',';
-    assert_read(text, 15 * CSV_FIELD_BYTES_MAX, "enough");
-    assert_read(text, 17 * CSV_FIELD_BYTES_MAX, "csv-limit");
+    for (size_t at = 0; at < bytes; at += cell) text[at] = ',';
+    assert_read(text, 15 * cell, "enough");
+    assert_read(text, 17 * cell, "csv-limit");
     memset(text, ',', bytes);
     text[0] = 'x';
     assert_read(text, CSV_COLUMNS_MAX, "enough");

@@ -13,14 +13,8 @@
 static void test_good(void **state)
 {
     (void)state;
-    static const char *const forms[] = {"18163508457",
-                                        "+8618163508457",
-                                        "+86 181-6350-8457",
-                                        "008618163508457",
-                                        " 181 6350 8457\t ",
-                                        "181\xC2\xA0"
-                                        "63508457",
-                                        "0086-181-6350-8457"};
+    static const char *const forms[] = {"18163508457",       "+8618163508457",          "+86 181-6350-8457", "008618163508457",
+                                        " 181 6350 8457\t ", "+86\xC2\xA0 18163508457", "0086-181-6350-8457"};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         char digits[MOBILE_DIGITS + 1];
         assert_true(mobile_normalise(forms[i], strlen(forms[i]), digits));
