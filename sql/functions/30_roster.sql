@@ -112,6 +112,7 @@ BEGIN
     ON CONFLICT (unit, member_no, valid_until_ms) DO NOTHING;
     GET DIAGNOSTICS added = ROW_COUNT;
     DELETE FROM staging_member s WHERE s.load_id = p_load_id;
+    ANALYZE membership; -- plans made before a large load are made anew
     RETURN QUERY SELECT 'summary', s.code, NULL::bigint, NULL, NULL, NULL, NULL, s.count
                  FROM (VALUES ('members-added', added), ('members-changed', corrected + updated),
                               ('members-unchanged', total - added - corrected - updated)) AS s (code, count);

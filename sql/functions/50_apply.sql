@@ -37,6 +37,8 @@ SET search_path = nianshen, pg_temp
 -- Each statement is planned once a session: planning anew for each micro-batch took most of the time of small ones.
 SET plan_cache_mode = force_generic_plan
 SET jit = off
+-- Every table is reached by key here: a plan that was made while a table was small must not become a scan of 20 million rows.
+SET enable_seqscan = off
 AS $$
 DECLARE
     records record_in[];

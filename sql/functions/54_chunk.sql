@@ -36,11 +36,11 @@ CREATE OR REPLACE FUNCTION nianshen.listed_differences(p_unit text, p_year integ
 RETURNS TABLE (key text, list text, index integer, member_no text, on_roster boolean)
 LANGUAGE sql STABLE AS $$
     WITH listed AS (
-        SELECT l.key COLLATE "C" AS key, CASE substr(p_marks, l.place::integer, 1) WHEN 'f' THEN 'failed' ELSE 'passed' END AS list,
+        SELECT l.key, CASE substr(p_marks, l.place::integer, 1) WHEN 'f' THEN 'failed' ELSE 'passed' END AS list,
                (row_number() OVER (PARTITION BY substr(p_marks, l.place::integer, 1) ORDER BY l.place) - 1)::integer AS index
         FROM unnest(string_to_array(p_listed, E'\n')) WITH ORDINALITY AS l (key, place)
     ), roster AS (
-        SELECT r.id_key, r.member_no FROM nianshen.roster_at_opening(p_unit, p_year) r WHERE r.id_key BETWEEN p_first AND p_last
+        SELECT r.id_key, r.member_no FROM nianshen.roster_at_opening(p_unit, p_year, p_first, p_last) r
     )
     SELECT coalesce(l.key, r.id_key), l.list, l.index, r.member_no, r.id_key IS NOT NULL
     FROM listed l FULL JOIN roster r ON r.id_key = l.key
@@ -52,7 +52,7 @@ CREATE OR REPLACE FUNCTION nianshen.listed_is_roster(p_unit text, p_year integer
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN string_to_array(p_listed, E'\n') =
-        ARRAY(SELECT r.id_key FROM nianshen.roster_at_opening(p_unit, p_year) r WHERE r.id_key BETWEEN p_first AND p_last ORDER BY r.id_key);
+        ARRAY(SELECT r.id_key FROM nianshen.roster_at_opening(p_unit, p_year, p_first, p_last) r ORDER BY r.id_key COLLATE "C");
 END
 $$;
 
@@ -85,7 +85,7 @@ BEGIN
         SELECT c.n, c.submission_key, c.unit, c.year, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warning, m.enrolment
         FROM unnest(f_record, f_index, f_key, f_reason, f_warning) AS f (record, index, key, reason, warning)
         JOIN checked c ON c.n = f.record
-        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year) r WHERE r.id_key = f.key COLLATE "C") m ON true
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, f.key, f.key) r) m ON true
     ), entries AS (
         INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment)
         SELECT f.submission_key, f.chunk, f.index, f.key, f.reason, f.enrolment FROM failing f WHERE f.enrolment IS NOT NULL
@@ -95,7 +95,7 @@ BEGIN
         FROM unnest(e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected)
             AS e (record, list, index, code, key, masked, position, expected)
         JOIN checked c ON c.n = e.record
-        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year) r WHERE r.id_key = e.key COLLATE "C") m ON true
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, e.key, e.key) r) m ON true
     ), differing AS ( -- what the roster says: of list mode both ways, else a failing entry only has to be on it
         SELECT c.n, c.unit, c.year, d.key, d.list,
                -- Entries without a number come first in their list and are not among the listed keys.

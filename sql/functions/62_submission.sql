@@ -97,10 +97,10 @@ BEGIN
         UNION ALL
         SELECT NULL, NULL WHERE NOT EXISTS (SELECT FROM ranges)
     ), missing AS (
-        SELECT r.id_key, r.member_no, row_number() OVER (ORDER BY r.id_key) AS rank
-        FROM gaps g CROSS JOIN LATERAL (
-            SELECT m.id_key, m.member_no FROM nianshen.roster_at_opening((p_submission).unit, (p_submission).year) m
-            WHERE m.id_key > coalesce(g.after_key, '') AND (g.before_key IS NULL OR m.id_key < g.before_key)) r
+        SELECT r.id_key, r.member_no, row_number() OVER (ORDER BY r.id_key COLLATE "C") AS rank
+        FROM gaps g CROSS JOIN LATERAL nianshen.roster_at_opening((p_submission).unit, (p_submission).year, coalesce(g.after_key, ''),
+                                                                  coalesce(g.before_key, nianshen.last_key())) r
+        WHERE r.id_key IS DISTINCT FROM g.after_key AND r.id_key IS DISTINCT FROM g.before_key
     ), kept AS (
         INSERT INTO nianshen.row_finding (submission_key, is_error, code, masked, member_no)
         SELECT (p_submission).submission_key, true, 'not-listed', nianshen.mask_id(m.id_key), m.member_no
@@ -179,7 +179,7 @@ BEGIN
     UPDATE submission s SET state = 'rejected', code = row_refusal(s), decided_ms = s.completed_ms
     WHERE s.submission_key = ANY (checked) AND s.error_total > 0;
     UPDATE submission s SET state = 'pending', listed = n.listed, failed = n.failed, passed = n.listed - n.failed
-    FROM (SELECT t.submission_key, (SELECT count(*) FROM roster_at_opening(t.unit, t.year)) AS listed,
+    FROM (SELECT t.submission_key, (SELECT count(*) FROM roster_at_opening(t.unit, t.year, '', last_key())) AS listed,
                  (SELECT sum(c.failed_count) FROM chunk c WHERE c.submission_key = t.submission_key) AS failed
           FROM submission t WHERE t.submission_key = ANY (checked) AND t.error_total = 0) n
     WHERE s.submission_key = n.submission_key;
