@@ -55,7 +55,7 @@ static void migrations_come_first_and_by_number(void **state)
         last = file->number;
     }
     assert_true(last > 0);
-    assert_int_equal(atoi(NIANSHEN_SCHEMA_VERSION), last);
+    assert_int_equal(strtol(NIANSHEN_SCHEMA_VERSION, NULL, 10), last);
     assert_int_equal(strlen(strchr(NIANSHEN_SCHEMA_VERSION, '-')), 1 + 12);
 }
 

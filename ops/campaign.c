@@ -1,0 +1,155 @@
+/* nianshen-ops campaign open | close | extend | list */
+#include <stdint.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "core/moment.h"
+#include "ops/commands.h"
+#include "ops/options.h"
+#include "ops/session.h"
+
+enum { OPENING_WAIT_MAX_MS = 60 * 1000 };
+
+#define OPTION_OF_UNTIL(is_required)                                                                                                       \
+    {                                                                                                                                      \
+        .name = "until", .kind = OPTION_TEXT, .required = (is_required), .argument = "TIME",                                               \
+        .help = "When it closes, written as --from is (2026-03-31 18:00)."                                                                 \
+    }
+
+const struct option campaign_open_options[] = {
+    OPTION_OF_YEAR(true),
+    {.name = "from",
+     .kind = OPTION_TEXT,
+     .argument = "TIME",
+     .help = "When it opens: 2026-03-01 or 2026-03-01 08:00 (China Standard Time), or RFC 3339. Now when left out."},
+    OPTION_OF_UNTIL(false),
+    OPTION_OF_JSON,
+    OPTION_END,
+};
+const struct option campaign_close_options[] = {OPTION_OF_YEAR(true), OPTION_OF_JSON, OPTION_END};
+const struct option campaign_extend_options[] = {OPTION_OF_YEAR(true), OPTION_OF_UNTIL(true), OPTION_OF_JSON, OPTION_END};
+const struct option campaign_list_options[] = {OPTION_OF_JSON, OPTION_END};
+
+static const struct table_column columns[] = {
+    {"YEAR", "year", TABLE_NUMBER},     {"STATE", "state", TABLE_TEXT}, {"OPENS", "opens", TABLE_MOMENT},
+    {"CLOSES", "closes", TABLE_MOMENT}, {NULL, NULL, TABLE_TEXT},
+};
+
+static const char none_yet[] = "there is no campaign yet: nianshen-ops campaign open --year YEAR";
+
+/* An option's moment; `is_given` false when it is left out. */
+struct given_moment {
+    bool is_given;
+    int64_t ms;
+};
+
+static bool read_moment(struct session *session, const char *option, struct given_moment *moment)
+{
+    const char *text = config_text(session->config, option);
+    moment->is_given = text != NULL;
+    if (text == NULL || moment_parse(text, &moment->ms)) return true;
+    return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                     "--%s: '%s' is no time; write 2026-03-01 or '2026-03-01 08:00' (China Standard Time) or 2026-03-01T08:00:00+08:00",
+                     option, text);
+}
+
+static void add_moment(struct database_query *query, const struct given_moment *moment)
+{
+    if (moment->is_given)
+        query_int8(query, moment->ms);
+    else
+        query_null(query);
+}
+
+static struct database_query *ask_of_year(struct session *session, const char *sql)
+{
+    struct database_query *query = session_ask(session, sql);
+    query_int4(query, (int32_t)config_number(session->config, "year"));
+    return query;
+}
+
+static bool print_campaign(struct session *session)
+{
+    ask_of_year(session, "SELECT year, state, opens_ms, closes_ms FROM nianshen.campaign WHERE year = $1");
+    return session_list(session, columns, 0, none_yet);
+}
+
+/*
+ * An event that is published right after `campaign open` must find the campaign open. The opening was dated by the database's clock, so its
+ * clock is asked how long that is.
+ */
+static bool wait_for_opening(struct session *session, int64_t opens_ms)
+{
+    struct database_result *result = NULL;
+    query_int8(session_ask(session, "SELECT $1 - nianshen.now_ms()"), opens_ms);
+    if (!session_run(session, &result)) return false;
+    int64_t left_ms = result_int8(result, 0, 0) + 1;
+    result_free(result);
+    if (left_ms <= 0) return true;
+    if (left_ms > OPENING_WAIT_MAX_MS)
+        return fault_set(
+            &session->fault, FAULT_RETRY, EX_TEMPFAIL, "clock-ahead",
+            "the campaign was created and opens in %lld s, behind the latest record of the topics: the broker's clock is ahead of "
+            "the database's; set the clocks",
+            (long long)(left_ms / 1000));
+    (void)nanosleep(&(struct timespec){.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000L}, NULL);
+    return true;
+}
+
+static bool open_campaign(struct session *session, const struct given_moment *from, const struct given_moment *until)
+{
+    struct database_result *result = NULL;
+    struct database_query *query = ask_of_year(session, "SELECT nianshen.campaign_open($1, $2, $3)");
+    add_moment(query, from);
+    add_moment(query, until);
+    if (!session_run_patiently(session, &result)) return false;
+    int64_t opens_ms = result_int8(result, 0, 0);
+    result_free(result);
+    return from->is_given || wait_for_opening(session, opens_ms);
+}
+
+int campaign_open_run(const struct config *config)
+{
+    struct session session;
+    struct given_moment from, until;
+    session_begin(&session, config);
+    if (read_moment(&session, "from", &from) && read_moment(&session, "until", &until) && session_open(&session) &&
+        open_campaign(&session, &from, &until))
+        print_campaign(&session);
+    return session_close(&session);
+}
+
+int campaign_close_run(const struct config *config)
+{
+    struct session session;
+    session_begin(&session, config);
+    if (session_open(&session)) {
+        ask_of_year(&session, "SELECT nianshen.campaign_close($1)");
+        if (session_run_patiently(&session, NULL)) print_campaign(&session);
+    }
+    return session_close(&session);
+}
+
+int campaign_extend_run(const struct config *config)
+{
+    struct session session;
+    struct given_moment until;
+    session_begin(&session, config);
+    if (read_moment(&session, "until", &until) && session_open(&session)) {
+        add_moment(ask_of_year(&session, "SELECT nianshen.campaign_extend($1, $2)"), &until);
+        if (session_run_patiently(&session, NULL)) print_campaign(&session);
+    }
+    return session_close(&session);
+}
+
+int campaign_list_run(const struct config *config)
+{
+    struct session session;
+    session_begin(&session, config);
+    if (session_open(&session)) {
+        session_ask(&session, "SELECT year, state, opens_ms, closes_ms FROM nianshen.campaign ORDER BY year");
+        session_list(&session, columns, 0, none_yet);
+    }
+    return session_close(&session);
+}

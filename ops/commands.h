@@ -1,0 +1,33 @@
+/* The commands of nianshen-ops: the options of each and the function that runs it and returns the exit status. */
+#ifndef NIANSHEN_OPS_COMMANDS_H
+#define NIANSHEN_OPS_COMMANDS_H
+
+#include "core/config.h"
+
+extern const struct option topics_create_options[], topics_check_options[];
+extern const struct option roster_load_options[], roster_export_options[];
+extern const struct option campaign_open_options[], campaign_close_options[], campaign_extend_options[], campaign_list_options[];
+extern const struct option reviewer_add_options[], reviewer_remove_options[], reviewer_list_options[];
+extern const struct option status_options[], review_list_options[], review_show_options[];
+extern const struct option dead_letter_list_options[], dead_letter_show_options[], digest_options[];
+
+int migrate_run(const struct config *config);
+int topics_create_run(const struct config *config);
+int topics_check_run(const struct config *config);
+int roster_load_run(const struct config *config);
+int roster_export_run(const struct config *config);
+int campaign_open_run(const struct config *config);
+int campaign_close_run(const struct config *config);
+int campaign_extend_run(const struct config *config);
+int campaign_list_run(const struct config *config);
+int reviewer_add_run(const struct config *config);
+int reviewer_remove_run(const struct config *config);
+int reviewer_list_run(const struct config *config);
+int status_run(const struct config *config);
+int review_list_run(const struct config *config);
+int review_show_run(const struct config *config);
+int dead_letter_list_run(const struct config *config);
+int dead_letter_show_run(const struct config *config);
+int digest_run(const struct config *config);
+
+#endif

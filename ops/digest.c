@@ -1,0 +1,27 @@
+/* nianshen-ops digest */
+#include <stdio.h>
+
+#include "ops/commands.h"
+#include "ops/options.h"
+#include "ops/session.h"
+
+const struct option digest_options[] = {OPTION_OF_UNIT(false), OPTION_OF_YEAR(false), OPTION_END};
+
+/* Just the digest, so that a shell can compare two of them. */
+static void print_digest(struct session *session)
+{
+    struct database_result *result = NULL;
+    struct database_query *query = session_ask(session, "SELECT nianshen.state_digest($1, $2::bigint::integer)");
+    query_text(query, config_text(session->config, "unit"));
+    session_add_number(session, "year");
+    if (session_run_long(session, &result)) printf("%s\n", result_text(result, 0, 0));
+    result_free(result);
+}
+
+int digest_run(const struct config *config)
+{
+    struct session session;
+    session_begin(&session, config);
+    if (session_check_name(&session, "unit", EVENT_UNIT_BYTES_MAX) && session_open(&session)) print_digest(&session);
+    return session_close(&session);
+}

@@ -1,0 +1,263 @@
+/* nianshen-ops review list | show: what a superior union decides on. */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "ops/commands.h"
+#include "ops/options.h"
+#include "ops/session.h"
+
+const struct option review_list_options[] = {
+    OPTION_OF_SUPERIOR(false),
+    {.name = "state",
+     .kind = OPTION_TEXT,
+     .argument = "STATE",
+     .help = "receiving, waiting, pending, rejected, returned, withdrawn or approved."},
+    OPTION_OF_YEAR(false),
+    OPTION_OF_LIMIT("1000"),
+    OPTION_OF_JSON,
+    OPTION_END,
+};
+const struct option review_show_options[] = {
+    OPTION_OF_UNIT(true),
+    OPTION_OF_YEAR(true),
+    {.name = "submission",
+     .kind = OPTION_TEXT,
+     .argument = "ID",
+     .help = "The submission; the pending one, else the latest, when left out."},
+    OPTION_OF_LIMIT("10000"),
+    OPTION_OF_JSON,
+    OPTION_END,
+};
+
+/* ---- list --------------------------------------------------------------------------------------------------------------------------- */
+
+static const char *const states[] = {"receiving", "waiting", "pending", "rejected", "returned", "withdrawn", "approved", NULL};
+
+static const struct table_column list_columns[] = {
+    {"SUPERIOR", "superior", TABLE_TEXT},     {"UNIT", "unit", TABLE_TEXT},
+    {"NAME", "unit_name", TABLE_TEXT},        {"YEAR", "year", TABLE_NUMBER},
+    {"STATE", "state", TABLE_TEXT},           {"CODE", "code", TABLE_TEXT},
+    {"LISTED", "listed", TABLE_NUMBER},       {"PASSED", "passed", TABLE_NUMBER},
+    {"FAILED", "failed", TABLE_NUMBER},       {"COMPLETED", "completed", TABLE_MOMENT},
+    {"SUBMISSION", "submission", TABLE_TEXT}, {NULL, NULL, TABLE_TEXT},
+};
+
+static const char list_sql[] =
+    "SELECT superior, unit, unit_name, year, state, code, listed, passed, failed, completed_ms, submission FROM nianshen.review_status "
+    "WHERE ($1::text IS NULL OR superior = $1) AND ($2::text IS NULL OR state = $2) AND ($3::bigint IS NULL OR year = $3) "
+    "ORDER BY superior, unit, year, completed_ms NULLS LAST, submission LIMIT $4";
+
+static bool check_state(struct session *session)
+{
+    const char *state = config_text(session->config, "state");
+    for (size_t i = 0; state != NULL && states[i] != NULL; i++)
+        if (strcmp(state, states[i]) == 0) return true;
+    return state == NULL ||
+           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                     "--state: '%s' is no state; give receiving, waiting, pending, rejected, returned, withdrawn or approved", state);
+}
+
+int review_list_run(const struct config *config)
+{
+    struct session session;
+    session_begin(&session, config);
+    if (check_state(&session) && session_check_name(&session, "superior", EVENT_NAME_BYTES_MAX) && session_open(&session)) {
+        struct database_query *query = session_ask(&session, list_sql);
+        query_text(query, config_text(config, "superior"));
+        query_text(query, config_text(config, "state"));
+        session_add_number(&session, "year");
+        query_int8(query, config_number(config, "limit"));
+        session_list(&session, list_columns, (size_t)config_number(config, "limit"), "no submission is like that");
+    }
+    return session_close(&session);
+}
+
+/* ---- show --------------------------------------------------------------------------------------------------------------------------- */
+
+/* What is shown, in the order it is printed. */
+struct review {
+    struct table *heading, *changes, *reasons, *details;
+};
+
+static const struct table_column heading_columns[] = {
+    {"unit 单位", "unit", TABLE_TEXT},
+    {"name 名称", "unit_name", TABLE_TEXT},
+    {"superior 上级工会", "superior", TABLE_TEXT},
+    {"year 年审年度", "year", TABLE_NUMBER},
+    {"submission 年审提交", "submission", TABLE_TEXT},
+    {"state 状态", "state", TABLE_TEXT},
+    {"code 代码", "code", TABLE_TEXT},
+    {"mode 年审方式", "mode", TABLE_TEXT},
+    {"submitted by 提交人", "submitted_by", TABLE_TEXT},
+    {"completed 提交时间", "completed", TABLE_MOMENT},
+    {"decided 审核时间", "decided", TABLE_MOMENT},
+    {"listed 参审人数", "listed", TABLE_NUMBER},
+    {"passed 通过人数", "passed", TABLE_NUMBER},
+    {"failed 不通过人数", "failed", TABLE_NUMBER},
+    {"digest 摘要", "digest", TABLE_TEXT},
+    {NULL, NULL, TABLE_TEXT},
+};
+enum { SUBMISSION_AT = 4 };
+
+static const char heading_sql[] =
+    "SELECT unit, unit_name, superior, year, submission, state, code, mode, submitted_by, completed_ms, "
+    "(extract(epoch FROM decided_at) * 1000)::bigint, listed, passed, failed, digest FROM nianshen.review_status "
+    "WHERE unit = $1 AND year = $2 AND ($3::text IS NULL OR submission = $3) "
+    "ORDER BY state = 'pending' DESC, completed_ms DESC NULLS LAST, submission LIMIT 1";
+
+static const struct table_column change_columns[] = {
+    {"field 单位信息变更", "field", TABLE_TEXT},
+    {"old 原", "old", TABLE_TEXT},
+    {"new 新", "new", TABLE_TEXT},
+    {NULL, NULL, TABLE_TEXT},
+};
+
+static const char change_sql[] = "SELECT field, old_value, new_value FROM nianshen.review_profile "
+                                 "WHERE unit = $1 AND year = $2 AND submission = $3 ORDER BY field";
+
+static const struct table_column reason_columns[] = {
+    {"reason 不通过原因", "reason", TABLE_TEXT},
+    {"", "reason_zh", TABLE_TEXT},
+    {"members 人数", "members", TABLE_NUMBER},
+    {NULL, NULL, TABLE_TEXT},
+};
+
+static const char reason_sql[] =
+    "SELECT reason, reason_zh, count(*) FROM nianshen.review_detail "
+    "WHERE unit = $1 AND year = $2 AND submission = $3 GROUP BY reason, reason_zh ORDER BY count(*) DESC, reason";
+
+static const struct table_column detail_columns[] = {
+    {"member no. 会员编号", "member_no", TABLE_TEXT},
+    {"name 姓名", "name", TABLE_TEXT},
+    {"gender 性别", "gender", TABLE_TEXT},
+    {"age 年龄", "age", TABLE_NUMBER},
+    {"ID type 证件类型", "id_type", TABLE_TEXT},
+    {"ID number 证件号码", "id_number_masked", TABLE_TEXT},
+    {"valid until 有效期至", "id_valid_until", TABLE_TEXT},
+    {"mobile 手机", "mobile_masked", TABLE_TEXT},
+    {"reason 不通过原因", "reason", TABLE_TEXT},
+    {"warnings 提示", "warnings", TABLE_LIST},
+    {NULL, NULL, TABLE_TEXT},
+};
+
+static const char detail_for_programs_sql[] =
+    "SELECT member_no, name, gender, age, id_type, id_number_masked, id_valid_until, mobile_masked, reason, array_to_string(warnings, "
+    "E'\\n') "
+    "FROM nianshen.review_detail WHERE unit = $1 AND year = $2 AND submission = $3 ORDER BY member_no LIMIT $4";
+
+/* The same in the reviewers' language. */
+static const char detail_for_people_sql[] =
+    "SELECT d.member_no, d.name, CASE d.gender WHEN 'M' THEN '男' WHEN 'F' THEN '女' END, d.age, "
+    "CASE d.id_type WHEN 'resident' THEN '身份证' WHEN 'hmt-permit' THEN '港澳台居民居住证' WHEN 'foreigner' THEN '外国人永久居留身份证' "
+    "WHEN 'other' THEN '其他' END, d.id_number_masked, d.id_valid_until, d.mobile_masked, coalesce(d.reason_zh, d.reason), "
+    "(SELECT string_agg(coalesce(c.zh, w.code), E'\\n' ORDER BY w.code) FROM unnest(d.warnings) AS w (code) "
+    "LEFT JOIN nianshen.code c ON c.code = w.code) "
+    "FROM nianshen.review_detail d WHERE d.unit = $1 AND d.year = $2 AND d.submission = $3 ORDER BY d.member_no LIMIT $4";
+
+static struct database_query *ask_of_submission(struct session *session, const char *sql, const char *submission)
+{
+    struct database_query *query = session_ask(session, sql);
+    query_text(query, config_text(session->config, "unit"));
+    query_int4(query, (int32_t)config_number(session->config, "year"));
+    query_text(query, submission);
+    return query;
+}
+
+/* The heading, and into `submission` whose it is. */
+static bool read_heading(struct session *session, struct review *review, char *submission, size_t submission_bytes)
+{
+    struct database_result *result = NULL;
+    const char *unit = config_text(session->config, "unit"), *wanted = config_text(session->config, "submission");
+    ask_of_submission(session, heading_sql, wanted);
+    if (!session_run(session, &result)) return false;
+    bool is_there = result_rows(result) > 0;
+    if (is_there) (void)snprintf(submission, submission_bytes, "%s", result_text(result, 0, SUBMISSION_AT));
+    result_free(result);
+    if (!is_there)
+        return fault_set(&session->fault, FAULT_REJECT, EX_NOINPUT, "submission-unknown",
+                         "unit %s has no submission%s%s of %d; `nianshen-ops review list --year %d` shows which there are", unit,
+                         wanted != NULL ? " " : "", wanted != NULL ? wanted : "", (int)config_number(session->config, "year"),
+                         (int)config_number(session->config, "year"));
+    ask_of_submission(session, heading_sql, submission);
+    review->heading = session_table(session, heading_columns);
+    return review->heading != NULL;
+}
+
+/* Before anything is shown, so that nobody looks unseen. */
+static bool note_reader(struct session *session, const char *submission)
+{
+    struct database_query *query = session_ask(session, "SELECT nianshen.audit('review-show', $1, $2 || '/' || $3)");
+    char year[16];
+    (void)snprintf(year, sizeof year, "%d", (int)config_number(session->config, "year"));
+    query_text(query, config_text(session->config, "unit"));
+    query_text(query, year);
+    query_text(query, submission);
+    return session_run(session, NULL);
+}
+
+static bool read_review(struct session *session, struct review *review)
+{
+    bool is_json = config_switch(session->config, "json");
+    char submission[EVENT_NAME_BYTES_MAX + 1];
+    if (!read_heading(session, review, submission, sizeof submission) || !note_reader(session, submission)) return false;
+    ask_of_submission(session, change_sql, submission);
+    review->changes = session_table(session, change_columns);
+    if (review->changes == NULL) return false;
+    ask_of_submission(session, reason_sql, submission);
+    review->reasons = session_table(session, reason_columns);
+    if (review->reasons == NULL) return false;
+    query_int8(ask_of_submission(session, is_json ? detail_for_programs_sql : detail_for_people_sql, submission),
+               config_number(session->config, "limit"));
+    review->details = session_table(session, detail_columns);
+    return review->details != NULL;
+}
+
+static void print_section(const struct table *table)
+{
+    if (table_rows(table) == 0) return;
+    putchar('\n');
+    table_print(table, stdout);
+}
+
+static void print_for_people(const struct review *review)
+{
+    table_print_record(review->heading, 0, stdout);
+    print_section(review->changes);
+    print_section(review->reasons);
+    print_section(review->details);
+}
+
+static void print_for_programs(const struct review *review)
+{
+    fputs("{\"review\":", stdout);
+    table_print_record(review->heading, 0, stdout);
+    fputs(",\"profile_changes\":", stdout);
+    table_print(review->changes, stdout);
+    fputs(",\"reasons\":", stdout);
+    table_print(review->reasons, stdout);
+    fputs(",\"details\":", stdout);
+    table_print(review->details, stdout);
+    fputs("}\n", stdout);
+}
+
+int review_show_run(const struct config *config)
+{
+    struct session session;
+    struct review review = {NULL, NULL, NULL, NULL};
+    session_begin(&session, config);
+    if (session_check_name(&session, "unit", EVENT_UNIT_BYTES_MAX) && session_check_name(&session, "submission", EVENT_NAME_BYTES_MAX) &&
+        session_open(&session) && read_review(&session, &review)) {
+        if (config_switch(config, "json"))
+            print_for_programs(&review);
+        else
+            print_for_people(&review);
+        if (table_rows(review.details) == (size_t)config_number(config, "limit"))
+            fprintf(stderr, "the first %zu members are shown; --limit shows more\n", table_rows(review.details));
+    }
+    table_free(review.heading);
+    table_free(review.changes);
+    table_free(review.reasons);
+    table_free(review.details);
+    return session_close(&session);
+}

@@ -1,0 +1,170 @@
+#include "ops/roster_sheet.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "core/event.h"
+#include "core/id_number.h"
+#include "core/text.h"
+
+const struct roster_kind roster_units = {
+    .header = "unit,name,superior,credit_code,address,contact_name,contact_mobile",
+    .columns =
+        {
+            [UNIT_UNIT] = {"unit", EVENT_UNIT_BYTES_MAX, true, NULL},
+            [UNIT_NAME] = {"name", ROSTER_CELL_BYTES_MAX, true, NULL},
+            [UNIT_SUPERIOR] = {"superior", ROSTER_CELL_BYTES_MAX, true, NULL},
+            [UNIT_CREDIT_CODE] = {"credit_code", ROSTER_CELL_BYTES_MAX, false, NULL},
+            [UNIT_ADDRESS] = {"address", ROSTER_CELL_BYTES_MAX, false, NULL},
+            [UNIT_CONTACT_NAME] = {"contact_name", ROSTER_CELL_BYTES_MAX, false, NULL},
+            [UNIT_CONTACT_MOBILE] = {"contact_mobile", ROSTER_CELL_BYTES_MAX, false, NULL},
+        },
+};
+
+const struct roster_kind roster_members = {
+    .header = "unit,member_no,name,gender,id_type,id_number,id_valid_until,mobile",
+    .columns =
+        {
+            [MEMBER_UNIT] = {"unit", EVENT_UNIT_BYTES_MAX, true, NULL},
+            [MEMBER_NO] = {"member_no", ROSTER_CELL_BYTES_MAX, true, NULL},
+            [MEMBER_NAME] = {"name", ROSTER_CELL_BYTES_MAX, false, NULL},
+            [MEMBER_GENDER] = {"gender", ROSTER_CELL_BYTES_MAX, false, "M F"},
+            [MEMBER_ID_TYPE] = {"id_type", ROSTER_CELL_BYTES_MAX, false, "resident hmt-permit foreigner other"},
+            [MEMBER_ID_NUMBER] = {"id_number", ID_NUMBER_TEXT_BYTES_MAX, false, NULL},
+            [MEMBER_ID_VALID_UNTIL] = {"id_valid_until", ROSTER_CELL_BYTES_MAX, false, NULL},
+            [MEMBER_MOBILE] = {"mobile", ROSTER_CELL_BYTES_MAX, false, NULL},
+        },
+};
+
+/* Moves `text` and `length` past the blanks on both sides. */
+static void cell_trim(const char **text, size_t *length)
+{
+    size_t first = *length, end = 0;
+    for (size_t at = 0, begin = 0; at < *length; begin = at) {
+        if (text_is_blank(text_next(*text, *length, &at))) continue;
+        if (first == *length) first = begin;
+        end = at;
+    }
+    *text += first;
+    *length = end > first ? end - first : 0;
+}
+
+/* An export writes '=1+1 for =1+1, lest a spreadsheet calculates: read back it is what it was. */
+static void cell_unguard(const char **text, size_t *length)
+{
+    if (*length < 2 || (*text)[0] != '\'' || strchr("=+-@", (*text)[1]) == NULL) return;
+    ++*text;
+    --*length;
+}
+
+/* ---- the header ---- */
+
+static bool is_cell(const struct csv_row *row, size_t index, const char *name)
+{
+    const char *text = row->values[index];
+    size_t length = row->lengths[index];
+    cell_trim(&text, &length);
+    return strlen(name) == length && memcmp(text, name, length) == 0;
+}
+
+static bool header_find(struct roster_sheet *sheet, size_t column, const struct csv_row *row, struct fault *fault)
+{
+    const char *name = sheet->kind->columns[column].name;
+    size_t found = 0;
+    for (size_t i = 0; i < row->count; i++) {
+        if (!is_cell(row, i, name)) continue;
+        sheet->place[column] = i;
+        found++;
+    }
+    if (found == 1) return true;
+    return fault_set(fault, FAULT_REJECT, EX_DATAERR, found == 0 ? "header-missing" : "header-twice",
+                     "the header has %s column %s; it must hold %s, in any order", found == 0 ? "no" : "more than one", name,
+                     sheet->kind->header);
+}
+
+static bool header_has_no_other(const struct roster_kind *kind, const struct csv_row *row, struct fault *fault)
+{
+    for (size_t i = 0; i < row->count; i++) {
+        const struct roster_column *column = kind->columns;
+        while (column->name != NULL && !is_cell(row, i, column->name)) column++;
+        if (column->name != NULL) continue;
+        char name[ROSTER_CELL_BYTES_MAX];
+        text_mask_digits(row->values[i], row->lengths[i], name, sizeof name);
+        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "header-unknown",
+                         "the header has an unknown column '%s'; it must hold %s, in any order", name, kind->header);
+    }
+    return true;
+}
+
+bool roster_sheet_header(struct roster_sheet *sheet, const struct roster_kind *kind, const struct csv_row *row, struct fault *fault)
+{
+    sheet->kind = kind;
+    sheet->width = row->count;
+    if (!header_has_no_other(kind, row, fault)) return false;
+    for (size_t column = 0; kind->columns[column].name != NULL; column++)
+        if (!header_find(sheet, column, row, fault)) return false;
+    return true;
+}
+
+/* ---- rows ---- */
+
+static bool is_one_of(const char *list, const char *value, size_t length)
+{
+    for (const char *at = list; *at != '\0';) {
+        size_t word = strcspn(at, " ");
+        if (word == length && memcmp(at, value, length) == 0) return true;
+        at += word + (at[word] == ' ' ? 1 : 0);
+    }
+    return false;
+}
+
+/* What is wrong with a trimmed cell, into `out`; false when something is. The cell itself is not repeated: it may be personal. */
+static bool cell_check(const struct roster_column *column, const char *text, size_t length, char *out)
+{
+    const size_t room = ROSTER_TEXT_BYTES_MAX;
+    if (length == 0 && column->is_required)
+        (void)snprintf(out, room, "is empty; it must be given");
+    else if (length > column->bytes_max)
+        (void)snprintf(out, room, "is longer than %zu bytes; shorten it", column->bytes_max);
+    else if (length > 0 && !text_is_name(text, length, column->bytes_max))
+        (void)snprintf(out, room, "holds a line break or another control character; remove it");
+    else if (length > 0 && column->one_of != NULL && !is_one_of(column->one_of, text, length))
+        (void)snprintf(out, room, "is none of: %s; give one of these, or leave it empty", column->one_of);
+    else
+        return true;
+    return false;
+}
+
+static bool row_read_cell(struct roster_sheet *sheet, size_t column, const struct csv_row *row, char *out)
+{
+    const char *text = row->values[sheet->place[column]];
+    size_t length = row->lengths[sheet->place[column]];
+    cell_trim(&text, &length);
+    cell_unguard(&text, &length);
+    sheet->values[column] = NULL;
+    if (!cell_check(&sheet->kind->columns[column], text, length, out)) return false;
+    if (length == 0) return true;
+    memcpy(sheet->cells[column], text, length);
+    sheet->cells[column][length] = '\0';
+    sheet->values[column] = sheet->cells[column];
+    return true;
+}
+
+size_t roster_sheet_row(struct roster_sheet *sheet, const struct csv_row *row, roster_error_fn error, void *context)
+{
+    char text[ROSTER_TEXT_BYTES_MAX];
+    size_t errors = 0;
+    if (row->count != sheet->width) {
+        (void)snprintf(text, sizeof text, "has %zu cells, the header %zu; mind commas inside of cells, which need quotes around the cell",
+                       row->count, sheet->width);
+        error(context, row->number, NULL, text);
+        return 1;
+    }
+    for (size_t column = 0; sheet->kind->columns[column].name != NULL; column++) {
+        if (row_read_cell(sheet, column, row, text)) continue;
+        error(context, row->number, sheet->kind->columns[column].name, text);
+        errors++;
+    }
+    return errors;
+}
