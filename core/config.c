@@ -252,6 +252,21 @@ static int words_matching(const struct arguments *arguments, const char *name)
     return 0;
 }
 
+/* No command is so named: say which there are that begin with the same word. */
+static bool refuse_command(const struct config *config, const struct arguments *arguments, struct fault *fault)
+{
+    const char *word = arguments->words[arguments->at];
+    char known[FAULT_TEXT_BYTES_MAX / 2] = "";
+    size_t length = strlen(word), used = 0;
+    for (const struct command *command = config->commands; command->name != NULL && used < sizeof known; command++) {
+        if (strncmp(command->name, word, length) != 0 || command->name[length] != ' ') continue;
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s'%s'", used > 0 ? ", " : "", command->name);
+    }
+    if (used == 0) return refuse(config, fault, EX_USAGE, "unknown command '%s'", word);
+    const char *second = arguments->at + 1 < arguments->count ? arguments->words[arguments->at + 1] : "";
+    return refuse(config, fault, EX_USAGE, "unknown command '%s%s%s'; there are %s", word, second[0] != '\0' ? " " : "", second, known);
+}
+
 static bool read_command(struct config *config, struct arguments *arguments, struct fault *fault)
 {
     for (const struct command *command = config->commands; command->name != NULL; command++) {
@@ -261,7 +276,7 @@ static bool read_command(struct config *config, struct arguments *arguments, str
         arguments->at += words;
         return true;
     }
-    return refuse(config, fault, EX_USAGE, "unknown command '%s'", arguments->words[arguments->at]);
+    return refuse_command(config, arguments, fault);
 }
 
 static bool read_operand(struct config *config, struct arguments *arguments, struct fault *fault)

@@ -25,7 +25,7 @@ enum {
 enum database_phase {
     PHASE_CONNECTING,
     PHASE_IDLE,
-    PHASE_ASKING,  /* a statement is on its way */
+    PHASE_ASKING, /* a statement is on its way */
     PHASE_COPYING, /* the server takes rows */
 };
 
@@ -37,8 +37,8 @@ struct database {
     bool wants_write;
     bool is_lost;
     struct database_result *answer; /* of the running statement, until it is handed over */
-    struct fault failure;           /* the first error of the running statement */
-    char *copy;                     /* rows not handed to libpq yet */
+    struct fault failure; /* the first error of the running statement */
+    char *copy; /* rows not handed to libpq yet */
     size_t copy_used;
     size_t copy_capacity;
 };

@@ -40,7 +40,7 @@ int database_socket(const struct database *database, bool *wants_write);
 struct database_query *query_new(void);
 void query_free(struct database_query *query);
 void query_reset(struct database_query *query, const char *sql);
-void query_null(struct database_query *query);                   /* a null of any type */
+void query_null(struct database_query *query); /* a null of any type */
 void query_text(struct database_query *query, const char *text); /* NULL gives null */
 void query_int4(struct database_query *query, int32_t value);
 void query_int8(struct database_query *query, int64_t value);

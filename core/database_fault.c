@@ -23,7 +23,7 @@ struct state_rule {
 
 static const struct state_rule state_rules[] = {
     {"NS001", FAULT_REJECT, EX_TEMPFAIL, true, NULL}, /* fenced */
-    {"NS002", FAULT_REJECT, EX_DATAERR, true, NULL},  /* a rule of ours refuses: message and hint are for the user */
+    {"NS002", FAULT_REJECT, EX_DATAERR, true, NULL}, /* a rule of ours refuses: message and hint are for the user */
     {"NS", FAULT_REJECT, EX_DATAERR, true, NULL},
     {"25006", FAULT_RETRY, EX_UNAVAILABLE, true, "the server is a standby: connect to the primary (target_session_attrs=read-write)"},
     {"55P03", FAULT_RETRY, EX_TEMPFAIL, true, "another session holds a lock: try again"},

@@ -39,7 +39,7 @@ static const struct kafka_property consumer_properties[] = {
     {"queued.max.messages.kbytes", "16384", false},
     {"fetch.max.bytes", "8388608", false},
     {"receive.message.max.bytes", "16777216", false},
-    {"fetch.wait.max.ms", "500", false},
+    {"fetch.wait.max.ms", "100", false}, /* a new start waits for the fetch under way */
     {NULL, NULL, false},
 };
 
