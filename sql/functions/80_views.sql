@@ -59,10 +59,16 @@ CREATE OR REPLACE VIEW nianshen.held AS
 SELECT h.unit, h.since_ms, (SELECT count(*) FROM nianshen.ledger l WHERE l.unit = h.unit AND l.kind = 'held') AS records
 FROM nianshen.held_unit h;
 
+-- state: open, redriving (begun, its end is not known), redriven, discarded; as of the last action.
 CREATE OR REPLACE VIEW nianshen.dead_letter AS
-SELECT l.topic, l.partition, l.record_offset, l.append_ms, l.unit, l.code, l.text, o.published_ms
+SELECT l.topic, l.partition, l.record_offset, l.append_ms, l.unit, l.code, l.text, o.published_ms,
+       CASE WHEN a.action IS NULL THEN 'open' WHEN a.action = 'redriven' AND a.new_offset IS NULL THEN 'redriving' ELSE a.action END AS state,
+       a.at_ms AS state_ms, a.who, a.reason, a.new_partition, a.new_offset
 FROM nianshen.ledger l
 LEFT JOIN nianshen.outbox o ON o.topic = l.topic AND o.partition = l.partition AND o.record_offset = l.record_offset AND o.kind = 'dead-letter'
+LEFT JOIN LATERAL (SELECT * FROM nianshen.dead_letter_action x
+                   WHERE x.topic = l.topic AND x.partition = l.partition AND x.record_offset = l.record_offset
+                   ORDER BY x.action_id DESC LIMIT 1) a ON true
 WHERE l.kind = 'dead-letter';
 
 CREATE OR REPLACE VIEW nianshen.partition_status AS

@@ -50,6 +50,23 @@ CREATE TABLE nianshen.ledger (
 CREATE INDEX ON nianshen.ledger (append_ms) WHERE kind = 'dead-letter';
 CREATE INDEX ON nianshen.ledger (unit) WHERE kind = 'held';
 
+-- What operators did about dead letters; nothing is overwritten. A redrive without new_offset was begun and its end is not known: sending the same
+-- event again is harmless, but nobody should do so unseen.
+CREATE TABLE nianshen.dead_letter_action (
+    action_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    record_offset bigint NOT NULL,
+    action text NOT NULL CHECK (action IN ('redriven', 'discarded')),
+    at_ms bigint NOT NULL,
+    who text NOT NULL,
+    reason text,
+    new_partition integer, -- where the record was published again
+    new_offset bigint,
+    FOREIGN KEY (topic, partition, record_offset) REFERENCES nianshen.ledger
+);
+CREATE INDEX ON nianshen.dead_letter_action (topic, partition, record_offset);
+
 -- Units with a record that our own SQL could not digest: they wait for `unit release`, all others go on.
 CREATE TABLE nianshen.held_unit (
     unit text COLLATE "C" PRIMARY KEY,

@@ -27,6 +27,22 @@ INSERT INTO held_unit VALUES ('U1', 0);
 SELECT is(pg_temp.feed(pg_temp.chunk('s1', 1, 1, 0, '[]'), pg_temp.chunk('t1', 1, 1, 0, '[]') || '{"unit": "U2"}'), '{1,0,0,1}',
           'records of a held unit are held');
 
+-- What operators do about dead letters is kept, and nothing is sent twice unseen.
+SELECT is(pg_temp.feed(pg_temp.chunk('s1', 1, 1, 0, '[]') || '{"unit": "U9"}', pg_temp.chunk('s2', 1, 1, 0, '[]') || '{"unit": "U9"}'), '{0,0,2,0}',
+          'two dead letters');
+SELECT redrive_start('member-review', 0, 2, false) AS action \gset
+SELECT ok(:'action' <> '', 'one is redriven');
+SELECT is((SELECT state FROM dead_letter WHERE record_offset = 2), 'redriving', 'its end is not known yet');
+SELECT is(redrive_start('member-review', 0, 2, false), NULL, 'so it is not begun again');
+SELECT redrive_done(:action, 0, 4) AS done \gset
+SELECT is((SELECT state || new_offset FROM dead_letter WHERE record_offset = 2), 'redriven4', 'then it is done');
+SELECT is(redrive_start('member-review', 0, 2, false), NULL, 'and not done again');
+SELECT isnt(redrive_start('member-review', 0, 2, true), NULL, 'unless asked for');
+SELECT ok(dead_letter_discard('member-review', 0, 3, 'a test'), 'the other is discarded');
+SELECT ok(NOT dead_letter_discard('member-review', 0, 3, 'again'), 'once');
+SELECT is(redrive_start('member-review', 0, 3, true), NULL, 'and not redriven any more');
+SELECT is((SELECT count(*) FROM dead_letter_action), 3::bigint, 'the history is kept');
+
 -- Least privilege.
 SET LOCAL ROLE nianshen_worker;
 SELECT throws_ok('SELECT * FROM nianshen.member', '42501', NULL, 'the worker reads no table');

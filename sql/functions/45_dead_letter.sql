@@ -1,0 +1,39 @@
+-- What operators do about dead letters: publish one again after its cause was mended, or discard it with a reason. The history is kept.
+
+-- Notes that a redrive begins and returns its number; null when the dead letter is not open (p_again: also not one whose redrive was begun or
+-- done), so that nothing is sent twice unseen.
+CREATE OR REPLACE FUNCTION nianshen.redrive_start(p_topic text, p_partition integer, p_offset bigint, p_again boolean) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+DECLARE
+    now_is text;
+    started bigint;
+BEGIN
+    -- Two operators at once: the second waits here, then finds it begun.
+    PERFORM FROM ledger l WHERE l.topic = p_topic AND l.partition = p_partition AND l.record_offset = p_offset FOR NO KEY UPDATE;
+    SELECT d.state INTO now_is FROM dead_letter d WHERE d.topic = p_topic AND d.partition = p_partition AND d.record_offset = p_offset;
+    IF now_is = 'open' OR (p_again AND now_is IN ('redriving', 'redriven')) THEN
+        INSERT INTO dead_letter_action (topic, partition, record_offset, action, at_ms, who)
+        VALUES (p_topic, p_partition, p_offset, 'redriven', now_ms(), session_user)
+        RETURNING action_id INTO started;
+    END IF;
+    RETURN started;
+END
+$$;
+
+-- After the delivery report.
+CREATE OR REPLACE FUNCTION nianshen.redrive_done(p_action_id bigint, p_new_partition integer, p_new_offset bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    UPDATE dead_letter_action SET new_partition = p_new_partition, new_offset = p_new_offset WHERE action_id = p_action_id
+$$;
+
+-- True when it was open and is discarded now.
+CREATE OR REPLACE FUNCTION nianshen.dead_letter_discard(p_topic text, p_partition integer, p_offset bigint, p_reason text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+BEGIN
+    PERFORM FROM ledger l WHERE l.topic = p_topic AND l.partition = p_partition AND l.record_offset = p_offset FOR NO KEY UPDATE;
+    INSERT INTO dead_letter_action (topic, partition, record_offset, action, at_ms, who, reason)
+    SELECT d.topic, d.partition, d.record_offset, 'discarded', now_ms(), session_user, p_reason
+    FROM dead_letter d WHERE d.topic = p_topic AND d.partition = p_partition AND d.record_offset = p_offset AND d.state = 'open';
+    RETURN FOUND;
+END
+$$;
