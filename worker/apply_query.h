@@ -1,0 +1,32 @@
+/* The call of nianshen.apply for a range of a micro-batch's records: columns of arrays, in the order of the function's parameters. Pure. */
+#ifndef NIANSHEN_WORKER_APPLY_QUERY_H
+#define NIANSHEN_WORKER_APPLY_QUERY_H
+
+#include "core/database.h"
+#include "worker/batch.h"
+
+/* Where a range moves one partition. */
+struct apply_move {
+    const struct batch_position *position;
+    int64_t expected_offset, next_offset;
+    int64_t end_offset; /* known to the broker; -1: unknown */
+    const struct batch_record *last; /* NULL: the range has no record of it */
+};
+
+struct apply_range {
+    const struct batch *batch;
+    size_t from, count; /* records */
+    struct apply_move *moves; /* room for batch->position_count */
+    size_t move_count;
+};
+
+/*
+ * Finds what the range moves. The range that reaches the end of the micro-batch also takes the positions that lie beyond the last records.
+ * `range` holds batch, from, count and the room for moves.
+ */
+void apply_range_fill(struct apply_range *range);
+
+/* `held_unit`: from now on all records of this unit are held; NULL: none. */
+void apply_query_build(struct database_query *query, const struct apply_range *range, const char *held_unit);
+
+#endif

@@ -1,0 +1,405 @@
+#include "worker/assignment.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "worker/worker.h"
+
+void assignment_init(struct assignment *assignment, int64_t now_ms)
+{
+    *assignment = (struct assignment){.since_ms = now_ms};
+    backoff_init(&assignment->backoff, (uint32_t)getpid() + 2);
+}
+
+/* ---- Kafka's word ------------------------------------------------------------------------------------------------------------------- */
+
+/* Reads what is readable from where it stands, and nothing else. */
+static void reading_start(struct worker *worker)
+{
+    struct fault fault = {0};
+    struct partitions *partitions = &worker->partitions;
+    struct kafka_position *at = calloc(partitions->count + 1, sizeof *at);
+    size_t count = 0;
+    for (size_t i = 0; i < partitions->count && at != NULL; i++) {
+        struct partition *partition = &partitions->list[i];
+        if (partition->state == PARTITION_READY) partition->state = partition->must_prove ? PARTITION_PROVING : PARTITION_READING;
+        if (!partition_is_read(partition)) continue;
+        int64_t offset = partition->state == PARTITION_PROVING ? partition->last.offset : partition->taken_offset;
+        at[count++] = (struct kafka_position){partition->topic, partition->number, offset};
+    }
+    if (at == NULL)
+        fault_set(&fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for positions");
+    else
+        kafka_consumer_start(worker->consumer, at, count, &fault);
+    free(at);
+    worker->assignment.must_start = false;
+    worker->assignment.is_settled = false;
+    if (fault.kind != FAULT_NONE) worker_fail(worker, &fault);
+}
+
+void assignment_begin(struct worker *worker, const struct kafka_position *assigned, size_t count)
+{
+    struct fault fault = {0};
+    struct assignment *assignment = &worker->assignment;
+    log_info("assigned", log_number("partitions", count));
+    if (!partitions_set(&worker->partitions, assigned, count)) {
+        fault_set(&fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for %zu partitions", count);
+        worker_fail(worker, &fault);
+        return;
+    }
+    assignment->is_assigned = true;
+    assignment->since_ms = worker->now_ms;
+    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_HALTED_MS;
+    reading_start(worker); /* of nothing yet: it answers the group, which would wait for us otherwise */
+}
+
+void assignment_revoke(struct worker *worker)
+{
+    log_info("revoked", log_number("partitions", worker->partitions.count));
+    worker->assignment.is_revoking = true;
+    worker->assignment.revoke_by_ms = worker->now_ms + ASSIGNMENT_REVOKE_MS;
+}
+
+/* What was taken but not sent is dropped: the next owner reads it again. */
+static void give_back(struct worker *worker)
+{
+    struct fault fault = {0};
+    struct assignment *assignment = &worker->assignment;
+    apply_drop(worker);
+    intake_drop(&worker->intake);
+    partitions_clear(&worker->partitions);
+    assignment->is_revoking = assignment->is_assigned = assignment->must_start = false;
+    assignment->since_ms = worker->now_ms;
+    if (!kafka_consumer_stop(worker->consumer, &fault)) worker_fail(worker, &fault);
+}
+
+static bool revoke_step(struct worker *worker)
+{
+    struct fault fault = {0};
+    bool is_busy = worker->link.state == LINK_BUSY || outbox_is_publishing(&worker->outbox);
+    if (is_busy && worker->now_ms < worker->assignment.revoke_by_ms) return false;
+    if (worker->link.state == LINK_BUSY) {
+        fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "revoked", "the database did not answer before the partitions had to be given back");
+        link_drop(worker, &fault);
+    }
+    give_back(worker);
+    return true;
+}
+
+/* ---- questions to the database ---------------------------------------------------------------------------------------------------- */
+
+/* Waits and tries again; what can't be waited out ends the worker. A lost connection is opened anew by the link. */
+static void question_failed(struct worker *worker, const struct fault *fault)
+{
+    if (fault->kind != FAULT_RETRY) {
+        worker_fail(worker, fault);
+        return;
+    }
+    log_debug("claim-failed", log_text("code", fault->code), log_text("text", fault->text));
+    worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
+}
+
+/* ---- doubt and halt -------------------------------------------------------------------------------------------------------------------
+ */
+
+void assignment_doubt(struct worker *worker)
+{
+    struct partitions *partitions = &worker->partitions;
+    apply_drop(worker);
+    intake_drop(&worker->intake);
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partitions->list[i].state != PARTITION_UNCLAIMED) partitions->list[i].state = PARTITION_DOUBTED;
+    worker->assignment.retry_at_ms = 0;
+    worker->assignment.is_settled = false;
+    if (worker->assignment.is_assigned && !worker->assignment.is_revoking) reading_start(worker);
+}
+
+static void halt_log(const struct partition *partition)
+{
+    log_error("partition-halted", log_text("topic", topic_kind_name(partition->topic)), log_number("partition", partition->number),
+              log_number("offset", partition->taken_offset), log_text("text", partition->halted));
+}
+
+void assignment_halt(struct worker *worker, struct partition *partition, const char *why)
+{
+    partition->state = PARTITION_HALTED;
+    snprintf(partition->halted, sizeof partition->halted, "%s", why);
+    partition->halt_is_stored = false;
+    worker->assignment.must_start = true;
+    worker->assignment.is_settled = false;
+    halt_log(partition);
+}
+
+static void halt_stored(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    (void)result;
+    const struct kafka_position *at = &worker->assignment.halting;
+    struct partition *partition = partitions_find(&worker->partitions, at->topic, at->partition);
+    if (partition != NULL) partition->halt_is_stored = fault == NULL;
+    if (fault != NULL) question_failed(worker, fault);
+}
+
+static bool halt_step(struct worker *worker)
+{
+    struct partitions *partitions = &worker->partitions;
+    for (size_t i = 0; i < partitions->count; i++) {
+        struct partition *partition = &partitions->list[i];
+        if (partition->state != PARTITION_HALTED || partition->halt_is_stored) continue;
+        struct database_query *query = link_query(&worker->link, "SELECT nianshen.halt($1, $2, $3, $4)");
+        query_text(query, topic_kind_name(partition->topic));
+        query_int4(query, partition->number);
+        query_int8(query, partition->epoch);
+        query_text(query, partition->halted);
+        worker->assignment.halting = (struct kafka_position){partition->topic, partition->number, 0};
+        link_ask(worker, halt_stored);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the claim ------------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_claimable(const struct worker *worker, const struct partition *partition)
+{
+    return partition->state == PARTITION_UNCLAIMED && partition->claim_at_ms <= worker->now_ms;
+}
+
+static bool is_doubted(const struct worker *worker, const struct partition *partition)
+{
+    (void)worker;
+    return partition->state == PARTITION_DOUBTED;
+}
+
+/* Fills the parameters p_topic and p_partition; returns how many partitions there are. */
+static size_t partitions_ask(struct worker *worker, const char *sql, bool (*is_meant)(const struct worker *, const struct partition *))
+{
+    size_t count = 0;
+    const struct partitions *partitions = &worker->partitions;
+    struct database_query *query = link_query(&worker->link, sql);
+    query_text_array(query);
+    for (size_t i = 0; i < partitions->count; i++) {
+        if (!is_meant(worker, &partitions->list[i])) continue;
+        const char *topic = topic_kind_name(partitions->list[i].topic);
+        query_add_text(query, topic, strlen(topic));
+        count++;
+    }
+    query_int4_array(query);
+    for (size_t i = 0; i < partitions->count; i++)
+        if (is_meant(worker, &partitions->list[i])) query_add_int4(query, partitions->list[i].number);
+    return count;
+}
+
+static struct partition *row_partition(struct worker *worker, const struct database_result *result, size_t row)
+{
+    enum topic_kind topic;
+    if (!topic_kind_of_name(result_text(result, row, 0), &topic)) return NULL;
+    return partitions_find(&worker->partitions, topic, (int32_t)result_int8(result, row, 1));
+}
+
+static bool last_read(struct partition *partition, struct database_result *result, size_t row)
+{
+    size_t bytes = 0;
+    if (result_is_null(result, row, 4)) return false;
+    partition->last.offset = result_int8(result, row, 4);
+    partition->last.append_ms = result_int8(result, row, 5);
+    const void *sha256 = result_bytea(result, row, 6, &bytes);
+    if (sha256 == NULL || bytes != sizeof partition->last.sha256) return false;
+    memcpy(partition->last.sha256, sha256, bytes);
+    return true;
+}
+
+/* `halted` is the database's word, NULL: go on. A halt that it does not know was either not stored yet, or resumed by an operator. */
+static void claim_halt(struct partition *partition, const char *halted)
+{
+    if (halted != NULL) {
+        snprintf(partition->halted, sizeof partition->halted, "%s", halted);
+        partition->halt_is_stored = true;
+        halt_log(partition);
+    } else if (partition->halt_is_stored) {
+        partition->halted[0] = '\0';
+        partition->halt_is_stored = false;
+    }
+    partition->state = partition->halted[0] != '\0' ? PARTITION_HALTED : PARTITION_CLAIMED;
+}
+
+static void claim_row(struct worker *worker, struct database_result *result, size_t row)
+{
+    struct partition *partition = row_partition(worker, result, row);
+    if (partition == NULL) return;
+    partition->epoch = result_int8(result, row, 2);
+    partition->stored_offset = partition->taken_offset = result_int8(result, row, 3);
+    partition->end_offset = -1;
+    partition->has_last = last_read(partition, result, row);
+    claim_halt(partition, result_is_null(result, row, 7) ? NULL : result_text(result, row, 7));
+}
+
+static void claimed(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    if (fault != NULL) {
+        worker->assignment.must_end_backends = strcmp(fault->code, "sqlstate-55P03") == 0;
+        question_failed(worker, fault);
+        return;
+    }
+    for (size_t row = 0; row < result_rows(*result); row++) claim_row(worker, *result, row);
+    backoff_reset(&worker->assignment.backoff);
+    worker->assignment.must_start = true;
+    log_info("claimed", log_number("partitions", result_rows(*result)));
+    outbox_want(&worker->outbox); /* the owner before may have left some */
+}
+
+static bool claim_step(struct worker *worker)
+{
+    static const char sql[] = "SELECT topic, partition, epoch, next_offset, last_offset, last_append_ms, last_sha256, halted "
+                              "FROM nianshen.claim($1, $2, $3)";
+    if (partitions_ask(worker, sql, is_claimable) == 0) return false;
+    query_text(worker->link.query, worker->owner);
+    link_ask(worker, claimed);
+    return true;
+}
+
+static void backends_ended(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    if (fault != NULL)
+        question_failed(worker, fault);
+    else
+        log_warning("backends-ended", log_number("count", result_int8(*result, 0, 0)));
+}
+
+/* A stopped worker holds its locks past every time-out: whoever takes over ends its backend. */
+static bool end_backends_step(struct worker *worker)
+{
+    if (!worker->assignment.must_end_backends) return false;
+    worker->assignment.must_end_backends = false;
+    if (partitions_ask(worker, "SELECT nianshen.end_stale_backends($1, $2)", is_claimable) == 0) return false;
+    link_ask(worker, backends_ended);
+    return true;
+}
+
+/* ---- doubt resolved -------------------------------------------------------------------------------------------------------------------
+ */
+
+/*
+ * What is still ours is claimed anew, so that the database knows the backend we use now. What is not: another worker took it over, and will
+ * go on if Kafka agrees. If Kafka still gives it to us after a while, the other one was the stale one.
+ */
+static void doubt_resolve(struct worker *worker, struct partition *partition, bool is_ours)
+{
+    partition->state = PARTITION_UNCLAIMED;
+    partition->claim_at_ms = is_ours ? worker->now_ms : worker->now_ms + ASSIGNMENT_RECLAIM_MS;
+    if (!is_ours)
+        log_warning("partition-lost", log_text("topic", topic_kind_name(partition->topic)), log_number("partition", partition->number));
+}
+
+static void positions_known(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    if (fault != NULL) {
+        question_failed(worker, fault);
+        return;
+    }
+    for (size_t row = 0; row < result_rows(*result); row++) {
+        struct partition *partition = row_partition(worker, *result, row);
+        if (partition != NULL && partition->state == PARTITION_DOUBTED)
+            doubt_resolve(worker, partition, partition->epoch == result_int8(*result, row, 2));
+    }
+}
+
+static bool doubt_step(struct worker *worker)
+{
+    if (partitions_ask(worker, "SELECT topic, partition, epoch FROM nianshen.positions($1, $2)", is_doubted) == 0) return false;
+    link_ask(worker, positions_known);
+    return true;
+}
+
+/* ---- the comparison with the topic ----------------------------------------------------------------------------------------------------
+ */
+
+static void bounds_compare(struct worker *worker, struct partition *partition, int64_t first_offset, int64_t end_offset)
+{
+    char text[PARTITION_HALT_BYTES_MAX];
+    int64_t next = partition->stored_offset;
+    if (first_offset <= next && next <= end_offset) {
+        partition->state = PARTITION_READY;
+        /* Old records that were applied may have been deleted on purpose: then there is nothing left to prove. */
+        partition->must_prove = partition->has_last && partition->last.offset >= first_offset;
+        return;
+    }
+    snprintf(text, sizeof text,
+             "the topic holds offsets %" PRId64 " to %" PRId64 " and the next one is %" PRId64
+             ": it was truncated or made anew; restore it, or resume the partition if that was meant",
+             first_offset, end_offset, next);
+    assignment_halt(worker, partition, text);
+}
+
+/* One partition a round, since asking waits for the broker. */
+static bool bounds_step(struct worker *worker)
+{
+    struct partitions *partitions = &worker->partitions;
+    for (size_t i = 0; i < partitions->count; i++) {
+        struct fault fault = {0};
+        struct partition *partition = &partitions->list[i];
+        int64_t first, end;
+        if (partition->state != PARTITION_CLAIMED) continue;
+        if (kafka_reader_bounds(worker->reader, partition->topic, partition->number, ASSIGNMENT_BOUNDS_MS, &first, &end, &fault)) {
+            bounds_compare(worker, partition, first, end);
+        } else if (fault.kind == FAULT_RETRY) {
+            health_broker_away(worker, &fault);
+            worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
+        } else {
+            assignment_halt(worker, partition, fault.text);
+        }
+        return true;
+    }
+    return false;
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool question_step(struct worker *worker)
+{
+    return end_backends_step(worker) || doubt_step(worker) || claim_step(worker) || halt_step(worker);
+}
+
+static bool is_settled(const struct partitions *partitions)
+{
+    for (size_t i = 0; i < partitions->count; i++) {
+        const struct partition *partition = &partitions->list[i];
+        if (!partition_is_read(partition) && !(partition->state == PARTITION_HALTED && partition->halt_is_stored)) return false;
+    }
+    return true;
+}
+
+/* Now and then a halted partition is claimed anew: that alarms again, or finds it resumed. */
+static void halted_look(struct worker *worker)
+{
+    struct assignment *assignment = &worker->assignment;
+    struct partitions *partitions = &worker->partitions;
+    if (worker->now_ms < assignment->look_at_ms) return;
+    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_HALTED_MS;
+    for (size_t i = 0; i < partitions->count; i++) {
+        struct partition *partition = &partitions->list[i];
+        if (partition->state != PARTITION_HALTED || !partition->halt_is_stored) continue;
+        partition->state = PARTITION_DOUBTED;
+        assignment->is_settled = false;
+    }
+}
+
+bool assignment_step(struct worker *worker)
+{
+    struct assignment *assignment = &worker->assignment;
+    if (assignment->is_revoking) return revoke_step(worker);
+    if (!assignment->is_assigned || worker->is_stopping || worker->now_ms < assignment->retry_at_ms) return false;
+    halted_look(worker);
+    if (assignment->is_settled) return false;
+    if (link_is_idle(&worker->link) && question_step(worker)) return true;
+    if (bounds_step(worker)) return true;
+    if (assignment->must_start) reading_start(worker);
+    assignment->is_settled = is_settled(&worker->partitions);
+    return false;
+}

@@ -1,0 +1,197 @@
+#include "worker/health.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+#include "core/log.h"
+#include "worker/position.h"
+#include "worker/worker.h"
+
+void health_init(struct health *health, int64_t now_ms)
+{
+    *health = (struct health){.reason = "", .summary_ms = now_ms, .moved_ms = now_ms, .warned_ms = now_ms};
+}
+
+void health_count(struct worker *worker, const struct health_counts *counts)
+{
+    struct health_counts *sum = &worker->health.counts;
+    sum->batches += counts->batches;
+    sum->records += counts->records;
+    sum->duplicates += counts->duplicates;
+    sum->dead_letters += counts->dead_letters;
+    sum->held += counts->held;
+    sum->published += counts->published;
+    worker->health.moved_ms = worker->now_ms;
+}
+
+/* ---- the broker -----------------------------------------------------------------------------------------------------------------------
+ */
+
+void health_broker_away(struct worker *worker, const struct fault *why)
+{
+    if (why->kind == FAULT_FATAL) {
+        worker_fail(worker, why);
+        return;
+    }
+    worker->health.probe_ms = worker->now_ms + HEALTH_PROBE_MS;
+    if (worker->health.broker_away_since_ms != 0) return;
+    worker->health.broker_away_since_ms = worker->now_ms;
+    log_warning("broker-away", log_text("code", why->code), log_text("text", why->text));
+}
+
+void health_broker_back(struct worker *worker)
+{
+    int64_t since_ms = worker->health.broker_away_since_ms;
+    if (since_ms == 0) return;
+    worker->health.broker_away_since_ms = 0;
+    log_info("broker-back", log_number("away_ms", worker->now_ms - since_ms));
+}
+
+/* A partition without traffic would not tell that the broker is back. */
+static void broker_probe(struct worker *worker)
+{
+    struct health *health = &worker->health;
+    if (health->broker_away_since_ms == 0 || worker->now_ms < health->probe_ms || worker->consumer == NULL) return;
+    health->probe_ms = worker->now_ms + HEALTH_PROBE_MS;
+    if (kafka_consumer_probe(worker->consumer, HEALTH_PROBE_WAIT_MS)) health_broker_back(worker);
+}
+
+/* ---- ready or not ---------------------------------------------------------------------------------------------------------------------
+ */
+
+static const char *reason_not_ready(const struct worker *worker)
+{
+    const struct assignment *assignment = &worker->assignment;
+    if (worker->is_stopping) return "stopping";
+    if (!worker->topic_check.is_done) return "topics";
+    if (!link_is_idle(&worker->link) && worker->link.state != LINK_BUSY) return "database";
+    if (worker->health.broker_away_since_ms != 0) return "broker";
+    if (!assignment->is_assigned || assignment->is_revoking) return "group";
+    return assignment->is_settled ? NULL : "partitions";
+}
+
+/* Each change is one line. */
+static void ready_tell(struct worker *worker)
+{
+    struct health *health = &worker->health;
+    const char *reason = reason_not_ready(worker);
+    if (reason == health->reason || (reason != NULL && health->reason != NULL && strcmp(reason, health->reason) == 0)) return;
+    health->reason = reason;
+    if (reason == NULL)
+        log_info("ready");
+    else
+        log_info("not-ready", log_text("reason", reason));
+}
+
+/* ---- progress -------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void summary_tell(struct worker *worker)
+{
+    struct health *health = &worker->health;
+    const struct health_counts *counts = &health->counts;
+    if (worker->now_ms - health->summary_ms < HEALTH_SUMMARY_MS) return;
+    if (counts->batches + counts->published > 0)
+        log_info("progress", log_number("records", counts->records), log_number("batches", counts->batches),
+                 log_number("duplicates", counts->duplicates), log_number("dead_letters", counts->dead_letters),
+                 log_number("held", counts->held), log_number("published", counts->published),
+                 log_number("ms", worker->now_ms - health->summary_ms));
+    health->summary_ms = worker->now_ms;
+    health->counts = (struct health_counts){0};
+}
+
+/* How many records wait, as far as the broker told; markers of transactions count, too. */
+static int64_t records_waiting(const struct worker *worker)
+{
+    int64_t waiting = 0;
+    for (size_t i = 0; i < worker->partitions.count; i++) {
+        const struct partition *partition = &worker->partitions.list[i];
+        int64_t end = partition_is_read(partition) ? kafka_consumer_end(worker->consumer, partition->topic, partition->number) : -1;
+        if (end > partition->stored_offset) waiting += end - partition->stored_offset;
+    }
+    return waiting;
+}
+
+static void watchdog(struct worker *worker)
+{
+    struct health *health = &worker->health;
+    int64_t waiting = records_waiting(worker);
+    if (waiting == 0) health->moved_ms = worker->now_ms;
+    if (worker->now_ms - health->moved_ms < HEALTH_STALLED_MS || worker->now_ms - health->warned_ms < HEALTH_STALLED_MS) return;
+    health->warned_ms = worker->now_ms;
+    log_warning(
+        "stalled", log_number("records_waiting", waiting), log_number("ms", worker->now_ms - health->moved_ms),
+        log_text("text", "records wait and nothing was applied: a slow or locked database, or an open transaction of an upstream system"));
+}
+
+/* ---- the end of --until-end -----------------------------------------------------------------------------------------------------------
+ */
+
+static bool partition_is_finished(const struct partition *partition)
+{
+    if (partition->state == PARTITION_HALTED) return partition->halt_is_stored;
+    return partition->state == PARTITION_READING && partition->end_offset == partition->taken_offset &&
+           partition->stored_offset == partition->taken_offset;
+}
+
+static bool all_is_finished(const struct worker *worker)
+{
+    for (size_t i = 0; i < worker->partitions.count; i++)
+        if (!partition_is_finished(&worker->partitions.list[i])) return false;
+    return outbox_is_empty(&worker->outbox);
+}
+
+static void end_reached(struct worker *worker)
+{
+    size_t halted = partitions_in(&worker->partitions, PARTITION_HALTED);
+    log_info("end-reached", log_number("partitions", worker->partitions.count), log_number("halted", halted));
+    worker_stop(worker, halted == 0 ? EX_OK : EX_DATAERR);
+}
+
+static void absence_ends(struct worker *worker, int64_t since_ms, const char *code, const char *text)
+{
+    struct fault fault = {0};
+    if (since_ms == 0 || worker->now_ms - since_ms < WORKER_ABSENT_MS || worker->is_stopping) return;
+    fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, code, "%s", text);
+    worker_fail(worker, &fault);
+}
+
+static void until_end_look(struct worker *worker)
+{
+    struct fault fault = {0};
+    const struct assignment *assignment = &worker->assignment;
+    int64_t unchanged_ms = worker->now_ms - assignment->since_ms;
+    absence_ends(worker, worker->topic_check.away_since_ms, "broker-away", "gave up: the broker of kafka_bootstrap does not answer");
+    absence_ends(worker, worker->health.broker_away_since_ms, "broker-away", "gave up: the broker of kafka_bootstrap does not answer");
+    absence_ends(worker, worker->link.away_since_ms, "database-away",
+                 "gave up: the database does not answer; see PGHOST, PGPORT, PGDATABASE");
+    if (!worker->topic_check.is_done || assignment->is_revoking || worker->is_stopping) return;
+    if (!assignment->is_assigned) {
+        if (unchanged_ms < HEALTH_UNASSIGNED_MS) return;
+        fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "unassigned", "gave up: the consumer group gives no assignment");
+        worker_fail(worker, &fault);
+    } else if (worker->partitions.count == 0) {
+        if (unchanged_ms < HEALTH_NO_PARTITION_MS) return;
+        log_info("no-partitions", log_text("text", "other workers of the group have all partitions"));
+        worker_stop(worker, EX_OK);
+    } else if (assignment->is_settled && all_is_finished(worker)) {
+        end_reached(worker);
+    }
+}
+
+/* ---- the step ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+bool health_step(struct worker *worker)
+{
+    struct health *health = &worker->health;
+    ready_tell(worker);
+    if (worker->until_end) until_end_look(worker);
+    if (worker->now_ms < health->look_ms) return false;
+    health->look_ms = worker->now_ms + HEALTH_LOOK_MS;
+    broker_probe(worker);
+    summary_tell(worker);
+    watchdog(worker);
+    position_commit(worker);
+    return false;
+}

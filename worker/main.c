@@ -1,0 +1,44 @@
+/* nianshen-worker: reads the input topics, applies them to the database, publishes what comes of it. worker.h tells how. */
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/config.h"
+#include "worker/batch.h"
+#include "worker/worker.h"
+
+static const struct option options[] = {
+    {.name = "group_id", .fallback = "nianshen-worker", .argument = "GROUP", .help = "Consumer group of the workers."},
+    {.name = "batch_records",
+     .kind = OPTION_NUMBER,
+     .fallback = "1000",
+     .number_min = 1,
+     .number_max = BATCH_RECORDS_MAX,
+     .argument = "N",
+     .help = "Most records that are applied in one transaction."},
+    {.name = "batch_bytes",
+     .kind = OPTION_NUMBER,
+     .fallback = "4194304",
+     .number_min = 65536,
+     .number_max = 16777216,
+     .argument = "BYTES",
+     .help = "Most bytes of records that are applied in one transaction."},
+    {.name = "owner", .argument = "NAME", .help = "Name shown as the owner of partitions; default: host and process id."},
+    {.name = "until_end", .kind = OPTION_SWITCH, .help = "End when all that is in the topics now is applied and published."},
+    {0},
+};
+
+static const struct command commands[] = {
+    {.name = "", .summary = "Applies the annual review's events to the database.", .options = options, .run = worker_run},
+    {0},
+};
+
+int main(int argc, char **argv)
+{
+    int status = EX_OK;
+    struct config *config = config_read("nianshen-worker", commands, argc, argv, &status);
+    if (config == NULL) return status;
+    status = config_command(config)->run(config);
+    config_free(config);
+    return status;
+}

@@ -1,0 +1,342 @@
+#include "worker/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/event.h"
+#include "core/log.h"
+#include "core/moment.h"
+#include "worker/worker.h"
+
+/* The columns of nianshen.outbox_take, in order. */
+enum {
+    ROW_ID,
+    ROW_KIND,
+    ROW_TOPIC,
+    ROW_PARTITION,
+    ROW_OFFSET,
+    ROW_UNIT,
+    ROW_TYPE,
+    ROW_CE_ID,
+    ROW_TIME,
+    ROW_CAUSATION,
+    ROW_BODY,
+    ROW_CODE,
+    ROW_TEXT
+};
+
+static const char take_sql[] = "SELECT outbox_id, kind, topic, partition, record_offset, unit, ce_type, ce_id, ce_time_ms, ce_causationid, "
+                               "body, code, text FROM nianshen.outbox_take($1, $2, $3, $4)";
+
+void outbox_init(struct outbox *outbox)
+{
+    *outbox = (struct outbox){0};
+    backoff_init(&outbox->backoff, (uint32_t)getpid() + 4);
+}
+
+static void delivered(void *context, uint64_t tag, enum kafka_delivery result, int32_t partition, int64_t offset, const struct fault *fault)
+{
+    struct outbox *outbox = context;
+    (void)partition, (void)offset;
+    outbox->states[tag] = result == KAFKA_DELIVERED ? OUTBOX_DELIVERED : OUTBOX_REFUSED;
+    outbox->unreported--;
+    if (result == KAFKA_DELIVERED) return;
+    outbox->is_refused = true;
+    log_error("delivery-refused", log_number("outbox_id", result_int8(outbox->rows, (size_t)tag, ROW_ID)), log_text("text", fault->text));
+}
+
+bool outbox_open(struct worker *worker, struct fault *fault)
+{
+    worker->outbox.producer = kafka_producer_new(worker->config, delivered, &worker->outbox, fault);
+    return worker->outbox.producer != NULL;
+}
+
+void outbox_free(struct outbox *outbox)
+{
+    kafka_producer_free(outbox->producer);
+    result_free(outbox->rows);
+    *outbox = (struct outbox){0};
+}
+
+void outbox_want(struct outbox *outbox)
+{
+    outbox->is_wanted = true;
+}
+
+bool outbox_is_publishing(const struct outbox *outbox)
+{
+    return outbox->phase == OUTBOX_PUBLISHING || outbox->phase == OUTBOX_MARKING;
+}
+
+bool outbox_is_empty(const struct outbox *outbox)
+{
+    return outbox->phase == OUTBOX_RESTING && !outbox->is_wanted;
+}
+
+/* ---- taking ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void rest(struct worker *worker)
+{
+    struct outbox *outbox = &worker->outbox;
+    result_free(outbox->rows);
+    outbox->rows = NULL;
+    outbox->phase = OUTBOX_RESTING;
+    outbox->look_at_ms = worker->now_ms + OUTBOX_EVERY_MS;
+}
+
+static void question_failed(struct worker *worker, const struct fault *fault)
+{
+    struct outbox *outbox = &worker->outbox;
+    outbox_want(outbox);
+    outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
+    rest(worker);
+    if (fault->kind == FAULT_RETRY)
+        log_debug("outbox-retry", log_text("code", fault->code), log_text("text", fault->text));
+    else
+        worker_fail(worker, fault);
+}
+
+static bool is_outcome(const struct database_result *rows, size_t row)
+{
+    return strcmp(result_text(rows, row, ROW_KIND), "outcome") == 0;
+}
+
+/* Where a row goes among the others: outcomes in the order they were written, then dead letters as they are best read again. */
+static int row_compare(const void *a, const void *b, void *context)
+{
+    const struct database_result *rows = context;
+    size_t left = *(const uint16_t *)a, right = *(const uint16_t *)b;
+    bool is_left_outcome = is_outcome(rows, left), is_right_outcome = is_outcome(rows, right);
+    if (is_left_outcome != is_right_outcome) return is_left_outcome ? -1 : 1;
+    if (is_left_outcome) return left < right ? -1 : 1;
+    int topics = strcmp(result_text(rows, left, ROW_TOPIC), result_text(rows, right, ROW_TOPIC));
+    if (topics != 0) return topics;
+    int64_t partitions = result_int8(rows, left, ROW_PARTITION) - result_int8(rows, right, ROW_PARTITION);
+    if (partitions != 0) return partitions < 0 ? -1 : 1;
+    return result_int8(rows, left, ROW_OFFSET) < result_int8(rows, right, ROW_OFFSET) ? -1 : 1;
+}
+
+static void rows_order(struct outbox *outbox)
+{
+    for (size_t i = 0; i < outbox->row_count; i++) outbox->order[i] = (uint16_t)i;
+    qsort_r(outbox->order, outbox->row_count, sizeof outbox->order[0], row_compare, outbox->rows);
+}
+
+static void taken(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    struct outbox *outbox = &worker->outbox;
+    if (fault != NULL) {
+        question_failed(worker, fault);
+        return;
+    }
+    outbox->rows = *result;
+    *result = NULL;
+    outbox->row_count = result_rows(outbox->rows);
+    outbox->next = outbox->unreported = 0;
+    outbox->is_refused = false;
+    outbox->phase = OUTBOX_PUBLISHING;
+    memset(outbox->states, 0, sizeof outbox->states);
+    rows_order(outbox);
+    if (outbox->row_count == 0)
+        rest(worker);
+    else
+        outbox_want(outbox); /* there may be more: it is empty only when an answer is */
+}
+
+static size_t owned_ask(struct worker *worker)
+{
+    size_t count = 0;
+    const struct partitions *partitions = &worker->partitions;
+    struct database_query *query = link_query(&worker->link, take_sql);
+    query_text_array(query);
+    for (size_t i = 0; i < partitions->count; i++) {
+        if (!partition_is_ours(&partitions->list[i])) continue;
+        const char *topic = topic_kind_name(partitions->list[i].topic);
+        query_add_text(query, topic, strlen(topic));
+        count++;
+    }
+    query_int4_array(query);
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partition_is_ours(&partitions->list[i])) query_add_int4(query, partitions->list[i].number);
+    query_int8_array(query);
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partition_is_ours(&partitions->list[i])) query_add_int8(query, partitions->list[i].epoch);
+    query_int4(query, OUTBOX_ROWS_MAX);
+    return count;
+}
+
+static bool take_step(struct worker *worker)
+{
+    struct outbox *outbox = &worker->outbox;
+    bool is_due = outbox->is_wanted || worker->now_ms >= outbox->look_at_ms;
+    if (!is_due || worker->now_ms < outbox->take_at_ms || worker->assignment.is_revoking || !link_is_idle(&worker->link)) return false;
+    if (owned_ask(worker) == 0) return false;
+    outbox->is_wanted = false;
+    outbox->phase = OUTBOX_TAKING;
+    link_ask(worker, taken);
+    return true;
+}
+
+/* ---- publishing -----------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool outcome_send(struct worker *worker, size_t row, struct fault *fault)
+{
+    const struct database_result *rows = worker->outbox.rows;
+    struct event_headers headers;
+    char time[32];
+    const char *key = result_text(rows, row, ROW_UNIT), *value = result_text(rows, row, ROW_BODY);
+    moment_format(result_int8(rows, row, ROW_TIME), time, sizeof time);
+    event_headers_fill(&headers, result_text(rows, row, ROW_TYPE), "nianshen-worker", result_text(rows, row, ROW_CE_ID), time,
+                       result_is_null(rows, row, ROW_CAUSATION) ? NULL : result_text(rows, row, ROW_CAUSATION));
+    return kafka_producer_send(worker->outbox.producer, TOPIC_OUTCOME, -1, key, strlen(key), value, strlen(value), headers.list,
+                               headers.count, row, fault);
+}
+
+static void dead_letter_log(const struct dead_letter_reason *reason, bool is_gone)
+{
+    log_warning(is_gone ? "dead-letter-without-original" : "dead-letter", log_text("topic", topic_kind_name(reason->origin.topic)),
+                log_number("partition", reason->origin.partition), log_number("offset", reason->origin.offset),
+                log_text("code", reason->code));
+}
+
+/* Without its original a dead letter still says where and why: holding it back would hold back all that is behind it. */
+static bool original_send(struct worker *worker, size_t row, struct fault *fault)
+{
+    struct outbox *outbox = &worker->outbox;
+    const struct database_result *rows = outbox->rows;
+    struct kafka_record record = {0};
+    struct dead_letter_reason reason = {
+        .topic_prefix = config_text(worker->config, "topic_prefix"),
+        .origin = {.partition = (int32_t)result_int8(rows, row, ROW_PARTITION), .offset = result_int8(rows, row, ROW_OFFSET)},
+        .code = result_text(rows, row, ROW_CODE),
+        .text = result_is_null(rows, row, ROW_TEXT) ? NULL : result_text(rows, row, ROW_TEXT),
+    };
+    if (!topic_kind_of_name(result_text(rows, row, ROW_TOPIC), &reason.origin.topic))
+        return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "outbox", "a dead letter of an unknown topic");
+    switch (dead_letter_find(&outbox->source, worker->reader, &reason.origin, &record, fault)) {
+    case DEAD_LETTER_WAIT:
+        return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
+    case DEAD_LETTER_FAULT:
+        return false;
+    case DEAD_LETTER_FOUND:
+    case DEAD_LETTER_GONE:
+        break;
+    }
+    bool is_sent = dead_letter_send(outbox->producer, &record, &reason, row, fault);
+    if (is_sent) dead_letter_log(&reason, record.handle == NULL);
+    kafka_record_release(&record);
+    return is_sent;
+}
+
+static void refused_at_once(struct outbox *outbox, size_t row, const struct fault *fault)
+{
+    outbox->unreported++;
+    delivered(outbox, row, KAFKA_REFUSED, -1, -1, fault);
+}
+
+/* Hands rows over, as far as it goes now. */
+static bool send_step(struct worker *worker)
+{
+    struct outbox *outbox = &worker->outbox;
+    size_t first = outbox->next;
+    while (outbox->next < outbox->row_count) {
+        struct fault fault = {0};
+        size_t row = outbox->order[outbox->next];
+        if (outbox->states[row] == OUTBOX_TO_SEND) {
+            bool is_sent = is_outcome(outbox->rows, row) ? outcome_send(worker, row, &fault) : original_send(worker, row, &fault);
+            if (!is_sent && fault.kind == FAULT_RETRY) break;
+            if (is_sent) {
+                outbox->states[row] = OUTBOX_SENT;
+                outbox->unreported++;
+            } else {
+                refused_at_once(outbox, row, &fault);
+            }
+        }
+        outbox->next++;
+    }
+    return outbox->next > first;
+}
+
+/* After a fatal error of the producer: what it did not report is sent again by a new one. */
+static void producer_renew(struct worker *worker)
+{
+    struct fault fault = {0};
+    struct outbox *outbox = &worker->outbox;
+    log_warning("producer-renewed", log_number("unreported", (int64_t)outbox->unreported));
+    kafka_producer_free(outbox->producer);
+    if (!outbox_open(worker, &fault)) {
+        worker_fail(worker, &fault);
+        return;
+    }
+    for (size_t row = 0; row < outbox->row_count; row++)
+        if (outbox->states[row] == OUTBOX_SENT) outbox->states[row] = OUTBOX_TO_SEND;
+    outbox->next = outbox->unreported = 0;
+}
+
+/* ---- marking --------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void marked(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    (void)result;
+    struct outbox *outbox = &worker->outbox;
+    struct health_counts counts = {0};
+    if (fault != NULL && fault->kind == FAULT_RETRY) {
+        outbox->phase = OUTBOX_PUBLISHING; /* all is reported: marked again when the database is back */
+        outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
+        return;
+    }
+    if (fault != NULL) {
+        worker_fail(worker, fault);
+        return;
+    }
+    for (size_t row = 0; row < outbox->row_count; row++)
+        if (outbox->states[row] == OUTBOX_DELIVERED) counts.published++;
+    health_count(worker, &counts);
+    if (outbox->is_refused)
+        outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
+    else
+        backoff_reset(&outbox->backoff);
+    dead_letter_rest(&outbox->source, worker->reader);
+    rest(worker);
+}
+
+static bool mark_step(struct worker *worker)
+{
+    struct outbox *outbox = &worker->outbox;
+    bool is_done = outbox->next == outbox->row_count && outbox->unreported == 0;
+    if (!is_done || worker->now_ms < outbox->take_at_ms || !link_is_idle(&worker->link)) return false;
+    struct database_query *query = link_query(&worker->link, "SELECT nianshen.outbox_done($1)");
+    query_int8_array(query);
+    for (size_t row = 0; row < outbox->row_count; row++)
+        if (outbox->states[row] == OUTBOX_DELIVERED) query_add_int8(query, result_int8(outbox->rows, row, ROW_ID));
+    outbox->phase = OUTBOX_MARKING;
+    link_ask(worker, marked);
+    return true;
+}
+
+/* ---- the step ----------------------------------------------------------------------------------------------------------------------- */
+
+bool outbox_step(struct worker *worker)
+{
+    struct outbox *outbox = &worker->outbox;
+    if (outbox->producer == NULL) return false;
+    size_t before = outbox->unreported;
+    kafka_producer_poll(outbox->producer, 0);
+    bool moved = outbox->unreported != before;
+    if (kafka_producer_is_broken(outbox->producer)) producer_renew(worker);
+    switch (outbox->phase) {
+    case OUTBOX_RESTING:
+        return take_step(worker) || moved;
+    case OUTBOX_PUBLISHING:
+        return send_step(worker) || mark_step(worker) || moved;
+    case OUTBOX_TAKING:
+    case OUTBOX_MARKING:
+        break;
+    }
+    return moved;
+}

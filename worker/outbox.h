@@ -1,0 +1,53 @@
+/*
+ * Outcomes and dead letters on their way out: taken from the database in the order they were written, published by the idempotent producer,
+ * marked after the delivery report. A crash in between publishes again what was not marked: outcomes keep their ce_id.
+ */
+#ifndef NIANSHEN_WORKER_OUTBOX_H
+#define NIANSHEN_WORKER_OUTBOX_H
+
+#include "core/database.h"
+#include "core/kafka.h"
+#include "worker/backoff.h"
+#include "worker/dead_letter.h"
+
+enum {
+    OUTBOX_ROWS_MAX = 500, /* taken at a time, and so in flight */
+    OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say */
+};
+
+struct worker;
+
+enum outbox_phase { OUTBOX_RESTING, OUTBOX_TAKING, OUTBOX_PUBLISHING, OUTBOX_MARKING };
+enum outbox_row { OUTBOX_TO_SEND, OUTBOX_SENT, OUTBOX_DELIVERED, OUTBOX_REFUSED };
+
+struct outbox {
+    struct kafka_producer *producer; /* NULL until the topics are checked */
+    enum outbox_phase phase;
+    struct database_result *rows;
+    size_t row_count;
+    enum outbox_row states[OUTBOX_ROWS_MAX];
+    uint16_t order[OUTBOX_ROWS_MAX]; /* in which the rows are sent */
+    size_t next; /* place in the order: all before were handed to the producer */
+    size_t unreported;
+    bool is_refused; /* one of the rows */
+    bool is_wanted; /* there may be something */
+    int64_t take_at_ms; /* neither taken nor marked before */
+    int64_t look_at_ms; /* whatever is wanted */
+    struct backoff backoff;
+    struct dead_letter_source source;
+};
+
+void outbox_init(struct outbox *outbox);
+bool outbox_open(struct worker *worker, struct fault *fault);
+void outbox_free(struct outbox *outbox);
+
+/* Something was written, or may have been. */
+void outbox_want(struct outbox *outbox);
+/* True while records are on their way or not marked. */
+bool outbox_is_publishing(const struct outbox *outbox);
+/* True when nothing is known to wait. */
+bool outbox_is_empty(const struct outbox *outbox);
+
+bool outbox_step(struct worker *worker);
+
+#endif

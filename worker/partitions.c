@@ -1,0 +1,51 @@
+#include "worker/partitions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void partitions_clear(struct partitions *partitions)
+{
+    free(partitions->list);
+    *partitions = (struct partitions){0};
+}
+
+bool partitions_set(struct partitions *partitions, const struct kafka_position *assigned, size_t count)
+{
+    partitions_clear(partitions);
+    if (count > (size_t)TOPIC_INPUTS * KAFKA_PARTITIONS_MAX) return false;
+    partitions->list = calloc(count + 1, sizeof *partitions->list);
+    if (partitions->list == NULL) return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct kafka_position *at = &assigned[i];
+        if ((int)at->topic >= TOPIC_INPUTS || at->partition < 0 || at->partition >= KAFKA_PARTITIONS_MAX) return false;
+        partitions->list[i] = (struct partition){.topic = at->topic, .number = at->partition, .end_offset = -1, .committed_offset = -1};
+        partitions->index[at->topic][at->partition] = (int16_t)(i + 1);
+        partitions->count = i + 1;
+    }
+    return true;
+}
+
+struct partition *partitions_find(struct partitions *partitions, enum topic_kind topic, int32_t number)
+{
+    if ((int)topic >= TOPIC_INPUTS || number < 0 || number >= KAFKA_PARTITIONS_MAX) return NULL;
+    int place = partitions->index[topic][number];
+    return place == 0 ? NULL : &partitions->list[place - 1];
+}
+
+size_t partitions_in(const struct partitions *partitions, enum partition_state state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partitions->list[i].state == state) count++;
+    return count;
+}
+
+bool partition_is_ours(const struct partition *partition)
+{
+    return partition->state != PARTITION_UNCLAIMED && partition->state != PARTITION_DOUBTED;
+}
+
+bool partition_is_read(const struct partition *partition)
+{
+    return partition->state == PARTITION_PROVING || partition->state == PARTITION_READING;
+}

@@ -1,0 +1,72 @@
+/*
+ * The partitions that Kafka has assigned to this worker, and how far each has come on its way to being read:
+ *
+ *   UNCLAIMED ─ claim ─▶ CLAIMED ─ bounds ─▶ READY ─ start ─▶ PROVING ─ last record is the same ─▶ READING
+ *       ▲                   └──────────────────┴────────────────┴──▶ HALTED
+ *       └─ DOUBTED ◀─ connection lost, fenced (from every state)
+ *
+ * Pure: no I/O here.
+ */
+#ifndef NIANSHEN_WORKER_PARTITIONS_H
+#define NIANSHEN_WORKER_PARTITIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kafka.h"
+
+enum partition_state {
+    PARTITION_UNCLAIMED, /* assigned by Kafka, not ours in the database */
+    PARTITION_CLAIMED, /* ours; not yet compared with what the topic holds */
+    PARTITION_READY, /* may be read with the next start */
+    PARTITION_PROVING, /* read from the last record that was applied, which must be the same still */
+    PARTITION_READING,
+    PARTITION_HALTED, /* can't go on until an operator resumes it */
+    PARTITION_DOUBTED, /* it is not known whether it is ours still, and where it stands */
+};
+
+enum { PARTITION_HALT_BYTES_MAX = FAULT_TEXT_BYTES_MAX };
+
+struct record_mark { /* by which a record is known again */
+    int64_t offset, append_ms;
+    uint8_t sha256[KAFKA_SHA256_BYTES];
+};
+
+struct partition {
+    enum topic_kind topic;
+    int32_t number;
+    enum partition_state state;
+    int64_t claim_at_ms; /* UNCLAIMED: not before */
+    int64_t epoch; /* of our claim */
+    int64_t stored_offset; /* the next offset, as the database has it */
+    int64_t taken_offset; /* the next offset after all that was taken into micro-batches */
+    int64_t end_offset; /* the end that was reached with nothing after it yet; -1: not at the end */
+    int64_t committed_offset; /* told to Kafka, for lag tools */
+    bool has_last, must_prove; /* there is a last record; it is still in the topic */
+    struct record_mark last; /* the last record applied */
+    const void *slot_batch; /* the micro-batch that the slot belongs to */
+    size_t slot; /* this partition's position in it */
+    bool halt_is_stored; /* HALTED: the database knows */
+    char halted[PARTITION_HALT_BYTES_MAX]; /* why; "" when it is not */
+};
+
+struct partitions {
+    struct partition *list;
+    size_t count;
+    int16_t index[TOPIC_INPUTS][KAFKA_PARTITIONS_MAX]; /* place in the list + 1; 0: not assigned */
+};
+
+/* Forgets all, and takes these as UNCLAIMED. False when memory is out or a partition number is above the limit. */
+bool partitions_set(struct partitions *partitions, const struct kafka_position *assigned, size_t count);
+void partitions_clear(struct partitions *partitions);
+/* NULL when it is not assigned. */
+struct partition *partitions_find(struct partitions *partitions, enum topic_kind topic, int32_t number);
+/* How many are in that state. */
+size_t partitions_in(const struct partitions *partitions, enum partition_state state);
+/* True from the claim on until it is doubted: the epoch is valid. */
+bool partition_is_ours(const struct partition *partition);
+/* True when records of it are taken. */
+bool partition_is_read(const struct partition *partition);
+
+#endif
