@@ -24,11 +24,11 @@ GRANT EXECUTE ON FUNCTION nianshen.schema_version, nianshen.forever_ms, nianshen
 
 -- The data path: functions only, no table. `claim` and `end_stale_backends` run with the worker's own rights and see only its own sessions.
 GRANT EXECUTE ON FUNCTION nianshen.claim, nianshen.claim_for_backend, nianshen.owner_backends, nianshen.end_stale_backends, nianshen.positions,
-    nianshen.halt, nianshen.apply, nianshen.outbox_take, nianshen.outbox_done TO nianshen_worker;
+    nianshen.halt, nianshen.apply, nianshen.held_take, nianshen.outbox_take, nianshen.outbox_done TO nianshen_worker;
 
 GRANT EXECUTE ON FUNCTION nianshen.audit, nianshen.roster_load_start, nianshen.roster_load_units, nianshen.roster_load_members,
     nianshen.campaign_open, nianshen.campaign_close, nianshen.campaign_extend, nianshen.reviewer_add, nianshen.reviewer_remove,
-    nianshen.redrive_start, nianshen.redrive_done, nianshen.dead_letter_discard, nianshen.state_digest TO nianshen_ops;
+    nianshen.unit_release, nianshen.redrive_start, nianshen.redrive_done, nianshen.dead_letter_discard, nianshen.state_digest TO nianshen_ops;
 GRANT SELECT ON nianshen.unit, nianshen.member, nianshen.removed_member, nianshen.campaign, nianshen.reviewer, nianshen.review_status,
     nianshen.review_detail, nianshen.review_profile, nianshen.dead_letter, nianshen.partition_status, nianshen.held, nianshen.failure_reason, nianshen.unit_review,
     nianshen.submission, nianshen.decision, nianshen.row_finding, nianshen.code, nianshen.audit_log, nianshen.schema_migration TO nianshen_ops;

@@ -113,3 +113,30 @@ CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     UPDATE outbox SET published_ms = now_ms() WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL
 $$;
+
+-- Records of released units that are to be applied now, of partitions that the caller owns, in the order of their topic. The caller reads them again
+-- and applies them like new ones, with positions that do not move.
+CREATE OR REPLACE FUNCTION nianshen.held_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
+RETURNS TABLE (topic text, partition integer, record_offset bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    SELECT l.topic, l.partition, l.record_offset
+    FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
+    JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
+    JOIN held_unit h ON h.released_ms IS NOT NULL
+    JOIN ledger l ON l.unit = h.unit AND l.topic = k.topic AND l.partition = k.partition AND l.kind = 'held'
+    ORDER BY l.topic, l.partition, l.record_offset LIMIT p_limit
+$$;
+
+-- For operators, after the bug was mended. A unit of which nothing was held is free at once.
+CREATE OR REPLACE FUNCTION nianshen.unit_release(p_unit text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+BEGIN
+    PERFORM FROM unit_profile u WHERE u.unit = p_unit FOR NO KEY UPDATE;
+    UPDATE held_unit SET released_ms = now_ms() WHERE unit = p_unit;
+    IF NOT FOUND THEN
+        PERFORM refuse(format('unit %s is not held', p_unit), 'nianshen-ops unit held lists those that are');
+    END IF;
+    PERFORM held_units_finish(ARRAY[p_unit]);
+    RETURN (SELECT count(*) FROM ledger l WHERE l.unit = p_unit AND l.kind = 'held');
+END
+$$;

@@ -49,7 +49,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(reference_lock_key());
     -- A statement of its own before anything is read: two workers that hold a unit's different topics then see each other's rows.
     PERFORM FROM unit_profile u WHERE u.unit = ANY (r_unit) ORDER BY u.unit FOR NO KEY UPDATE;
-    INSERT INTO held_unit (unit, since_ms) SELECT h, now_ms() FROM unnest(p_hold) h ON CONFLICT DO NOTHING;
+    INSERT INTO held_unit (unit, since_ms) SELECT h, now_ms() FROM unnest(p_hold) h ON CONFLICT (unit) DO UPDATE SET released_ms = NULL;
 
     records := ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.sha256,
                                 r.body::jsonb, r.code, r.text)::record_in
@@ -72,6 +72,7 @@ BEGIN
                          e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
     PERFORM submissions_complete(records);
     PERFORM settle(touch, records);
+    PERFORM held_units_finish(r_unit);
 
     RETURN QUERY
     SELECT count(*) FILTER (WHERE l.kind = 'applied')::integer, count(*) FILTER (WHERE l.kind = 'duplicate')::integer,
@@ -85,13 +86,16 @@ $$;
 
 -- ---- what becomes of a record: each step writes the ledger row of what it takes out and hands on the rest ------------------------------------------
 
+-- A record that was held has its row already: it becomes what the record is now.
 CREATE OR REPLACE FUNCTION nianshen.ledger_write(p_records nianshen.record_in[], p_kind text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO nianshen.ledger (topic, partition, record_offset, append_ms, kind, unit, code, text)
+    INSERT INTO nianshen.ledger AS l (topic, partition, record_offset, append_ms, kind, unit, code, text)
     SELECT r.topic, r.partition, r.record_offset, r.append_ms, p_kind, r.unit,
            CASE WHEN p_kind = 'dead-letter' THEN r.code END, CASE WHEN p_kind = 'dead-letter' THEN r.text END
-    FROM unnest(p_records) r;
+    FROM unnest(p_records) r
+    ON CONFLICT (topic, partition, record_offset) DO UPDATE SET kind = excluded.kind, code = excluded.code, text = excluded.text
+    WHERE l.kind = 'held';
 END
 $$;
 
@@ -123,14 +127,31 @@ BEGIN
 END
 $$;
 
+-- Records of held units. Of a unit that was released, those that were held are applied now; what comes new is held as long as the topic has any.
 CREATE OR REPLACE FUNCTION nianshen.records_without_held(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
 LANGUAGE plpgsql AS $$
+DECLARE
+    held integer[];
 BEGIN
     IF NOT EXISTS (SELECT FROM held_unit) THEN
         RETURN p_records;
     END IF;
-    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.unit IN (SELECT h.unit FROM held_unit h)), 'held');
-    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.unit NOT IN (SELECT h.unit FROM held_unit h) ORDER BY r.n);
+    held := ARRAY(
+        SELECT r.n FROM unnest(p_records) r JOIN held_unit h ON h.unit = r.unit
+        WHERE h.released_ms IS NULL
+            OR (EXISTS (SELECT FROM ledger l WHERE l.unit = r.unit AND l.topic = r.topic AND l.kind = 'held')
+                AND NOT EXISTS (SELECT FROM ledger l WHERE l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset)));
+    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (held)), 'held');
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (held) ORDER BY r.n);
+END
+$$;
+
+-- A released unit is held no more when nothing of it is left in the ledger as held.
+CREATE OR REPLACE FUNCTION nianshen.held_units_finish(p_units text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM held_unit h
+    WHERE h.unit = ANY (p_units) AND h.released_ms IS NOT NULL AND NOT EXISTS (SELECT FROM ledger l WHERE l.unit = h.unit AND l.kind = 'held');
 END
 $$;
 

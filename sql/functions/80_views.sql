@@ -56,7 +56,7 @@ JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source 
 CROSS JOIN LATERAL jsonb_each_text(r.profile) p;
 
 CREATE OR REPLACE VIEW nianshen.held AS
-SELECT h.unit, h.since_ms, (SELECT count(*) FROM nianshen.ledger l WHERE l.unit = h.unit AND l.kind = 'held') AS records
+SELECT h.unit, h.since_ms, h.released_ms, (SELECT count(*) FROM nianshen.ledger l WHERE l.unit = h.unit AND l.kind = 'held') AS records
 FROM nianshen.held_unit h;
 
 -- state: open, redriving (begun, its end is not known), redriven, discarded; as of the last action.

@@ -48,7 +48,7 @@ CREATE TABLE nianshen.ledger (
     PRIMARY KEY (topic, partition, record_offset)
 );
 CREATE INDEX ON nianshen.ledger (append_ms) WHERE kind = 'dead-letter';
-CREATE INDEX ON nianshen.ledger (unit) WHERE kind = 'held';
+CREATE INDEX ON nianshen.ledger (unit, topic, partition, record_offset) WHERE kind = 'held';
 
 -- What operators did about dead letters; nothing is overwritten. A redrive without new_offset was begun and its end is not known: sending the same
 -- event again is harmless, but nobody should do so unseen.
@@ -67,10 +67,12 @@ CREATE TABLE nianshen.dead_letter_action (
 );
 CREATE INDEX ON nianshen.dead_letter_action (topic, partition, record_offset);
 
--- Units with a record that our own SQL could not digest: they wait for `unit release`, all others go on.
+-- Units with a record that our own SQL could not digest: their records are held until `unit release`, all others go on. A released unit stays here
+-- until the owners of its partitions have applied what was held, each topic in its order.
 CREATE TABLE nianshen.held_unit (
     unit text COLLATE "C" PRIMARY KEY,
-    since_ms bigint NOT NULL
+    since_ms bigint NOT NULL,
+    released_ms bigint
 );
 
 -- Outcomes and dead letters, written with the effects and published by the owner of the partition that caused them. A dead letter's bytes are not

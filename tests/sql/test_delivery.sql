@@ -26,21 +26,33 @@ SELECT is((SELECT count(*) FROM outbox_take('{unit-review}', '{0}', '{2}', 10)),
 INSERT INTO held_unit VALUES ('U1', 0);
 SELECT is(pg_temp.feed(pg_temp.chunk('s1', 1, 1, 0, '[]'), pg_temp.chunk('t1', 1, 1, 0, '[]') || '{"unit": "U2"}'), '{1,0,0,1}',
           'records of a held unit are held');
+SELECT is((SELECT count(*) FROM held_take('{member-review}', '{0}', ARRAY[(SELECT epoch FROM kafka_partition WHERE topic = 'member-review')], 10)),
+          0::bigint, 'and stay so until the unit is released');
+SELECT is(unit_release('U1'), 1::bigint, 'it is released');
+SELECT is(pg_temp.feed(pg_temp.chunk('s1b', 1, 1, 0, '[]')), '{0,0,0,1}', 'what comes new stands behind what was held');
+SELECT is((SELECT array_agg(record_offset) FROM held_take('{member-review}', '{0}', ARRAY[(SELECT epoch FROM kafka_partition
+           WHERE topic = 'member-review')], 10)), '{0,2}', 'both are to be applied in the order of the topic');
+SELECT is(pg_temp.feed_held(0, pg_temp.chunk('s1', 1, 1, 0, '[]')), '{1,0,0,0}', 'the first is applied');
+SELECT is((SELECT count(*) FROM held_unit), 1::bigint, 'the unit is not free yet');
+SELECT is(pg_temp.feed_held(2, pg_temp.chunk('s1b', 1, 1, 0, '[]')), '{1,0,0,0}', 'so is the second');
+SELECT is((SELECT count(*) FROM held_unit), 0::bigint, 'now it is');
+SELECT is(pg_temp.state_of('s1') || ', ' || pg_temp.state_of('s1b'), 'pending, waiting', 'in their order');
+SELECT throws_ok($$SELECT unit_release('U1')$$, 'NS002', NULL, 'a unit that is not held is not released');
 
 -- What operators do about dead letters is kept, and nothing is sent twice unseen.
 SELECT is(pg_temp.feed(pg_temp.chunk('s1', 1, 1, 0, '[]') || '{"unit": "U9"}', pg_temp.chunk('s2', 1, 1, 0, '[]') || '{"unit": "U9"}'), '{0,0,2,0}',
           'two dead letters');
-SELECT redrive_start('member-review', 0, 2, false) AS action \gset
+SELECT redrive_start('member-review', 0, 3, false) AS action \gset
 SELECT ok(:'action' <> '', 'one is redriven');
-SELECT is((SELECT state FROM dead_letter WHERE record_offset = 2), 'redriving', 'its end is not known yet');
-SELECT is(redrive_start('member-review', 0, 2, false), NULL, 'so it is not begun again');
-SELECT redrive_done(:action, 0, 4) AS done \gset
-SELECT is((SELECT state || new_offset FROM dead_letter WHERE record_offset = 2), 'redriven4', 'then it is done');
-SELECT is(redrive_start('member-review', 0, 2, false), NULL, 'and not done again');
-SELECT isnt(redrive_start('member-review', 0, 2, true), NULL, 'unless asked for');
-SELECT ok(dead_letter_discard('member-review', 0, 3, 'a test'), 'the other is discarded');
-SELECT ok(NOT dead_letter_discard('member-review', 0, 3, 'again'), 'once');
-SELECT is(redrive_start('member-review', 0, 3, true), NULL, 'and not redriven any more');
+SELECT is((SELECT state FROM dead_letter WHERE record_offset = 3), 'redriving', 'its end is not known yet');
+SELECT is(redrive_start('member-review', 0, 3, false), NULL, 'so it is not begun again');
+SELECT redrive_done(:action, 0, 5) AS done \gset
+SELECT is((SELECT state || new_offset FROM dead_letter WHERE record_offset = 3), 'redriven5', 'then it is done');
+SELECT is(redrive_start('member-review', 0, 3, false), NULL, 'and not done again');
+SELECT isnt(redrive_start('member-review', 0, 3, true), NULL, 'unless asked for');
+SELECT ok(dead_letter_discard('member-review', 0, 4, 'a test'), 'the other is discarded');
+SELECT ok(NOT dead_letter_discard('member-review', 0, 4, 'again'), 'once');
+SELECT is(redrive_start('member-review', 0, 4, true), NULL, 'and not redriven any more');
 SELECT is((SELECT count(*) FROM dead_letter_action), 3::bigint, 'the history is kept');
 
 -- Least privilege.
