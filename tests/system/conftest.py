@@ -1,0 +1,102 @@
+"""
+The fixtures of the system tests. One stack (broker, cluster) serves the whole session. On it stands the `main` world, with an
+open campaign and a pool of units that were loaded before it opened, each of which one test takes; a test that needs other
+campaigns, outages of its own workers or wrong settings makes a world of its own.
+"""
+
+import shutil
+
+import pytest
+
+pytest.register_assert_rewrite("support")
+
+from support import leaks, people
+from support.desk import Desk
+from support.stack import Stack
+
+YEAR = 2026
+SUPERIOR, OTHER_SUPERIOR = "S01", "S02"
+REVIEWERS = [("R007", SUPERIOR), ("clerk-17", SUPERIOR), ("R020", OTHER_SUPERIOR)]
+# How many units of how many members the pool holds.
+POOL = {"small": (160, 6), "medium": (12, 60), "large": (1, 12_000)}
+
+
+def pytest_collection_modifyitems(items):
+    """What looks at everything the session left behind comes last."""
+    items.sort(key=lambda item: "test_afterwards" in item.nodeid)
+
+
+@pytest.fixture(scope="session")
+def stack(request):
+    made = Stack()
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+        if request.session.testsfailed == 0:  # After a failure the logs stay, to be read.
+            shutil.rmtree(made.folder)
+
+
+@pytest.fixture(scope="session")
+def pool():
+    units, first_index = {}, 0
+    for shape, (count, size) in POOL.items():
+        units[shape] = [people.unit(f"{shape[0].upper()}{n:04d}", SUPERIOR, first_index + n * size, size) for n in range(count)]
+        first_index += count * size
+    return units
+
+
+@pytest.fixture(scope="session")
+def main(stack, pool):
+    """The world that most tests share: campaign open, one worker running."""
+    world = stack.world("main", partitions=4)
+    world.load([unit for units in pool.values() for unit in units]).expect(0)
+    world.open_campaign(YEAR, REVIEWERS)
+    world.worker(name="main-worker").start().wait_ready()
+    return world
+
+
+@pytest.fixture
+def take(main, pool):
+    """Gives units of the main world that no other test has."""
+
+    def next_unit(shape="small"):
+        assert pool[shape], f"the pool has no {shape} unit left: raise POOL in conftest.py"
+        return pool[shape].pop()
+
+    return next_unit
+
+
+@pytest.fixture
+def desk(main, take):
+    """The desk of a unit of six members in the main world."""
+    return Desk(main, take(), YEAR)
+
+
+@pytest.fixture
+def make_world(stack, request):
+    """Makes worlds of the test's own; their workers end with the test."""
+    made = []
+
+    def make(units=(), reviewers=REVIEWERS, campaign=YEAR, **settings):
+        name = f"{request.node.originalname.removeprefix('test_')[:40].replace('_', '-')}-{len(stack.worlds)}"
+        world = stack.world(name, **settings)
+        made.append(world)
+        if units:
+            world.load(units).expect(0)
+        if campaign:
+            world.open_campaign(campaign, reviewers)
+        return world
+
+    yield make
+    for world in made:
+        world.close()
+
+
+@pytest.fixture(autouse=True)
+def sanitizers_are_quiet(request):
+    """A sanitizer's report in the log of a worker fails the test that was running."""
+    yield
+    if "stack" in request.fixturenames:
+        for path in request.getfixturevalue("stack").logs():
+            leaks.check_no_sanitizer_report(path.read_text(), str(path))

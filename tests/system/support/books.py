@@ -1,0 +1,48 @@
+"""The sums that must hold in every world, whatever happened in it."""
+
+from support.wait import eventually
+
+INPUTS = ("unit-review", "member-review", "approval")
+
+
+def wait_all_consumed(world, seconds=60):
+    """Until the database's offsets stand at the ends of the topics and nothing waits in the outbox."""
+    ends = {(topic, p): end for topic in INPUTS for p, end in enumerate(world.ends(topic))}
+
+    def consumed():
+        rows = world.sql("SELECT topic, partition, next_offset, outbox_waiting FROM nianshen.partition_status")
+        at = {(t, p): (next_offset, waiting) for t, p, next_offset, waiting in rows}
+        return all(at.get(place, (0, 0)) == (end, 0) for place, end in ends.items() if end > 0)
+
+    def standing():
+        return f"all of {ends} is consumed; partition_status: {world.sql('SELECT * FROM nianshen.partition_status')}"
+
+    eventually(consumed, standing, seconds)
+    return ends
+
+
+def check_ledger(world, gaps=0):
+    """Each consumed offset has exactly one row (`gaps`: offsets that are transaction markers or aborted records)."""
+    ends = wait_all_consumed(world)
+    rows = world.sql("SELECT topic, partition, count(*), min(record_offset), max(record_offset) FROM nianshen.ledger GROUP BY 1, 2")
+    counted = {(topic, partition): (count, first, last) for topic, partition, count, first, last in rows}
+    assert sum(ends.values()) - sum(count for count, _, _ in counted.values()) == gaps, (ends, counted)
+    for place, (count, first, last) in counted.items():
+        assert gaps or (count, first, last) == (ends[place], 0, ends[place] - 1), (place, ends[place], counted[place])
+
+
+def check_outcomes_once(world):
+    """A repeated outcome has the same id and the same bytes; no judged event has two different outcomes of a kind."""
+    world.outcomes.drain()
+    by_id, by_cause = {}, {}
+    for outcome in world.outcomes.records:
+        first = by_id.setdefault(outcome.id, outcome)
+        assert (first.type, first.key, first.data) == (outcome.type, outcome.key, outcome.data), f"two outcomes share an id:\n{first}\n{outcome}"
+        cause = (outcome.key, outcome.data["year"], outcome.type, outcome.causation)
+        assert by_cause.setdefault(cause, outcome.id) == outcome.id, f"the same verdict under two ids: {outcome}"
+    return by_id
+
+
+def check_books(world, gaps=0):
+    check_ledger(world, gaps)
+    return check_outcomes_once(world)

@@ -1,0 +1,29 @@
+"""Runs last: what all the other tests left behind in the stack."""
+
+from support import leaks
+from support.books import check_ledger
+
+
+def test_the_shared_world_adds_up(main):
+    """After everything that was done to it the ledger of the main world has one row an offset, and each outcome one id."""
+    check_ledger(main)
+    main.outcomes.drain()
+    ids = {}
+    for outcome in main.outcomes.records:
+        assert ids.setdefault(outcome.id, outcome.data) == outcome.data
+    assert ids
+
+
+def test_no_log_names_a_person(main, stack):
+    """No worker, broker or database log of the session holds a full ID number or mobile."""
+    logs = stack.logs() + [stack.folder / "kafka" / "log", stack.folder / "postgres" / "log"]
+    assert len(logs) > 2
+    for path in logs:
+        leaks.check_no_personal_data(path.read_text(errors="replace"), str(path))
+
+
+def test_the_main_worker_lived_through_it_all(main):
+    """One worker process served the main world from the first test to this one, outages included, and stops cleanly."""
+    worker = main.workers[0]
+    assert worker.is_running, worker.log[-3000:]
+    assert worker.stop() == 0

@@ -1,0 +1,50 @@
+"""Least privilege: each role can do its own work and nothing else."""
+
+import psycopg
+import pytest
+
+from conftest import YEAR
+
+
+def denied(main, user, query):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        main.sql(query, user=user)
+
+
+@pytest.mark.parametrize("relation", ["member", "membership", "removed_member", "entry", "submission", "unit_profile", "outbox", "ledger", "kafka_partition"])
+def test_worker_reads_no_table(main, relation):
+    """The worker calls the functions of the data path; it can't look at people, tables or the roster."""
+    denied(main, "nianshen_worker", f"SELECT * FROM nianshen.{relation} LIMIT 1")
+
+
+@pytest.mark.parametrize("call", [
+    f"nianshen.campaign_close({YEAR})",
+    "nianshen.reviewer_add('w', 'S01', 'w')",
+    "nianshen.roster_load_start()",
+])
+def test_worker_changes_no_reference_data(main, call):
+    """Nor can it change what its records are judged against."""
+    denied(main, "nianshen_worker", f"SELECT {call}")
+
+
+@pytest.mark.parametrize("relation", ["member", "membership", "removed_member", "entry", "submission", "outbox", "ledger", "audit_log"])
+def test_reviewer_reads_only_the_reviews(main, relation):
+    """A reviewer sees the two views with masked numbers, no roster and no archive."""
+    assert main.sql("SELECT count(*) FROM nianshen.review_status", user="nianshen_reviewer")
+    assert main.sql("SELECT count(*) FROM nianshen.review_detail", user="nianshen_reviewer")
+    denied(main, "nianshen_reviewer", f"SELECT * FROM nianshen.{relation} LIMIT 1")
+
+
+@pytest.mark.parametrize("user", ["nianshen_reviewer", "nianshen_ops"])
+def test_only_the_worker_applies(main, user):
+    """Nobody else moves offsets or takes a partition."""
+    denied(main, user, "SELECT * FROM nianshen.claim(ARRAY['approval'], ARRAY[0], 'me')")
+    denied(main, user, "SELECT nianshen.outbox_done(ARRAY[1]::bigint[])")
+
+
+@pytest.mark.parametrize("user", ["nianshen_worker", "nianshen_reviewer", "nianshen_ops"])
+def test_nobody_writes_past_the_functions(main, user):
+    """Tables are the owner's: no role deletes a member or an offset by hand, or makes objects in the schema."""
+    denied(main, user, "DELETE FROM nianshen.membership")
+    denied(main, user, "UPDATE nianshen.kafka_partition SET next_offset = 0")
+    denied(main, user, "CREATE TABLE nianshen.mine (x int)")
