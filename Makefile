@@ -92,9 +92,9 @@ unit: $(UNIT_TESTS) ## unit tests, under the sanitizers that SANITIZE names
 sql-test: $(BIN)/nianshen-ops ## tests of the SQL rules (pgTAP), on a database of their own
 	@tests/run-sql build/results/sql $(BIN)
 
-system-test: all jars build/venv/.ready ## tests of the programs on a real broker and database (ARGS="-k name" to select)
-	@NIANSHEN_BIN=$(CURDIR)/$(BIN) build/venv/bin/python -m pytest tests/system \
-		--junitxml=build/results/system/$(PROFILE).xml $(ARGS)
+system-test: all jars build/venv/.ready ## tests of the programs on a real broker and database; ARGS="-k name" selects, SANITIZE works
+	@NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis \
+		build/venv/bin/python -m pytest tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
 
 lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)
 	@tests/lint/run
@@ -109,7 +109,7 @@ install: all ## install programs, systemd unit, schemas and an example configura
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/nianshen-worker.service
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/nianshen-worker.service
 	install -m 644 ops/nianshen.conf.example LICENSE $(DESTDIR)$(PREFIX)/share/nianshen
-	cd schemas && find . -type f -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX)/share/nianshen/schemas)/{} \;
+	cd schemas && find . -type f ! -path '*/__pycache__/*' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX)/share/nianshen/schemas)/{} \;
 
 clean: ## stop what runs here and remove build/
 	@ops/dev/down build/dev --remove
