@@ -17,6 +17,7 @@ struct kafka_admin {
     rd_kafka_t *client;
     rd_kafka_queue_t *queue;
     struct kafka_names names;
+    char bootstrap[256]; /* for faults */
 };
 
 /* A consumer by type: asking for a topic as a producer would may create it. */
@@ -29,6 +30,7 @@ struct kafka_admin *kafka_admin_new(const struct config *config, struct fault *f
         return NULL;
     }
     struct kafka_setup setup = {RD_KAFKA_CONSUMER, none, NULL, admin};
+    (void)snprintf(admin->bootstrap, sizeof admin->bootstrap, "%s", config_text(config, "kafka_bootstrap"));
     if (kafka_names_fill(&admin->names, config, fault)) admin->client = kafka_client_new(config, &setup, fault);
     if (admin->client == NULL) {
         kafka_admin_free(admin);
@@ -46,13 +48,21 @@ void kafka_admin_free(struct kafka_admin *admin)
     free(admin);
 }
 
+/* The fault names the broker: who has the wrong address in the configuration sees it. */
+static bool admin_fault(const struct kafka_admin *admin, rd_kafka_resp_err_t error, const char *what, struct fault *fault)
+{
+    char question[512];
+    (void)snprintf(question, sizeof question, "%s, at %s", what, admin->bootstrap);
+    return kafka_fault(fault, error, question);
+}
+
 /* The answer to a request that was sent to the admin's queue; NULL with a fault when there is none. The caller destroys it. */
 static rd_kafka_event_t *answer_wait(struct kafka_admin *admin, int timeout_ms, const char *what, struct fault *fault)
 {
     rd_kafka_event_t *event = rd_kafka_queue_poll(admin->queue, timeout_ms);
     rd_kafka_resp_err_t error = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return event;
-    kafka_fault(fault, error, what);
+    (void)admin_fault(admin, error, what, fault);
     if (event != NULL) rd_kafka_event_destroy(event);
     return NULL;
 }
@@ -174,7 +184,7 @@ static bool shapes_ask(struct check *check, int timeout_ms, struct fault *fault)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_resp_err_t error = rd_kafka_metadata(check->admin->client, 1, NULL, &metadata, timeout_ms);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_fault(fault, error, "asking for the topics");
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return admin_fault(check->admin, error, "asking for the topics", fault);
     for (int i = 0; i < metadata->topic_cnt; i++) {
         enum topic_kind kind;
         if (kafka_names_find(&check->admin->names, metadata->topics[i].topic, &kind)) check->shapes[kind] = shape_of(&metadata->topics[i]);
