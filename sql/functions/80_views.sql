@@ -59,16 +59,22 @@ CREATE OR REPLACE VIEW nianshen.held AS
 SELECT h.unit, h.since_ms, h.released_ms, (SELECT count(*) FROM nianshen.ledger l WHERE l.unit = h.unit AND l.kind = 'held') AS records
 FROM nianshen.held_unit h;
 
--- state: open, redriving (begun, its end is not known), redriven, discarded; as of the last action.
+-- Each thing that was done about a dead letter. redriving: begun, its end is not known.
+CREATE OR REPLACE VIEW nianshen.dead_letter_history AS
+SELECT a.action_id, a.topic, a.partition, a.record_offset,
+       CASE WHEN a.action = 'redriven' AND a.new_offset IS NULL THEN 'redriving' ELSE a.action END AS state,
+       a.at_ms, a.who, a.reason, a.new_partition, a.new_offset
+FROM nianshen.dead_letter_action a;
+
+-- state: open, or that of the last action.
 CREATE OR REPLACE VIEW nianshen.dead_letter AS
 SELECT l.topic, l.partition, l.record_offset, l.append_ms, l.unit, l.code, l.text, o.published_ms,
-       CASE WHEN a.action IS NULL THEN 'open' WHEN a.action = 'redriven' AND a.new_offset IS NULL THEN 'redriving' ELSE a.action END AS state,
-       a.at_ms AS state_ms, a.who, a.reason, a.new_partition, a.new_offset
+       coalesce(h.state, 'open') AS state, h.at_ms AS state_ms, h.who, h.reason, h.new_partition, h.new_offset
 FROM nianshen.ledger l
 LEFT JOIN nianshen.outbox o ON o.topic = l.topic AND o.partition = l.partition AND o.record_offset = l.record_offset AND o.kind = 'dead-letter'
-LEFT JOIN LATERAL (SELECT * FROM nianshen.dead_letter_action x
+LEFT JOIN LATERAL (SELECT * FROM nianshen.dead_letter_history x
                    WHERE x.topic = l.topic AND x.partition = l.partition AND x.record_offset = l.record_offset
-                   ORDER BY x.action_id DESC LIMIT 1) a ON true
+                   ORDER BY x.action_id DESC LIMIT 1) h ON true
 WHERE l.kind = 'dead-letter';
 
 CREATE OR REPLACE VIEW nianshen.partition_status AS
