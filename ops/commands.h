@@ -9,7 +9,8 @@ extern const struct option roster_load_options[], roster_export_options[];
 extern const struct option campaign_open_options[], campaign_close_options[], campaign_extend_options[], campaign_list_options[];
 extern const struct option reviewer_add_options[], reviewer_remove_options[], reviewer_list_options[];
 extern const struct option status_options[], review_list_options[], review_show_options[];
-extern const struct option dead_letter_list_options[], dead_letter_show_options[], digest_options[];
+extern const struct option dead_letter_list_options[], dead_letter_show_options[];
+extern const struct option dead_letter_redrive_options[], dead_letter_discard_options[], digest_options[];
 
 int migrate_run(const struct config *config);
 int topics_create_run(const struct config *config);
@@ -28,6 +29,8 @@ int review_list_run(const struct config *config);
 int review_show_run(const struct config *config);
 int dead_letter_list_run(const struct config *config);
 int dead_letter_show_run(const struct config *config);
+int dead_letter_redrive_run(const struct config *config);
+int dead_letter_discard_run(const struct config *config);
 int digest_run(const struct config *config);
 
 #endif

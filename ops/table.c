@@ -109,18 +109,34 @@ static bool table_reserve_row(struct table *table, struct fault *fault)
     return true;
 }
 
+static char *cell_masked(const char *text)
+{
+    size_t length = strlen(text);
+    char *masked = malloc(length + 1);
+    if (masked != NULL) text_mask_digits(text, length, masked, length + 1);
+    return masked;
+}
+
+/* NULL when memory is out; in JSON also for an empty cell. */
+static char *cell_new(bool is_json, enum table_kind kind, const char *text)
+{
+    bool is_masked = kind == TABLE_MASKED && text != NULL;
+    char *masked = is_masked ? cell_masked(text) : NULL;
+    if (is_masked && (masked == NULL || is_json)) return masked;
+    if (is_json) return text == NULL ? NULL : strdup(text);
+    char *cell = cell_for_people(kind, is_masked ? masked : text);
+    free(masked);
+    return cell;
+}
+
 bool table_add(struct table *table, const char *const *cells, struct fault *fault)
 {
     if (!table_reserve_row(table, fault)) return false;
     char **row = table->cells + table->rows * table->column_count;
     bool is_whole = true;
     for (size_t i = 0; i < table->column_count; i++) {
-        bool is_json_null = table->is_json && cells[i] == NULL;
-        if (is_json_null)
-            row[i] = NULL;
-        else
-            row[i] = table->is_json ? strdup(cells[i]) : cell_for_people(table->columns[i].kind, cells[i]);
-        is_whole = is_whole && (row[i] != NULL || is_json_null);
+        row[i] = cell_new(table->is_json, table->columns[i].kind, cells[i]);
+        is_whole = is_whole && (row[i] != NULL || (table->is_json && cells[i] == NULL));
     }
     table->rows++;
     return is_whole || fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");

@@ -19,6 +19,7 @@ enum {
 
 enum table_kind {
     TABLE_TEXT,
+    TABLE_MASKED, /* text of strangers: whatever could be an ID number or a mobile in it is masked */
     TABLE_NUMBER, /* a whole number, to the right */
     TABLE_MOMENT, /* milliseconds since 1970: in China Standard Time for people, RFC 3339 in JSON */
     TABLE_LIST, /* items separated by newlines: ", " for people, an array in JSON */

@@ -27,6 +27,7 @@ bool signals_init(struct signals *signals, struct fault *fault)
 
 void signals_free(struct signals *signals)
 {
+    alarm(0);
     if (signals->fd >= 0) close(signals->fd);
     signals->fd = -1;
 }

@@ -12,7 +12,7 @@ struct signals {
 
 /* Before any thread is started: they inherit what is blocked. */
 bool signals_init(struct signals *signals, struct fault *fault);
-void signals_free(struct signals *signals);
+void signals_free(struct signals *signals); /* and takes signals_exit_within back */
 /* True once: from then on the signals have their ordinary, deadly effect. */
 bool signals_received(struct signals *signals);
 /* Ends the process with this status after so many seconds, whatever hangs: closing a Kafka client can. */

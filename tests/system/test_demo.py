@@ -8,7 +8,10 @@ from support.people import masked
 from support.programs import BIN, ROOT, environment
 
 SECONDS_MAX = 120
-TELLS = ["等待上级工会审核", "wrong-superior", "年审完成", "already-reviewed", "not-listed", "returned", "nianshen_dl_code=not-json", masked("432500197707302784")]
+TELLS = [
+    masked("432500197707302784"), "等待上级工会审核", "wrong-superior", "年审完成", "already-reviewed", "not-listed", "returned",
+    "nianshen_dl_code=not-json",
+]
 
 
 def start(folder):

@@ -54,7 +54,8 @@ def test_many_chunks(main, take):
     forgotten = next(m for m in desk.unit.members if m.id_number == numbers[6000])
     failing = {numbers[0]: "left", numbers[4999]: "retired", numbers[5000]: "deceased", numbers[11_999]: "retired"}
 
-    desk.submit(list_file(desk.unit, failing, without=[forgotten.id_number]), "--wait", mode="list").expect(65, says=["not-listed", forgotten.member_no])
+    incomplete = list_file(desk.unit, failing, without=[forgotten.id_number])
+    desk.submit(incomplete, "--wait", mode="list").expect(65, says=["not-listed", forgotten.member_no])
     submission, pending = desk.pending(list_file(desk.unit, failing), mode="list")
     assert (pending.data["listed"], pending.data["failed"]) == (12_000, 4)
     assert pending.data["reasons"] == {"left": 1, "retired": 2, "deceased": 1}

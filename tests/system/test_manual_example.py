@@ -83,4 +83,5 @@ def check_status(world, submission, digest):
     wanted = {"unit": "002", "year": YEAR, "submission": submission, "state": "pending", "code": None, "digest": digest,
               "listed": 5, "passed": 3, "failed": 2, "submitted_by": "clerk-17", "mode": "import", "decided_at": None}
     assert {name: row[name] for name in wanted} == wanted
+    assert row.keys() >= {"completed_ms", "unit_name", "superior"}, "columns may be added, none goes"
     assert world.sql("SELECT count(*) FROM nianshen.review_status") == [(1,)]

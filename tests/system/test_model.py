@@ -7,7 +7,7 @@ from conftest import YEAR
 from support.desk import Desk, import_file, list_file
 from support.people import id_number
 
-EXAMPLES = 10
+EXAMPLES = 20
 STRANGER = id_number(480_000)
 REASONS = ["retired", "left", "deceased"]
 

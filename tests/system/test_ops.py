@@ -79,7 +79,8 @@ def test_refused_rows(make_world, units):
         row_of(units[0], known, id_number=fresh[2].id_number),  # 5: another number without --correct
         row_of(units[1], fresh[3], id_number=""),  # 6
     ])
-    done.expect(65, says=["unit is not loaded", f"also that of member {known.member_no}", "differs from the roster", "--correct", "ID number is missing"])
+    shared = f"also that of member {known.member_no}"
+    done.expect(65, says=["unit is not loaded", shared, "differs from the roster", "--correct", "ID number is missing"])
     for line in (3, 4, 5, 6):
         assert str(line) in done.out + done.err, done
     assert fresh[0].id_number in world.members("P0")

@@ -11,7 +11,10 @@ def denied(main, user, query):
         main.sql(query, user=user)
 
 
-@pytest.mark.parametrize("relation", ["member", "membership", "removed_member", "entry", "submission", "unit_profile", "outbox", "ledger", "kafka_partition"])
+TABLES = ["member", "membership", "removed_member", "entry", "submission", "unit_profile", "outbox", "ledger", "kafka_partition", "audit_log"]
+
+
+@pytest.mark.parametrize("relation", TABLES)
 def test_worker_reads_no_table(main, relation):
     """The worker calls the functions of the data path; it can't look at people, tables or the roster."""
     denied(main, "nianshen_worker", f"SELECT * FROM nianshen.{relation} LIMIT 1")
@@ -27,7 +30,7 @@ def test_worker_changes_no_reference_data(main, call):
     denied(main, "nianshen_worker", f"SELECT {call}")
 
 
-@pytest.mark.parametrize("relation", ["member", "membership", "removed_member", "entry", "submission", "outbox", "ledger", "audit_log"])
+@pytest.mark.parametrize("relation", TABLES)
 def test_reviewer_reads_only_the_reviews(main, relation):
     """A reviewer sees the two views with masked numbers, no roster and no archive."""
     assert main.sql("SELECT count(*) FROM nianshen.review_status", user="nianshen_reviewer")

@@ -8,7 +8,10 @@ from support.people import csv_text, id_number, masked
 
 def test_template_round_trip(main, desk):
     """The printed template, its example row replaced, is accepted as it is; with the example row left in, that row is refused."""
-    filled = {"import": [{"不通过原因": "退休"}], "list": [{"年审结果": "通过"}, {"年审结果": "不通过", "不通过原因": "退休"}]}
+    filled = {
+        "import": [{"不通过原因": "退休"}],
+        "list": [{"年审结果": "通过"}, {"年审结果": "不通过", "不通过原因": "退休"}],
+    }
     for mode, rows in filled.items():
         # The example row holds a number that nobody has: its check character is wrong.
         template = main.producer("template", "--mode", mode, personal_data=True).expect(0).out.lstrip("\ufeff")
@@ -34,7 +37,10 @@ def test_bad_rows_never_leave(main, desk):
     """Everything that the file alone shows to be wrong is listed with its row, nothing is sent, exit status 65."""
     good = desk.unit.members[0].id_number
     wrong_check = good[:17] + ("0" if good[17] != "0" else "1")
-    rows = [(good, "left"), (wrong_check, "left"), (good[:17], "left"), (good, "retired"), ("4.32500197707303E+17", "left"), (id_number(470_001), "病假")]
+    rows = [
+        (good, "left"), (wrong_check, "left"), (good[:17], "left"), (good, "retired"),
+        ("4.32500197707303E+17", "left"), (id_number(470_001), "病假"),
+    ]
     desk.confirm("--wait")
     before = main.ends("member-review")
     done = desk.submit(import_file(rows)).expect(65, says=["id-check", "id-length", "listed-twice", "id-spreadsheet", "unknown-reason"])

@@ -41,9 +41,7 @@ def test_no_broker_no_database(main, confirm):
         lambda: (run("nianshen-worker", "--until-end", env={**worker, **NO_DATABASE}), no_database, "PGHOST"),
     )
     for done, address, setting in absent:
-        assert done.status == 69, done
-        assert address in done.err, done
-        assert setting.lower() in done.err.lower(), done
+        done.expect(69, says=[address, setting])
 
 
 def test_a_worker_waits_for_what_is_absent(make_world):
@@ -98,10 +96,11 @@ WRONG_SETTINGS = [
 def test_topic_settings(make_world):
     """Wrong settings are found before anything is read: 78, naming for each the topic, the setting and what it is, and how to mend it."""
     world = make_world(campaign=None)
-    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap})
+    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
     for topic, setting, value in WRONG_SETTINGS:
         entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
-        for future in admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, world.prefix + topic, incremental_configs=[entry])]).values():
+        resource = ConfigResource(ResourceType.TOPIC, world.prefix + topic, incremental_configs=[entry])
+        for future in admin.incremental_alter_configs([resource]).values():
             future.result(30)
     named = ["kafka-configs", *[word for topic, setting, value in WRONG_SETTINGS for word in (world.prefix + topic, setting, value)]]
     run("nianshen-worker", env=world.env("nianshen_worker")).expect(78, says=named)
@@ -111,7 +110,7 @@ def test_topic_settings(make_world):
 def test_unequal_partitions(make_world):
     """The three inputs must have the same number of partitions; the one that differs is named."""
     world = make_world(campaign=None, partitions=4)
-    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap})
+    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
     for future in admin.create_partitions([NewPartitions(world.prefix + "approval", 6)]).values():
         future.result(30)
     # The broker tells of the new partitions a moment after it has agreed to make them.
@@ -191,7 +190,8 @@ def test_year_without_a_campaign(main, desk):
     (["confirm-unit", "--unit", "U", "--year", "2026", "--submitted-by", "c", "--set", "colour=red"], ["colour", "contact_mobile"]),
     (["confirm-unit", "--unit", "U" * 65, "--year", "2026", "--submitted-by", "c"], ["64"]),
     (["submit"], ["--unit"]),
-    (["submit", "--unit", "U", "--year", "2026", "--unit-review", "r", "--mode", "paper", "--submitted-by", "c", "f.csv"], ["--mode", "import", "list"]),
+    (["submit", "--unit", "U", "--year", "2026", "--unit-review", "r", "--mode", "paper", "--submitted-by", "c", "f.csv"],
+     ["--mode", "import", "list"]),
     (["celebrate"], ["celebrate", "--help"]),
     ([], ["--help"]),
 ], ids=lambda v: "-".join(v)[:40] if isinstance(v, list) else None)

@@ -99,6 +99,7 @@ class Stack:
         for world in self.worlds:
             world.close()
         self.broker.kill()
+        self.cluster.kill()
         self.cluster.remove()
 
     def logs(self):

@@ -1,0 +1,225 @@
+/* nianshen-ops dead-letter redrive: the original once more, byte for byte, to the topic it came from, after its cause was mended. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "core/kafka.h"
+#include "ops/commands.h"
+#include "ops/dead_letter_choice.h"
+#include "ops/dead_letter_filter.h"
+#include "ops/dead_letter_record.h"
+#include "ops/options.h"
+#include "ops/session.h"
+
+enum { POLL_MS = 100, PARTITION_OF_KEY = -1 };
+
+const struct option dead_letter_redrive_options[] = {
+    OPTION_OF_CODE,
+    OPTION_OF_UNIT(false),
+    OPTION_OF_TOPIC(false),
+    OPTION_OF_PARTITION(false),
+    OPTION_OF_OFFSET(false),
+    OPTION_OF_CHOICE_LIMIT,
+    {.name = "again",
+     .kind = OPTION_SWITCH,
+     .help = "Also those that were redriven before, or whose redrive was begun and never reported."},
+    OPTION_OF_DRY_RUN,
+    OPTION_OF_EXECUTE,
+    OPTION_OF_JSON,
+    OPTION_END,
+};
+
+static const struct table_column columns[] = {
+    {"TOPIC", "topic", TABLE_TEXT},
+    {"PARTITION", "partition", TABLE_NUMBER},
+    {"OFFSET", "offset", TABLE_NUMBER},
+    {"CODE", "code", TABLE_TEXT},
+    {"UNIT", "unit", TABLE_MASKED},
+    {"RESULT", "result", TABLE_TEXT},
+    {"NEW PARTITION", "new_partition", TABLE_NUMBER},
+    {"NEW OFFSET", "new_offset", TABLE_NUMBER},
+    {"TEXT", "text", TABLE_MASKED},
+    {NULL, NULL, TABLE_TEXT},
+};
+
+static const struct choice_verb verb = {
+    .done = "redriven",
+    .planned = "would-redrive",
+    .would = "would be redriven",
+    .remedy = "; --again also sends what is redriving or redriven",
+    .columns = columns,
+};
+
+/* Of the one record that is on its way. */
+struct delivery {
+    bool is_reported;
+    enum kafka_delivery result;
+    struct kafka_position place;
+    struct fault fault;
+};
+
+struct redrive {
+    struct choice choice;
+    struct dead_letter_reader *reader;
+    struct kafka_producer *producer; /* NULL: a dry run */
+    struct delivery delivery;
+};
+
+/* ---- sending ------------------------------------------------------------------------------------------------------------------------ */
+
+static void delivered(void *context, uint64_t tag, enum kafka_delivery result, int32_t partition, int64_t offset, const struct fault *fault)
+{
+    struct delivery *delivery = &((struct redrive *)context)->delivery;
+    (void)tag; /* there is only one record on its way */
+    delivery->is_reported = true;
+    delivery->result = result;
+    delivery->place.partition = partition;
+    delivery->place.offset = offset;
+    if (fault != NULL) delivery->fault = *fault;
+}
+
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * By its key, so that a record from a wrong partition arrives in the right one; without a key where it was, as nothing says otherwise. What
+ * the client itself refuses at once counts as refused, the rest as unreported: nobody knows more.
+ */
+static void publish(struct redrive *redrive, const struct kafka_record *record)
+{
+    struct delivery *delivery = &redrive->delivery;
+    int64_t end = clock_ms() + SESSION_BROKER_TIMEOUT_MS;
+    *delivery = (struct delivery){.place.topic = record->topic};
+    if (!kafka_producer_send(redrive->producer, record->topic, record->key == NULL ? record->partition : PARTITION_OF_KEY, record->key,
+                             record->key_bytes, record->value, record->value_bytes, record->headers, record->header_count, 0,
+                             &delivery->fault)) {
+        delivery->is_reported = delivery->fault.kind == FAULT_REJECT;
+        delivery->result = KAFKA_REFUSED;
+        return;
+    }
+    while (!delivery->is_reported && !kafka_producer_is_broken(redrive->producer) && clock_ms() < end)
+        (void)kafka_producer_poll(redrive->producer, POLL_MS);
+}
+
+/* ---- one dead letter ---------------------------------------------------------------------------------------------------------------- */
+
+/* Asks the database whether it may be sent; `action` is 0 when not. */
+static bool ask_leave(struct redrive *redrive, const struct kafka_position *at, int64_t *action)
+{
+    struct session *session = redrive->choice.session;
+    struct database_result *result = NULL;
+    struct database_query *query = session_ask(session, "SELECT nianshen.redrive_start($1, $2, $3, $4)");
+    query_text(query, topic_kind_name(at->topic));
+    query_int4(query, at->partition);
+    query_int8(query, at->offset);
+    query_bool(query, config_switch(session->config, "again"));
+    if (!session_run(session, &result)) return false;
+    *action = result_is_null(result, 0, 0) ? 0 : result_int8(result, 0, 0);
+    result_free(result);
+    return true;
+}
+
+/* The record is out: whatever happens to the database now, the operator must hear of it. */
+static bool note_delivered(struct redrive *redrive, size_t index, int64_t action)
+{
+    struct session *session = redrive->choice.session;
+    const struct kafka_position *place = &redrive->delivery.place;
+    struct database_query *query = session_ask(session, "SELECT nianshen.redrive_done($1, $2, $3)");
+    query_int8(query, action);
+    query_int4(query, place->partition);
+    query_int8(query, place->offset);
+    if (session_run(session, NULL)) return choice_note(&redrive->choice, index, CHOICE_DONE, place, NULL);
+    (void)choice_note(&redrive->choice, index, CHOICE_UNNOTED, place, "published, but the database could not be told: it stays redriving");
+    return false;
+}
+
+static bool note_refused(struct redrive *redrive, size_t index)
+{
+    char text[FAULT_TEXT_BYTES_MAX + 64];
+    (void)snprintf(text, sizeof text, "%s; it stays redriving: mend the cause, then use --again", redrive->delivery.fault.text);
+    return choice_note(&redrive->choice, index, CHOICE_REFUSED, NULL, text);
+}
+
+static bool note_unreported(struct redrive *redrive, size_t index, const struct kafka_position *at)
+{
+    struct session *session = redrive->choice.session;
+    (void)choice_note(&redrive->choice, index, CHOICE_UNREPORTED, NULL, "it stays redriving");
+    return fault_set(
+        &session->fault, FAULT_RETRY, EX_TEMPFAIL, "delivery-unreported",
+        "Kafka at %s has not reported the delivery of the record from %s partition %" PRId32 " offset %" PRId64 " within %d s%s%s. "
+        "It stays redriving, for it may have arrived; when the broker is well, `dead-letter redrive --again` with its "
+        "--topic, --partition and --offset sends it once more, and a repeat has no effect",
+        config_text(session->config, "kafka_bootstrap"), topic_kind_name(at->topic), at->partition, at->offset,
+        SESSION_BROKER_TIMEOUT_MS / 1000, redrive->delivery.fault.kind == FAULT_NONE ? "" : ": ", redrive->delivery.fault.text);
+}
+
+static bool send_one(struct redrive *redrive, size_t index, const struct kafka_position *at, const struct kafka_record *record)
+{
+    int64_t action = 0;
+    if (redrive->producer == NULL) return choice_note(&redrive->choice, index, CHOICE_PLANNED, NULL, NULL);
+    if (!ask_leave(redrive, at, &action)) return false;
+    if (action == 0) return choice_note(&redrive->choice, index, CHOICE_SKIPPED, NULL, "somebody else was faster");
+    publish(redrive, record);
+    if (!redrive->delivery.is_reported) return note_unreported(redrive, index, at);
+    if (redrive->delivery.result == KAFKA_REFUSED) return note_refused(redrive, index);
+    return note_delivered(redrive, index, action);
+}
+
+/* False: the fault of the session is set, and nothing more is tried. The record is read first: what is gone is not even begun. */
+static bool redrive_one(struct redrive *redrive, size_t index)
+{
+    struct session *session = redrive->choice.session;
+    struct kafka_position at;
+    struct kafka_record record;
+    struct fault fault = {0};
+    choice_place(&redrive->choice, index, &at);
+    if (!dead_letter_read(redrive->reader, &at, &record, &fault)) {
+        if (fault.kind == FAULT_REJECT) return choice_note(&redrive->choice, index, CHOICE_GONE, NULL, fault.text);
+        session->fault = fault;
+        return false;
+    }
+    bool is_good = send_one(redrive, index, &at, &record);
+    kafka_record_release(&record);
+    return is_good;
+}
+
+/* ---- all of them -------------------------------------------------------------------------------------------------------------------- */
+
+static bool open_kafka(struct redrive *redrive)
+{
+    const struct config *config = redrive->choice.session->config;
+    struct fault *fault = &redrive->choice.session->fault;
+    redrive->reader = dead_letter_reader_new(config, fault);
+    if (redrive->reader == NULL || !redrive->choice.is_execute) return redrive->reader != NULL;
+    redrive->producer = kafka_producer_new(config, delivered, redrive, fault);
+    return redrive->producer != NULL;
+}
+
+/* One record at a time: each has arrived before the next is read, so their order stays, and at most one is in doubt after a crash. */
+static void redrive_all(struct session *session)
+{
+    static const char *const states[] = {"open", NULL}, *const states_again[] = {"open", "redriving", "redriven", NULL};
+    struct redrive redrive = {0};
+    if (choice_make(&redrive.choice, session, &verb, config_switch(session->config, "again") ? states_again : states)) {
+        bool is_good = redrive.choice.count == 0 || open_kafka(&redrive);
+        for (size_t i = 0; is_good && i < redrive.choice.count; i++) is_good = redrive_one(&redrive, i);
+        choice_report(&redrive.choice);
+    }
+    choice_free(&redrive.choice);
+    kafka_producer_free(redrive.producer);
+    dead_letter_reader_free(redrive.reader);
+}
+
+int dead_letter_redrive_run(const struct config *config)
+{
+    struct session session;
+    session_begin(&session, config);
+    if (choice_check(&session) && session_open(&session)) redrive_all(&session);
+    return session_close(&session);
+}
