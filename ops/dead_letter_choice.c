@@ -132,7 +132,7 @@ void choice_report(struct choice *choice)
     }
     if (!choice->is_execute) fputs("dry run: ", stderr);
     report_results(choice);
-    if (!choice->is_execute) fputs("; nothing was changed, --execute does it", stderr);
+    if (!choice->is_execute) fprintf(stderr, "; nothing was changed%s", choice->results[CHOICE_PLANNED] > 0 ? ", --execute does it" : "");
     if (choice->is_cut) fputs("; there are more than --limit takes", stderr);
     putc('\n', stderr);
 }

@@ -1,7 +1,6 @@
 /* nianshen-ops dead-letter redrive: the original once more, byte for byte, to the topic it came from, after its cause was mended. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -49,6 +48,13 @@ static const struct choice_verb verb = {
     .planned = "would-redrive",
     .would = "would be redriven",
     .remedy = "; --again also sends what is redriving or redriven",
+    .columns = columns,
+};
+static const struct choice_verb verb_again = {
+    .done = "redriven",
+    .planned = "would-redrive",
+    .would = "would be redriven",
+    .remedy = "; what was discarded is not sent",
     .columns = columns,
 };
 
@@ -206,7 +212,8 @@ static void redrive_all(struct session *session)
 {
     static const char *const states[] = {"open", NULL}, *const states_again[] = {"open", "redriving", "redriven", NULL};
     struct redrive redrive = {0};
-    if (choice_make(&redrive.choice, session, &verb, config_switch(session->config, "again") ? states_again : states)) {
+    bool is_again = config_switch(session->config, "again");
+    if (choice_make(&redrive.choice, session, is_again ? &verb_again : &verb, is_again ? states_again : states)) {
         bool is_good = redrive.choice.count == 0 || open_kafka(&redrive);
         for (size_t i = 0; is_good && i < redrive.choice.count; i++) is_good = redrive_one(&redrive, i);
         choice_report(&redrive.choice);

@@ -11,7 +11,7 @@
 #include "worker/dead_letter.h"
 
 enum {
-    OUTBOX_ROWS_MAX = 500, /* taken at a time, and so in flight */
+    OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
     OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say */
 };
 

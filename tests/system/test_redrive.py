@@ -215,7 +215,7 @@ def test_discard(make_world):
     assert dead_letters(world) == {("unit-review", *places[0]): "discarded", ("unit-review", *places[1]): "open"}
     assert [h[:3] for h in history(world)] == [("discarded", "nianshen_ops", reason)]
     assert discard(world, *chosen, "--reason", "again", "--execute", says=["nothing to do", "1 discarded"]) == []
-    assert redrive(world, *chosen, "--again", "--execute", says=["nothing to do", "1 discarded"]) == []
+    assert redrive(world, *chosen, "--again", "--execute", says=["nothing to do", "1 discarded", "not sent"]) == []
     shown = json.loads(world.ops("dead-letter", "show", *chosen, "--json").expect(0).out)
     assert shown["dead_letter"]["state"] == "discarded"
     assert [(h["state"], h["who"], h["reason"][:4]) for h in shown["history"]] == [("discarded", "nianshen_ops", "重复发送")]
@@ -243,6 +243,20 @@ def test_delivery_that_is_not_reported(make_world):
     redrive(world, *place_flags("unit-review", place), "--again", "--execute", says="1 redriven")
     assert dead_letters(world)["unit-review", *place] == "redriven"
     assert [(h[0], h[4] is None) for h in history(world)] == [("redriving", True), ("redriven", False)]
+
+
+def test_delivery_that_is_not_noted(make_world):
+    """Published, but the database does not take the note: the operator hears of it, and it is not sent again unseen."""
+    world = make_world(campaign=None)
+    place, _ = break_records(world, 2)
+    before = sum(world.ends("unit-review"))
+    with world.stack.cluster.connect(world.database) as admin:
+        admin.execute("REVOKE EXECUTE ON FUNCTION nianshen.redrive_done FROM nianshen_ops")
+        rows = redrive(world, "--execute", expect=77, says=["published, but", "1 unnoted", "1 not tried", "nianshen_ops"])
+        assert [(r["offset"], r["result"], r["new_offset"]) for r in rows] == [(place[1], "unnoted", 2)]
+        admin.execute("GRANT EXECUTE ON FUNCTION nianshen.redrive_done TO nianshen_ops")
+    assert sum(world.ends("unit-review")) == before + 1
+    redrive(world, *place_flags("unit-review", place), "--execute", says=["nothing to do", "1 redriving"])
 
 
 def test_refused_by_the_broker(make_world):

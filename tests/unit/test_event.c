@@ -614,14 +614,9 @@ static void test_chunk_fields(void **state)
 static void test_decision_fields(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const bad_digests[] = {NULL,
-                                              "\"\"",
-                                              "7",
-                                              "\"sha1:0123\"",
-                                              "\"SHA256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
-                                              "\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\"",
-                                              "\"sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef\"",
-                                              "\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0\""};
+    /* A digest of another form is one that is not the pending one: the rules refuse it (stale-digest), it is no dead letter. */
+    static const char *const bad_digests[] = {NULL, "\"\"", "7", "\"\\u0007\""};
+    assert_field(fixture, 2, "digest", "\"sha1:0123\"", GOOD);
     for (size_t i = 0; i < sizeof bad_digests / sizeof bad_digests[0]; i++) assert_field(fixture, 2, "digest", bad_digests[i], BAD);
 
     static const char *const bad_comments[] = {"7", "null", "\"\"", "\"\\r\"", "\"\\u001b[2J\"", "\"\\u0085\""};

@@ -82,6 +82,28 @@ static void test_control_characters(void **state)
                   "a?[31mb??? c\n");
 }
 
+/* What strangers wrote never shows a full number, to people or to programs. */
+static void test_masked(void **state)
+{
+    static const struct table_column masked[] = {{"UNIT", "unit", TABLE_MASKED}, {NULL, NULL, TABLE_TEXT}};
+    static const char *const texts[] = {"11010119900307123X", "U0001", NULL};
+    (void)state;
+    for (int is_json = 0; is_json < 2; is_json++) {
+        char *text = NULL;
+        size_t bytes = 0;
+        struct fault fault = {0};
+        FILE *out = open_memstream(&text, &bytes);
+        struct table *table = table_new(masked, is_json);
+        for (size_t i = 0; i < 3; i++) assert_true(table_add(table, &texts[i], &fault));
+        table_print(table, out);
+        table_free(table);
+        assert_int_equal(fclose(out), 0);
+        assert_string_equal(text, is_json ? "[\n{\"unit\":\"110***********123X\"},\n{\"unit\":\"U0001\"},\n{\"unit\":null}\n]\n"
+                                          : "UNIT\n110***********123X\nU0001\n\n");
+        free(text);
+    }
+}
+
 static void test_record(void **state)
 {
     (void)state;
@@ -104,7 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_for_people),         cmocka_unit_test(test_for_programs), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_control_characters), cmocka_unit_test(test_record),
+        cmocka_unit_test(test_control_characters), cmocka_unit_test(test_masked),       cmocka_unit_test(test_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
