@@ -4,7 +4,7 @@
 
 struct code {
     const char *name; /* stable, kebab-case */
-    const char *kind; /* dead-letter | rejection | row | warning | decision | waiting | file | setup */
+    const char *kind; /* dead-letter | rejection | row | warning | decision | waiting | file | roster | setup */
     const char *zh, *en; /* what is wrong, a sentence; may hold {position} {expected} {field} */
     const char *remedy_zh, *remedy_en; /* what to do */
 };

@@ -36,7 +36,7 @@ enum {
 
 struct worker {
     const struct config *config;
-    char owner[WORKER_OWNER_BYTES_MAX]; /* as shown by `nianshen-ops partition list` */
+    char owner[WORKER_OWNER_BYTES_MAX]; /* as shown by `nianshen-ops status` */
     bool until_end;
     int64_t now_ms; /* of the monotonic clock, read once a round */
 
