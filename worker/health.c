@@ -138,7 +138,7 @@ static bool all_is_finished(const struct worker *worker)
 {
     for (size_t i = 0; i < worker->partitions.count; i++)
         if (!partition_is_finished(&worker->partitions.list[i])) return false;
-    return outbox_is_empty(&worker->outbox);
+    return outbox_is_empty(&worker->outbox) && held_is_clear(&worker->held);
 }
 
 static void end_reached(struct worker *worker)
@@ -182,16 +182,15 @@ static void until_end_look(struct worker *worker)
 /* ---- the step ---------------------------------------------------------------------------------------------------------------------------
  */
 
-bool health_step(struct worker *worker)
+void health_step(struct worker *worker)
 {
     struct health *health = &worker->health;
     ready_tell(worker);
     if (worker->until_end) until_end_look(worker);
-    if (worker->now_ms < health->look_ms) return false;
+    if (worker->now_ms < health->look_ms) return;
     health->look_ms = worker->now_ms + HEALTH_LOOK_MS;
     broker_probe(worker);
     summary_tell(worker);
     watchdog(worker);
     position_commit(worker);
-    return false;
 }

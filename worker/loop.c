@@ -84,7 +84,8 @@ static bool round_run(struct worker *worker)
     moved = outbox_step(worker) || moved;
     moved = intake_step(worker) || moved;
     moved = apply_step(worker) || moved;
-    moved = health_step(worker) || moved;
+    moved = held_step(worker) || moved;
+    health_step(worker);
     return moved;
 }
 
@@ -111,6 +112,7 @@ static bool worker_open(struct worker *worker, struct fault *fault)
     assignment_init(&worker->assignment, worker->now_ms);
     apply_init(&worker->apply);
     outbox_init(&worker->outbox);
+    held_init(&worker->held);
     health_init(&worker->health, worker->now_ms);
     if (!signals_init(&worker->signals, fault)) return false;
     return (link_init(&worker->link) && intake_init(&worker->intake, limits)) ||
@@ -129,6 +131,7 @@ static void worker_close(struct worker *worker)
         kafka_consumer_free(worker->consumer, WORKER_LEAVE_MS);
     }
     outbox_free(&worker->outbox);
+    held_free(&worker->held);
     kafka_reader_free(worker->reader);
     partitions_clear(&worker->partitions);
     signals_free(&worker->signals);

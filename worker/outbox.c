@@ -146,34 +146,14 @@ static void taken(struct worker *worker, struct database_result **result, const 
         outbox_want(outbox); /* there may be more: it is empty only when an answer is */
 }
 
-static size_t owned_ask(struct worker *worker)
-{
-    size_t count = 0;
-    const struct partitions *partitions = &worker->partitions;
-    struct database_query *query = link_query(&worker->link, take_sql);
-    query_text_array(query);
-    for (size_t i = 0; i < partitions->count; i++) {
-        if (!partition_is_ours(&partitions->list[i])) continue;
-        const char *topic = topic_kind_name(partitions->list[i].topic);
-        query_add_text(query, topic, strlen(topic));
-        count++;
-    }
-    query_int4_array(query);
-    for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_int4(query, partitions->list[i].number);
-    query_int8_array(query);
-    for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_int8(query, partitions->list[i].epoch);
-    query_int4(query, OUTBOX_ROWS_MAX);
-    return count;
-}
-
 static bool take_step(struct worker *worker)
 {
     struct outbox *outbox = &worker->outbox;
     bool is_due = outbox->is_wanted || worker->now_ms >= outbox->look_at_ms;
     if (!is_due || worker->now_ms < outbox->take_at_ms || worker->assignment.is_revoking || !link_is_idle(&worker->link)) return false;
-    if (owned_ask(worker) == 0) return false;
+    struct database_query *query = link_query(&worker->link, take_sql);
+    if (partitions_query_owned(&worker->partitions, query) == 0) return false;
+    query_int4(query, OUTBOX_ROWS_MAX);
     outbox->is_wanted = false;
     outbox->phase = OUTBOX_TAKING;
     link_ask(worker, taken);
@@ -215,13 +195,17 @@ static bool original_send(struct worker *worker, size_t row, struct fault *fault
         .code = result_text(rows, row, ROW_CODE),
         .text = result_is_null(rows, row, ROW_TEXT) ? NULL : result_text(rows, row, ROW_TEXT),
     };
+    if (worker->now_ms < outbox->read_at_ms) return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "not now");
     if (!topic_kind_of_name(result_text(rows, row, ROW_TOPIC), &reason.origin.topic))
         return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "outbox", "a dead letter of an unknown topic");
     switch (dead_letter_find(&outbox->source, worker->reader, &reason.origin, &record, fault)) {
     case DEAD_LETTER_WAIT:
         return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
     case DEAD_LETTER_FAULT:
-        return false;
+        log_debug("original-unreadable", log_text("code", fault->code), log_text("text", fault->text));
+        outbox->read_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
+        fault_clear(fault);
+        return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original can't be read now");
     case DEAD_LETTER_FOUND:
     case DEAD_LETTER_GONE:
         break;

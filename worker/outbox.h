@@ -33,6 +33,7 @@ struct outbox {
     bool is_wanted; /* there may be something */
     int64_t take_at_ms; /* neither taken nor marked before */
     int64_t look_at_ms; /* whatever is wanted */
+    int64_t read_at_ms; /* no original before */
     struct backoff backoff;
     struct dead_letter_source source;
 };

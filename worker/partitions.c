@@ -49,3 +49,22 @@ bool partition_is_read(const struct partition *partition)
 {
     return partition->state == PARTITION_PROVING || partition->state == PARTITION_READING;
 }
+
+size_t partitions_query_owned(const struct partitions *partitions, struct database_query *query)
+{
+    size_t count = 0;
+    query_text_array(query);
+    for (size_t i = 0; i < partitions->count; i++) {
+        if (!partition_is_ours(&partitions->list[i])) continue;
+        const char *topic = topic_kind_name(partitions->list[i].topic);
+        query_add_text(query, topic, strlen(topic));
+        count++;
+    }
+    query_int4_array(query);
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partition_is_ours(&partitions->list[i])) query_add_int4(query, partitions->list[i].number);
+    query_int8_array(query);
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partition_is_ours(&partitions->list[i])) query_add_int8(query, partitions->list[i].epoch);
+    return count;
+}

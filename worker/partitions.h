@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/database.h"
 #include "core/kafka.h"
 
 enum partition_state {
@@ -64,6 +65,8 @@ void partitions_clear(struct partitions *partitions);
 struct partition *partitions_find(struct partitions *partitions, enum topic_kind topic, int32_t number);
 /* How many are in that state. */
 size_t partitions_in(const struct partitions *partitions, enum partition_state state);
+/* Adds three parameters, the arrays of topics, partitions and epochs that are ours. Returns how many. */
+size_t partitions_query_owned(const struct partitions *partitions, struct database_query *query);
 /* True from the claim on until it is doubted: the epoch is valid. */
 bool partition_is_ours(const struct partition *partition);
 /* True when records of it are taken. */

@@ -6,6 +6,7 @@
  *   assignment   partitions: claimed in the database, compared with the topic, read, halted, given back
  *   apply        one micro-batch at a time: a call of nianshen.apply that moves the positions and has the effects, or does nothing
  *   outbox       outcomes and dead letters: taken from the database, published, marked after the delivery report
+ *   held         records of units that were held and are released: applied after all
  *   link         the connection to the database: one query at a time, opened anew with back-off
  *   health       ready or not, watchdog, progress, the end of --until-end
  *
@@ -19,6 +20,7 @@
 #include "worker/apply.h"
 #include "worker/assignment.h"
 #include "worker/health.h"
+#include "worker/held.h"
 #include "worker/intake.h"
 #include "worker/link.h"
 #include "worker/outbox.h"
@@ -52,6 +54,7 @@ struct worker {
     struct intake intake;
     struct apply apply;
     struct outbox outbox;
+    struct held held;
     struct health health;
 
     bool is_stopping; /* finish what is under way, begin nothing */

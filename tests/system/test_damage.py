@@ -95,3 +95,17 @@ def test_record_that_our_own_sql_refuses(world):
     assert world.sql("SELECT count(*) FROM nianshen.dead_letter") == [(0,)]
     world.ops("status").expect(1, says="1 unit is held")
     assert "D1" in worker.log and "level=error" in worker.log
+
+    # Released too early, the unit is held again; after the bug was mended all comes in, in its order.
+    world.ops("unit", "held").expect(0, says="D1")
+    world.ops("unit", "release", "--unit", "D1").expect(0, says="D1")
+    eventually(lambda: "is held again" in worker.log, "the unit to be held again")
+    with world.stack.cluster.connect(world.database) as admin:
+        admin.execute("ALTER TABLE nianshen.unit_review DROP CONSTRAINT unit_review_unit_check")
+    world.ops("unit", "release", "--unit", "D1").expect(0)
+    for review in [r for reviews in rounds for r in reviews if r.data["unit"] == "D1"]:
+        world.outcomes.wait_for(lambda o: o.causation == review.id, f"the answer to {review.id}")
+    assert world.sql("SELECT kind FROM nianshen.ledger WHERE unit = 'D1'") == [("applied",), ("applied",)]
+    world.ops("unit", "held").expect(0, says="no unit is held")
+    world.ops("status").expect(0)
+    world.ops("unit", "release", "--unit", "D1").expect(65, says="not held")

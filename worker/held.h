@@ -1,0 +1,38 @@
+/*
+ * Records of units that were held and are released now: taken from the database in the order of their topic, read again from Kafka, and
+ * applied one by one with a position that does not move. New records of the unit stay held until these are through. One at a time: it
+ * is rare, and whatever fails is known by its record.
+ */
+#ifndef NIANSHEN_WORKER_HELD_H
+#define NIANSHEN_WORKER_HELD_H
+
+#include "worker/backoff.h"
+#include "worker/batch.h"
+#include "worker/dead_letter.h"
+
+enum { HELD_EVERY_MS = 5000 /* looked at this often */ };
+
+struct worker;
+
+enum held_phase { HELD_RESTING, HELD_TAKING, HELD_READING, HELD_READY, HELD_APPLYING };
+
+struct held {
+    enum held_phase phase;
+    struct kafka_reader *reader; /* these two: NULL until the first record is there */
+    struct batch *batch; /* of that one record */
+    struct dead_letter_source source;
+    struct kafka_position wanted;
+    bool is_holding; /* it failed again: its unit is to be held again */
+    bool is_clear; /* the last look found nothing */
+    int64_t look_at_ms;
+    struct backoff backoff;
+};
+
+void held_init(struct held *held);
+void held_free(struct held *held);
+/* True when nothing is known to wait. */
+bool held_is_clear(const struct held *held);
+
+bool held_step(struct worker *worker);
+
+#endif
