@@ -69,14 +69,15 @@ enum kafka_happening_kind {
     KAFKA_END, /* position.offset is the end of that partition, all before it was delivered */
     KAFKA_ASSIGNED, /* partitions (perhaps none) were assigned: call kafka_consumer_start soon */
     KAFKA_REVOKED, /* all partitions were taken away: finish, then call kafka_consumer_stop */
-    KAFKA_HALTED, /* that partition can't go on: fault says why (offset out of range, unknown topic, …) */
+    KAFKA_HALTED, /* that partition can't go on: fault says why (offset out of range, damaged records) */
+    KAFKA_UNAVAILABLE, /* that partition can't be read for now (a consumer's only): start it again a little later */
     KAFKA_OUTAGE, /* the broker is away (all brokers down, no login): for the log; the client goes on trying. FAULT_FATAL: it doesn't */
 };
 
 struct kafka_happening {
     enum kafka_happening_kind kind;
     struct kafka_record record;
-    struct kafka_position position; /* KAFKA_END, KAFKA_HALTED */
+    struct kafka_position position; /* KAFKA_END, KAFKA_HALTED, KAFKA_UNAVAILABLE */
     struct kafka_position *assigned; /* KAFKA_ASSIGNED, KAFKA_REVOKED: borrowed until the next poll */
     size_t assigned_count;
     struct fault fault;

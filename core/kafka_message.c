@@ -2,7 +2,6 @@
 #include "core/kafka_internal.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -63,20 +62,45 @@ static void take_record(enum topic_kind topic, rd_kafka_message_t *message, stru
     };
 }
 
-/* Any error but the end of a partition means that its records can't be had in order any more. */
+/* Errors after which records would be missing, however often they are fetched. */
+static bool is_final(rd_kafka_resp_err_t error)
+{
+    switch (error) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET: /* with auto.offset.reset=error: the offset is out of range */
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED: /* a format or compression that the client does not know */
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/*
+ * After an error the client may go on behind what it could not read: whatever the error is, the owner must not take later records of that
+ * partition before it has started it again. Unknown topics and the like come and go with brokers.
+ */
 static void take_error(enum topic_kind topic, bool has_partition, rd_kafka_message_t *message, struct kafka_happening *out)
 {
-    char what[TOPIC_NAME_BYTES_MAX + 64];
     const char *name = message->rkt != NULL ? rd_kafka_topic_name(message->rkt) : "consuming";
-    snprintf(what, sizeof what, "%s [%" PRId32 "] at offset %" PRId64, name, message->partition, message->offset);
+    bool is_end = false;
     out->position = (struct kafka_position){topic, message->partition, message->offset};
-    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    if (!has_partition) {
+        out->kind = KAFKA_OUTAGE;
+    } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         out->kind = KAFKA_END;
+        is_end = true;
     } else {
-        out->kind = has_partition ? KAFKA_HALTED : KAFKA_OUTAGE;
-        fault_set(&out->fault, has_partition ? FAULT_REJECT : FAULT_RETRY, EX_UNAVAILABLE,
-                  has_partition ? "partition-unreadable" : "broker-away", "%s: %s", what, rd_kafka_message_errstr(message));
+        out->kind = is_final(message->err) ? KAFKA_HALTED : KAFKA_UNAVAILABLE;
     }
+    if (!is_end)
+        fault_set(&out->fault, out->kind == KAFKA_HALTED ? FAULT_REJECT : FAULT_RETRY, EX_UNAVAILABLE,
+                  has_partition ? "partition-unreadable" : "broker-away", "%s [%" PRId32 "] at offset %" PRId64 ": %s", name,
+                  message->partition, message->offset, rd_kafka_message_errstr(message));
     rd_kafka_message_destroy(message);
 }
 

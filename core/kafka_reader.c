@@ -107,6 +107,7 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
     rd_kafka_message_t *message = rd_kafka_consume_queue(reader->queue, timeout_ms);
     if (message != NULL) {
         kafka_message_take(&reader->names, message, out);
+        if (out->kind == KAFKA_UNAVAILABLE) out->kind = KAFKA_OUTAGE;
     } else if (reader->notes.outage.kind != FAULT_NONE) {
         out->kind = KAFKA_OUTAGE;
         out->fault = reader->notes.outage;

@@ -38,7 +38,11 @@ static void range_moved(struct worker *worker)
     for (size_t i = 0; i < range->move_count; i++) {
         const struct apply_move *move = &range->moves[i];
         struct partition *partition = partitions_find(&worker->partitions, move->position->topic, move->position->number);
-        if (partition != NULL) partition->stored_offset = move->next_offset;
+        if (partition == NULL) continue;
+        partition->stored_offset = move->next_offset;
+        if (move->last == NULL) continue;
+        partition->has_last = true;
+        partition->last = move->last->mark;
     }
 }
 

@@ -119,6 +119,22 @@ void assignment_doubt(struct worker *worker)
     if (worker->assignment.is_assigned && !worker->assignment.is_revoking) reading_start(worker);
 }
 
+static void again_later(struct worker *worker, const struct partition *partition, const struct fault *why)
+{
+    worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
+    worker->assignment.is_settled = false;
+    log_warning("partition-unavailable", log_text("topic", topic_kind_name(partition->topic)), log_number("partition", partition->number),
+                log_text("code", why->code), log_text("text", why->text));
+}
+
+void assignment_again(struct worker *worker, struct partition *partition, const struct fault *why)
+{
+    partition->state = PARTITION_CLAIMED;
+    partition->end_offset = -1;
+    worker->assignment.must_start = true;
+    again_later(worker, partition, why);
+}
+
 static void halt_log(const struct partition *partition)
 {
     log_error("partition-halted", log_text("topic", topic_kind_name(partition->topic)), log_number("partition", partition->number),
@@ -336,7 +352,7 @@ static void bounds_compare(struct worker *worker, struct partition *partition, i
     assignment_halt(worker, partition, text);
 }
 
-/* One partition a round, since asking waits for the broker. */
+/* One partition a round, since asking waits for the broker. A partition that is unknown may only be not known yet, after an outage. */
 static bool bounds_step(struct worker *worker)
 {
     struct partitions *partitions = &worker->partitions;
@@ -347,11 +363,11 @@ static bool bounds_step(struct worker *worker)
         if (partition->state != PARTITION_CLAIMED) continue;
         if (kafka_reader_bounds(worker->reader, partition->topic, partition->number, ASSIGNMENT_BOUNDS_MS, &first, &end, &fault)) {
             bounds_compare(worker, partition, first, end);
-        } else if (fault.kind == FAULT_RETRY) {
-            health_broker_away(worker, &fault);
-            worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
+        } else if (fault.kind == FAULT_FATAL) {
+            worker_fail(worker, &fault);
         } else {
-            assignment_halt(worker, partition, fault.text);
+            if (fault.kind == FAULT_RETRY) health_broker_away(worker, &fault);
+            again_later(worker, partition, &fault);
         }
         return true;
     }

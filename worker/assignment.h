@@ -39,6 +39,8 @@ void assignment_revoke(struct worker *worker);
 
 /* What is known about positions may be wrong (connection lost, fenced): drops all that was taken, and finds out anew. */
 void assignment_doubt(struct worker *worker);
+/* This partition could not be read: it is compared with its topic and started again a little later. */
+void assignment_again(struct worker *worker, struct partition *partition, const struct fault *why);
 /* This partition can't go on; all others do. */
 void assignment_halt(struct worker *worker, struct partition *partition, const char *why);
 

@@ -25,18 +25,29 @@ static bool source_start(struct dead_letter_source *source, struct kafka_reader 
     return source->is_reading;
 }
 
+/* The broker's word, so that no original is given up because of what a client remembers or an outage left half-known. */
+static enum dead_letter_found gone_or_not(struct kafka_reader *reader, const struct kafka_position *wanted, int64_t end_offset,
+                                          struct fault *fault)
+{
+    int64_t first, next;
+    if (!kafka_reader_bounds(reader, wanted->topic, wanted->partition, DEAD_LETTER_BOUNDS_MS, &first, &next, fault))
+        return DEAD_LETTER_FAULT;
+    if (wanted->offset < first || wanted->offset >= next || wanted->offset < end_offset) return DEAD_LETTER_GONE;
+    fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "original-unreadable", "the original of a dead letter can't be read yet");
+    return DEAD_LETTER_FAULT;
+}
+
 /*
- * The partition's end, or an error: final only when it is the answer to a start at this very record. One that comes from reading on may be
- * older than the record.
+ * The partition's end (`end_offset`, all before it was delivered; -1: an error instead): an answer only when it follows a start at this
+ * very record. One that comes from reading on may be older than the record.
  */
 static enum dead_letter_found stopped_short(struct dead_letter_source *source, struct kafka_reader *reader,
-                                            const struct kafka_position *wanted, struct fault *fault)
+                                            const struct kafka_position *wanted, int64_t end_offset, struct fault *fault)
 {
-    if (source->is_fresh && source->next.offset == wanted->offset) {
-        dead_letter_rest(source, reader);
-        return DEAD_LETTER_GONE;
-    }
-    return source_start(source, reader, wanted, fault) ? DEAD_LETTER_WAIT : DEAD_LETTER_FAULT;
+    if (!source->is_fresh || source->next.offset != wanted->offset)
+        return source_start(source, reader, wanted, fault) ? DEAD_LETTER_WAIT : DEAD_LETTER_FAULT;
+    dead_letter_rest(source, reader);
+    return gone_or_not(reader, wanted, end_offset, fault);
 }
 
 static enum dead_letter_found record_look(struct dead_letter_source *source, const struct kafka_position *wanted,
@@ -64,8 +75,13 @@ enum dead_letter_found dead_letter_find(struct dead_letter_source *source, struc
             if (found != DEAD_LETTER_WAIT) return found;
             break;
         case KAFKA_END:
+            return stopped_short(source, reader, wanted, happening.position.offset, fault);
         case KAFKA_HALTED:
-            return stopped_short(source, reader, wanted, fault);
+            return stopped_short(source, reader, wanted, -1, fault);
+        case KAFKA_OUTAGE: /* the client may not go on by itself */
+            dead_letter_rest(source, reader);
+            *fault = happening.fault;
+            return DEAD_LETTER_FAULT;
         default:
             return DEAD_LETTER_WAIT;
         }

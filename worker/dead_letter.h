@@ -6,6 +6,7 @@
 
 enum {
     DEAD_LETTER_TEXT_BYTES_MAX = 1024, /* of nianshen_dl_text: the record must stay within what its topic takes */
+    DEAD_LETTER_BOUNDS_MS = 2000, /* the longest wait for a partition's bounds */
     DEAD_LETTER_SKIP_MAX = 1000, /* reading on past so many records is cheaper than starting anew */
 };
 
@@ -20,7 +21,7 @@ enum dead_letter_found {
     DEAD_LETTER_WAIT, /* not here yet */
     DEAD_LETTER_FOUND, /* `record` is the caller's */
     DEAD_LETTER_GONE, /* no longer in the topic */
-    DEAD_LETTER_FAULT,
+    DEAD_LETTER_FAULT, /* try again a little later */
 };
 
 /* Looks for the record at that position, without waiting. */

@@ -24,7 +24,6 @@ struct health_counts {
 };
 
 struct health {
-    bool is_ready;
     const char *reason; /* why not, static; NULL while ready */
     struct health_counts counts; /* since the last summary */
     int64_t summary_ms;
@@ -33,13 +32,12 @@ struct health {
     int64_t warned_ms; /* of the watchdog */
     int64_t broker_away_since_ms; /* 0: it is there */
     int64_t probe_ms;
-    int64_t committed_ms; /* offsets told to Kafka */
 };
 
 void health_init(struct health *health, int64_t now_ms);
 void health_count(struct worker *worker, const struct health_counts *counts);
 void health_broker_away(struct worker *worker, const struct fault *why);
 void health_broker_back(struct worker *worker);
-bool health_step(struct worker *worker);
+void health_step(struct worker *worker);
 
 #endif

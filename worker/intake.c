@@ -61,6 +61,7 @@ static void record_prove(struct worker *worker, struct partition *partition, con
 {
     if (is_last_applied(partition, record)) {
         partition->state = PARTITION_READING;
+        backoff_reset(&worker->assignment.backoff);
         return;
     }
     char text[PARTITION_HALT_BYTES_MAX];
@@ -126,7 +127,7 @@ static void happening_take(struct worker *worker, struct kafka_happening *happen
     struct partition *partition;
     if (happening->kind == KAFKA_OUTAGE)
         health_broker_away(worker, &happening->fault);
-    else
+    else if (happening->kind != KAFKA_UNAVAILABLE)
         health_broker_back(worker);
     switch (happening->kind) {
     case KAFKA_RECORD:
@@ -146,6 +147,10 @@ static void happening_take(struct worker *worker, struct kafka_happening *happen
     case KAFKA_HALTED:
         partition = partitions_find(&worker->partitions, happening->position.topic, happening->position.partition);
         if (partition != NULL && partition_is_read(partition)) assignment_halt(worker, partition, happening->fault.text);
+        break;
+    case KAFKA_UNAVAILABLE:
+        partition = partitions_find(&worker->partitions, happening->position.topic, happening->position.partition);
+        if (partition != NULL && partition_is_read(partition)) assignment_again(worker, partition, &happening->fault);
         break;
     case KAFKA_OUTAGE:
     case KAFKA_NOTHING:
