@@ -56,7 +56,7 @@ static int64_t clock_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- connecting ---------------------------------------------------------------------------------------------------------------- */
+/* ---- connecting ---- */
 
 /*
  * What we ask of a connection unless the user's environment or service file says otherwise: a dead server must be noticed within
@@ -281,7 +281,7 @@ bool database_is_lost(const struct database *database)
     return database->is_lost;
 }
 
-/* ---- asking ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 static bool database_fault_lost(struct database *database, struct fault *fault)
 {
@@ -491,7 +491,7 @@ bool database_require_schema(struct database *database, int timeout_ms, struct f
     return is_fit;
 }
 
-/* ---- COPY -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- COPY ---- */
 
 bool database_copy_start(struct database *database, const char *sql, struct fault *fault)
 {
@@ -572,7 +572,7 @@ bool database_copy_end(struct database *database, struct fault *fault)
     return database_await(database, -1, NULL, fault);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers ---- */
 
 void result_free(struct database_result *result)
 {

@@ -31,7 +31,7 @@ void database_close(struct database *database);
 /* For poll(2); -1 when there is none. `wants_write` says which readiness to wait for. */
 int database_socket(const struct database *database, bool *wants_write);
 
-/* ---- a query: SQL text and binary parameters, built in order ($1, $2, …) ------------------------------------------------ */
+/* ---- a query: SQL text and binary parameters, built in order ($1, $2, …) ---- */
 
 /*
  * `sql` is borrowed and must outlive the query. Reset keeps the buffers. At most 64 parameters (more is a bug: an assertion) of 256 MiB
@@ -58,7 +58,7 @@ void query_add_bytea(struct database_query *query, const void *bytes, size_t cou
 void query_add_null(struct database_query *query);
 size_t query_bytes(const struct database_query *query); /* size of all parameters */
 
-/* ---- running ----------------------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 enum database_state { DATABASE_BUSY, DATABASE_READY, DATABASE_FAILED };
 
@@ -94,7 +94,7 @@ bool database_copy_end(struct database *database, struct fault *fault);
 /* True when the connection is lost and must be opened anew. */
 bool database_is_lost(const struct database *database);
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers ---- */
 
 void result_free(struct database_result *result);
 size_t result_rows(const struct database_result *result);

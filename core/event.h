@@ -107,7 +107,7 @@ struct event {
  */
 bool event_decode(struct arena *arena, const struct kafka_record *record, int32_t partitions, struct event *event, struct fault *fault);
 
-/* ---- encoding ------------------------------------------------------------------------------------------------------------------- */
+/* ---- encoding ---- */
 
 enum { EVENT_OUT_HEADERS_MAX = 8 };
 

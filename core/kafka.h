@@ -53,7 +53,7 @@ void kafka_record_sha256(const struct kafka_record *record, uint8_t out[KAFKA_SH
 /* The partition of a key: murmur2 as the Java client computes it, modulo `partitions`. Pure. */
 int32_t kafka_partition_of(const void *key, size_t key_bytes, int32_t partitions);
 
-/* ---- consuming: a member of the worker's group ---------------------------------------------------------------------- */
+/* ---- consuming: a member of the worker's group ---- */
 
 struct kafka_consumer;
 
@@ -109,7 +109,7 @@ bool kafka_consumer_probe(struct kafka_consumer *consumer, int timeout_ms);
 /* Commits offsets to Kafka for lag tools only; failures are logged and forgotten. Does not wait. */
 void kafka_consumer_commit(struct kafka_consumer *consumer, const struct kafka_position *at, size_t count);
 
-/* ---- reading outside a group: single records and ranges (dead letters, fingerprints, --wait, ops) --------------------- */
+/* ---- reading outside a group: single records and ranges (dead letters, fingerprints, --wait, ops) ---- */
 
 struct kafka_reader;
 
@@ -127,7 +127,7 @@ int kafka_reader_fd(const struct kafka_reader *reader);
 bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int timeout_ms, int64_t *first_offset,
                          int64_t *next_offset, struct fault *fault);
 
-/* ---- producing: idempotent; done means a delivery report --------------------------------------------------------------- */
+/* ---- producing: idempotent; done means a delivery report ---- */
 
 struct kafka_producer;
 
@@ -157,7 +157,7 @@ int kafka_producer_fd(const struct kafka_producer *producer);
 /* True after a fatal error of the idempotent producer: free it and make a new one, send again what was not reported. */
 bool kafka_producer_is_broken(const struct kafka_producer *producer);
 
-/* ---- topics ---------------------------------------------------------------------------------------------------------------- */
+/* ---- topics ---- */
 
 struct kafka_admin;
 

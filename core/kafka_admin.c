@@ -74,7 +74,7 @@ static rd_kafka_AdminOptions_t *options_new(struct kafka_admin *admin, rd_kafka_
     return options;
 }
 
-/* ---- creating --------------------------------------------------------------------------------------------------------------------- */
+/* ---- creating ---- */
 
 static rd_kafka_NewTopic_t *topic_wanted(const struct kafka_admin *admin, enum topic_kind kind, int32_t partitions, int replication_factor,
                                          struct fault *fault)
@@ -140,7 +140,7 @@ bool kafka_admin_create(struct kafka_admin *admin, int32_t partitions, int repli
     return is_good;
 }
 
-/* ---- comparing -------------------------------------------------------------------------------------------------------------------- */
+/* ---- comparing ---- */
 
 struct topic_shape {
     int32_t partitions; /* 0: the topic does not exist */

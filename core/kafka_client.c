@@ -11,7 +11,7 @@
 
 #include "core/log.h"
 
-/* ---- names ------------------------------------------------------------------------------------------------------------------ */
+/* ---- names ---- */
 
 bool kafka_names_fill(struct kafka_names *names, const struct config *config, struct fault *fault)
 {
@@ -35,7 +35,7 @@ bool kafka_names_find(const struct kafka_names *names, const char *full, enum to
     return false;
 }
 
-/* ---- properties --------------------------------------------------------------------------------------------------------------- */
+/* ---- properties ---- */
 
 static const struct kafka_property common_properties[] = {
     {"client.id", "nianshen", false},
@@ -84,7 +84,7 @@ static void property_set_by_user(void *context, const char *name, const char *va
         property_set(properties, name, value);
 }
 
-/* ---- errors ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 static bool error_is_configuration(rd_kafka_resp_err_t error)
 {
@@ -171,8 +171,7 @@ static void log_line(const rd_kafka_t *client, int level, const char *facility, 
     log_debug("kafka-client", log_text("facility", facility), log_text("text", text));
 }
 
-/* ---- a client -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- a client ---- */
 
 /* Librdkafka sends this signal to its own threads; ours must not be ended by it. */
 static void termination_signal_block(void)
@@ -210,7 +209,7 @@ rd_kafka_t *kafka_client_new(const struct config *config, const struct kafka_set
     return client;
 }
 
-/* ---- waking up ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- waking up ---- */
 
 int kafka_wake_new(rd_kafka_queue_t *queue, struct fault *fault)
 {

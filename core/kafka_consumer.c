@@ -43,7 +43,7 @@ static const struct kafka_property consumer_properties[] = {
     {NULL, NULL, false},
 };
 
-/* ---- callbacks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- callbacks ---- */
 
 static bool assigned_copy(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
@@ -82,7 +82,7 @@ static void add_callbacks(rd_kafka_conf_t *conf)
     rd_kafka_conf_set_offset_commit_cb(conf, commit_note);
 }
 
-/* ---- joining and leaving ---------------------------------------------------------------------------------------------------------- */
+/* ---- joining and leaving ---- */
 
 static bool subscribe(struct kafka_consumer *consumer, struct fault *fault)
 {
@@ -156,7 +156,7 @@ void kafka_consumer_free(struct kafka_consumer *consumer, int timeout_ms)
     free(consumer);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 /* True when a callback had noted something. */
 static bool notes_report(struct kafka_consumer *consumer, struct kafka_happening *out)

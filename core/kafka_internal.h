@@ -6,7 +6,7 @@
 
 #include "core/kafka.h"
 
-/* ---- names ------------------------------------------------------------------------------------------------------------------ */
+/* ---- names ---- */
 
 struct kafka_names { /* the topics as the broker knows them: prefix and kind */
     char full[TOPIC_KINDS][TOPIC_NAME_BYTES_MAX];
@@ -15,7 +15,7 @@ struct kafka_names { /* the topics as the broker knows them: prefix and kind */
 bool kafka_names_fill(struct kafka_names *names, const struct config *config, struct fault *fault);
 bool kafka_names_find(const struct kafka_names *names, const char *full, enum topic_kind *kind);
 
-/* ---- a client of librdkafka --------------------------------------------------------------------------------------------------- */
+/* ---- a client of librdkafka ---- */
 
 struct kafka_property {
     const char *name; /* NULL ends a list */
@@ -44,13 +44,13 @@ rd_kafka_t *kafka_client_new(const struct config *config, const struct kafka_set
 /* An error of librdkafka or the broker as a fault: an outage, a refusal or a wrong configuration. `what` begins the text. */
 bool kafka_fault(struct fault *fault, rd_kafka_resp_err_t error, const char *what);
 
-/* ---- waking up ---------------------------------------------------------------------------------------------------------------- */
+/* ---- waking up ---- */
 
 /* A file descriptor that becomes readable when something is put into the empty `queue`; -1 when there are none left. */
 int kafka_wake_new(rd_kafka_queue_t *queue, struct fault *fault);
 void kafka_wake_clear(int wake_fd);
 
-/* ---- messages ------------------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* Takes the message over, and says what it means for who reads. */
 void kafka_message_take(const struct kafka_names *names, rd_kafka_message_t *message, struct kafka_happening *out);

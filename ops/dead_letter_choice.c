@@ -89,7 +89,7 @@ bool choice_note(struct choice *choice, size_t index, enum choice_result result,
     return table_add(choice->table, cells, &choice->session->fault);
 }
 
-/* ---- the report --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the report ---- */
 
 /* Why there is nothing to do: those that match may have been dealt with already. */
 static void report_nothing(struct choice *choice)

@@ -73,7 +73,7 @@ struct redrive {
     struct delivery delivery;
 };
 
-/* ---- sending ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- sending ---- */
 
 static void delivered(void *context, uint64_t tag, enum kafka_delivery result, int32_t partition, int64_t offset, const struct fault *fault)
 {
@@ -113,7 +113,7 @@ static void publish(struct redrive *redrive, const struct kafka_record *record)
         (void)kafka_producer_poll(redrive->producer, POLL_MS);
 }
 
-/* ---- one dead letter ---------------------------------------------------------------------------------------------------------------- */
+/* ---- one dead letter ---- */
 
 /* Asks the database whether it may be sent; `action` is 0 when not. */
 static bool ask_leave(struct redrive *redrive, const struct kafka_position *at, int64_t *action)
@@ -195,7 +195,7 @@ static bool redrive_one(struct redrive *redrive, size_t index)
     return is_good;
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 static bool open_kafka(struct redrive *redrive)
 {

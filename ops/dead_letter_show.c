@@ -27,8 +27,7 @@ struct shown {
     struct table *verdict, *history, *record, *headers;
 };
 
-/* ---- the verdict ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the verdict ---- */
 
 /* In the order of `verdict_sql`, behind it what the table of codes says. */
 enum { CODE_AT = 5, VERDICT_SQL_COLUMNS = 9, VERDICT_COLUMNS = VERDICT_SQL_COLUMNS + 4 };
@@ -98,8 +97,7 @@ static struct table *read_verdict(struct session *session, const struct kafka_po
     return NULL;
 }
 
-/* ---- what operators did about it ------------------------------------------------------------------------------------------------------
- */
+/* ---- what operators did about it ---- */
 
 static const struct table_column history_columns[] = {
     {"AT", "at", TABLE_MOMENT},
@@ -121,8 +119,7 @@ static struct table *read_history(struct session *session, const struct kafka_po
     return session_table(session, history_columns);
 }
 
-/* ---- the record -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the record ---- */
 
 /* `out` holds SHOWN_BYTES_MAX + 1. Returns NULL for a null. */
 static const char *mask_bytes(const void *bytes, size_t count, char *out)

@@ -30,7 +30,7 @@ const struct option review_show_options[] = {
     OPTION_END,
 };
 
-/* ---- list --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- list ---- */
 
 static const char *const states[] = {"receiving", "waiting", "pending", "rejected", "returned", "withdrawn", "approved", NULL};
 
@@ -73,7 +73,7 @@ int review_list_run(const struct config *config)
     return session_close(&session);
 }
 
-/* ---- show --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- show ---- */
 
 /* What is shown, in the order it is printed. */
 struct review {

@@ -31,7 +31,7 @@ bool sheet_mode_of_name(const char *name, enum sheet_mode *mode)
     return strcmp(name, "list") == 0 || strcmp(name, "import") == 0;
 }
 
-/* ---- one row ---------------------------------------------------------------------------------------------------------------- */
+/* ---- one row ---- */
 
 static void problem_place(const struct sheet *sheet, struct problem *problem, const char *code, enum column column, int64_t row)
 {
@@ -126,7 +126,7 @@ static bool sheet_read_entry(struct sheet *sheet, const struct csv_row *row, str
     return entries_add(sheet->entries, &entry, fault);
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 /* A file for the other mode would make every member fail, or none; so the mode must fit the header. */
 static bool sheet_check_mode(const struct sheet *sheet, struct fault *fault)

@@ -30,7 +30,7 @@ void apply_drop(struct worker *worker)
     apply->is_sent = false;
 }
 
-/* ---- success ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- success ---- */
 
 static void range_moved(struct worker *worker)
 {
@@ -75,7 +75,7 @@ static void range_done(struct worker *worker, const struct database_result *resu
     if (apply->range.from >= apply->batch->record_count) apply_drop(worker);
 }
 
-/* ---- failure ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- failure ---- */
 
 static void retry(struct worker *worker, const struct fault *fault)
 {
@@ -133,7 +133,7 @@ static void answered(struct worker *worker, struct database_result **result, con
         failed(worker, fault);
 }
 
-/* ---- the step ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- the step ---- */
 
 static bool moves_grow(struct apply *apply)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- moves -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- moves ---- */
 
 static struct apply_move *move_of(struct apply_range *range, const struct batch_position *position, int64_t expected_offset)
 {
@@ -38,7 +38,7 @@ void apply_range_fill(struct apply_range *range)
     }
 }
 
-/* ---- columns: the parameters are named as in sql/functions/50_apply.sql ---------------------------------------------------------- */
+/* ---- columns: the parameters are named as in sql/functions/50_apply.sql ---- */
 
 enum move_column {
     P_TOPIC,
@@ -310,7 +310,7 @@ static void error_add(struct database_query *query, int32_t number, const struct
     }
 }
 
-/* ---- the call ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the call ---- */
 
 /* One letter a column: text, int4, int8, bytea. */
 static const char move_types[MOVE_COLUMNS] = "t4888888b";

@@ -16,7 +16,7 @@ void assignment_init(struct assignment *assignment, int64_t now_ms)
     backoff_init(&assignment->backoff, (uint32_t)getpid() + 2);
 }
 
-/* ---- Kafka's word ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Kafka's word ---- */
 
 /* Reads what is readable from where it stands, and nothing else. */
 static void reading_start(struct worker *worker)
@@ -91,7 +91,7 @@ static bool revoke_step(struct worker *worker)
     return true;
 }
 
-/* ---- questions to the database ---------------------------------------------------------------------------------------------------- */
+/* ---- questions to the database ---- */
 
 /* Waits and tries again; what can't be waited out ends the worker. A lost connection is opened anew by the link. */
 static void question_failed(struct worker *worker, const struct fault *fault)
@@ -104,8 +104,7 @@ static void question_failed(struct worker *worker, const struct fault *fault)
     worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
 }
 
-/* ---- doubt and halt -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- doubt and halt ---- */
 
 void assignment_doubt(struct worker *worker)
 {
@@ -178,8 +177,7 @@ static bool halt_step(struct worker *worker)
     return false;
 }
 
-/* ---- the claim ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the claim ---- */
 
 static bool is_claimable(const struct worker *worker, const struct partition *partition)
 {
@@ -297,8 +295,7 @@ static bool end_backends_step(struct worker *worker)
     return true;
 }
 
-/* ---- doubt resolved -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- doubt resolved ---- */
 
 /*
  * What is still ours is claimed anew, so that the database knows the backend we use now. What is not: another worker took it over, and will
@@ -332,8 +329,7 @@ static bool doubt_step(struct worker *worker)
     return true;
 }
 
-/* ---- the comparison with the topic ----------------------------------------------------------------------------------------------------
- */
+/* ---- the comparison with the topic ---- */
 
 static void bounds_compare(struct worker *worker, struct partition *partition, int64_t first_offset, int64_t end_offset)
 {
@@ -374,8 +370,7 @@ static bool bounds_step(struct worker *worker)
     return false;
 }
 
-/* ---- the step ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the step ---- */
 
 static bool question_step(struct worker *worker)
 {

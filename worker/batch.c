@@ -56,7 +56,7 @@ bool batch_is_full(const struct batch *batch)
            arena_used_bytes(batch->arena) >= BATCH_DECODED_BYTES_FULL;
 }
 
-/* ---- positions -------------------------------------------------------------------------------------------------------------------- */
+/* ---- positions ---- */
 
 static bool positions_grow(struct batch *batch)
 {
@@ -89,7 +89,7 @@ static struct batch_position *position_of(struct batch *batch, struct partition 
     return &batch->positions[partition->slot];
 }
 
-/* ---- identities ------------------------------------------------------------------------------------------------------------------- */
+/* ---- identities ---- */
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -116,7 +116,7 @@ static bool identity_add(struct batch *batch, size_t number)
     return true;
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- records ---- */
 
 static bool dead_letter_fill(struct batch *batch, const struct kafka_record *record, const struct fault *fault, struct batch_record *out)
 {

@@ -8,8 +8,7 @@
 
 enum { REASON_HEADERS = 5, RECORDS_A_STEP = 100 };
 
-/* ---- finding ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- finding ---- */
 
 static bool is_ahead(const struct dead_letter_source *source, const struct kafka_position *wanted)
 {
@@ -95,8 +94,7 @@ void dead_letter_rest(struct dead_letter_source *source, struct kafka_reader *re
     source->is_reading = false;
 }
 
-/* ---- sending ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- sending ---- */
 
 /* At most `bytes_max`, never in the middle of a UTF-8 character. */
 static size_t text_cut(const char *text, size_t bytes_max)

@@ -24,8 +24,7 @@ void health_count(struct worker *worker, const struct health_counts *counts)
     worker->health.moved_ms = worker->now_ms;
 }
 
-/* ---- the broker -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the broker ---- */
 
 void health_broker_away(struct worker *worker, const struct fault *why)
 {
@@ -56,8 +55,7 @@ static void broker_probe(struct worker *worker)
     if (kafka_consumer_probe(worker->consumer, HEALTH_PROBE_WAIT_MS)) health_broker_back(worker);
 }
 
-/* ---- ready or not ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- ready or not ---- */
 
 static const char *reason_not_ready(const struct worker *worker)
 {
@@ -83,8 +81,7 @@ static void ready_tell(struct worker *worker)
         log_info("not-ready", log_text("reason", reason));
 }
 
-/* ---- progress -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- progress ---- */
 
 static void summary_tell(struct worker *worker)
 {
@@ -124,8 +121,7 @@ static void watchdog(struct worker *worker)
         log_text("text", "records wait and nothing was applied: a slow or locked database, or an open transaction of an upstream system"));
 }
 
-/* ---- the end of --until-end -----------------------------------------------------------------------------------------------------------
- */
+/* ---- the end of --until-end ---- */
 
 static bool partition_is_finished(const struct partition *partition)
 {
@@ -179,8 +175,7 @@ static void until_end_look(struct worker *worker)
     }
 }
 
-/* ---- the step ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the step ---- */
 
 void health_step(struct worker *worker)
 {

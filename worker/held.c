@@ -49,7 +49,7 @@ static struct partition *wanted_partition(struct worker *worker)
     return partition != NULL && partition_is_ours(partition) ? partition : NULL;
 }
 
-/* ---- taking ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- taking ---- */
 
 static void taken(struct worker *worker, struct database_result **result, const struct fault *fault)
 {
@@ -80,7 +80,7 @@ static bool take_step(struct worker *worker)
     return true;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 static bool tools_ready(struct worker *worker, struct fault *fault)
 {
@@ -140,7 +140,7 @@ static bool read_step(struct worker *worker)
     return true;
 }
 
-/* ---- applying ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- applying ---- */
 
 static void applied(struct worker *worker, const struct database_result *result)
 {
@@ -204,7 +204,7 @@ static bool apply_held_step(struct worker *worker)
     return true;
 }
 
-/* ---- the step ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- the step ---- */
 
 bool held_step(struct worker *worker)
 {

@@ -46,7 +46,7 @@ void intake_take_back(struct intake *intake, struct batch *batch)
     intake->spare = batch;
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- records ---- */
 
 static bool is_last_applied(const struct partition *partition, const struct kafka_record *record)
 {
@@ -101,7 +101,7 @@ static void record_take(struct worker *worker)
     intake->has_waiting = false;
 }
 
-/* ---- happenings --------------------------------------------------------------------------------------------------------------------- */
+/* ---- happenings ---- */
 
 static void end_take(struct worker *worker, const struct kafka_position *end)
 {

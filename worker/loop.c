@@ -9,8 +9,7 @@
 #include "worker/position.h"
 #include "worker/worker.h"
 
-/* ---- ending ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- ending ---- */
 
 void worker_stop(struct worker *worker, int exit_status)
 {
@@ -37,8 +36,7 @@ static bool is_over(const struct worker *worker)
     return worker->is_stopping && (!is_busy || worker->now_ms >= worker->stop_by_ms);
 }
 
-/* ---- waiting --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- waiting ---- */
 
 static void wait_for(struct pollfd *list, nfds_t *count, int fd, short events)
 {
@@ -62,8 +60,7 @@ static void loop_wait(const struct worker *worker)
     poll(list, count, WORKER_TICK_MS);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static bool signals_step(struct worker *worker)
 {

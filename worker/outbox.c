@@ -75,8 +75,7 @@ bool outbox_is_empty(const struct outbox *outbox)
     return outbox->phase == OUTBOX_RESTING && !outbox->is_wanted;
 }
 
-/* ---- taking ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- taking ---- */
 
 static void rest(struct worker *worker)
 {
@@ -160,8 +159,7 @@ static bool take_step(struct worker *worker)
     return true;
 }
 
-/* ---- publishing -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- publishing ---- */
 
 static bool outcome_send(struct worker *worker, size_t row, struct fault *fault)
 {
@@ -261,8 +259,7 @@ static void producer_renew(struct worker *worker)
     outbox->next = outbox->unreported = 0;
 }
 
-/* ---- marking --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- marking ---- */
 
 static void marked(struct worker *worker, struct database_result **result, const struct fault *fault)
 {
@@ -303,7 +300,7 @@ static bool mark_step(struct worker *worker)
     return true;
 }
 
-/* ---- the step ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- the step ---- */
 
 bool outbox_step(struct worker *worker)
 {

@@ -56,7 +56,7 @@ static inline void fake_database_reset(void)
     memset(&fake_database, 0, sizeof fake_database);
 }
 
-/* ---- queries: parameters as lists of text, so that the fake can read them ------------------------------------------------------------ */
+/* ---- queries: parameters as lists of text, so that the fake can read them ---- */
 
 struct fake_parameter {
     char **items;
@@ -199,7 +199,7 @@ static struct fake_position *fake_position_of(const struct database_query *query
     return &fake_database.positions[topic][fake_int(query, topic_parameter + 1, item)];
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 struct database_result {
     size_t rows;
@@ -259,8 +259,7 @@ const void *result_bytea(struct database_result *result, size_t row, size_t colu
     return result->cells[row][column];
 }
 
-/* ---- the functions --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the functions ---- */
 
 static void fake_claim(const struct database_query *query, struct database_result *result)
 {
@@ -428,8 +427,7 @@ static const char *fake_run(const struct database_query *query, struct database_
     return failure;
 }
 
-/* ---- the connection -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the connection ---- */
 
 struct database {
     const struct database_query *asked;

@@ -92,7 +92,7 @@ void kafka_record_release(struct kafka_record *record)
     *record = (struct kafka_record){0};
 }
 
-/* ---- the consumer ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the consumer ---- */
 
 struct kafka_consumer {
     int unused;
@@ -219,7 +219,7 @@ void kafka_consumer_commit(struct kafka_consumer *consumer, const struct kafka_p
     fake_kafka.commits++;
 }
 
-/* ---- the reader -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the reader ---- */
 
 struct kafka_reader {
     int unused;
@@ -288,7 +288,7 @@ bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int
     return true;
 }
 
-/* ---- the producer ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the producer ---- */
 
 struct kafka_producer {
     int unused;
@@ -357,7 +357,7 @@ bool kafka_producer_is_broken(const struct kafka_producer *producer)
     return false;
 }
 
-/* ---- the topics -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the topics ---- */
 
 struct kafka_admin {
     int unused;

@@ -65,7 +65,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- pure ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- pure ---- */
 
 /* Hashes as the Java client computes them (its UtilsTest). */
 static void test_partition_is_javas_murmur2(void **state)
@@ -121,7 +121,7 @@ static void test_fingerprint_sees_every_part(void **state)
     assert_memory_not_equal(first, other, sizeof first);
 }
 
-/* ---- producing -------------------------------------------------------------------------------------------------------------------- */
+/* ---- producing ---- */
 
 struct deliveries {
     int delivered, refused;
@@ -225,8 +225,7 @@ static void test_fixed_properties_are_refused(void **state)
     config_free(config);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static enum kafka_happening_kind reader_next(struct kafka_reader *reader, struct kafka_happening *happening)
 {
@@ -276,8 +275,7 @@ static void test_reader_halts_beyond_the_end(void **state)
     kafka_reader_free(reader);
 }
 
-/* ---- consuming ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- consuming ---- */
 
 static enum kafka_happening_kind consumer_next(struct kafka_consumer *consumer, struct kafka_happening *happening)
 {

@@ -18,7 +18,7 @@
 
 enum { RECORDS_MAX = 16, QUEUE_MAX = 3 };
 
-/* ---- the scripted broker ---------------------------------------------------------------------------------------------------- */
+/* ---- the scripted broker ---- */
 
 struct kafka_producer {
     kafka_delivered_fn delivered;
@@ -156,7 +156,7 @@ int32_t kafka_partition_of(const void *key, size_t key_bytes, int32_t partitions
     return partitions - 1;
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static int script_reset(void **state)
 {
@@ -217,7 +217,7 @@ static void a_refusal_ends_the_sending(void **state)
     assert_int_equal(script.producers, 1);
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 struct answer {
     struct kafka_header headers[5];

@@ -189,7 +189,7 @@ static void test_gaps_and_ends_move_positions(void **state)
     close_fixture(&fixture);
 }
 
-/* ---- ranges ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- ranges ---- */
 
 static void mixed_batch(struct fixture *fixture)
 {
