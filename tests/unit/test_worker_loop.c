@@ -77,8 +77,7 @@ static void assert_all_applied_once(void)
     for (size_t i = 0; i < fake_database.outbox_count; i++) assert_true(fake_database.outbox[i].is_done);
 }
 
-/* ---- the ordinary way
- * --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the ordinary way ---- */
 
 static void test_reads_to_the_end(void **state)
 {
@@ -170,8 +169,7 @@ static void test_a_dead_letter_without_its_original(void **state)
     assert_int_equal(without, 1);
 }
 
-/* ---- accidents
- * ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- accidents ---- */
 
 /* Every kind of accident at every call of apply, and two in a row. */
 static void test_any_accident_at_any_call(void **state)
@@ -268,8 +266,7 @@ static void test_locks_of_a_dead_owner_are_ended(void **state)
     assert_int_equal(fake_database.backends_ended, 1);
 }
 
-/* ---- halts
- * ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- halts ---- */
 
 static void assert_halted(int32_t number, const char *why)
 {
@@ -348,8 +345,7 @@ static void test_what_is_only_unavailable_does_not_halt(void **state)
         assert_string_equal(fake_database.positions[TOPIC_UNIT_REVIEW][number].halted, "");
 }
 
-/* ---- ownership, signals, startup
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- ownership, signals, startup ---- */
 
 static int polls_since_stolen;
 
