@@ -267,11 +267,12 @@ static void partitions_compare(struct check *check, int32_t *partitions)
     for (int kind = 1; kind < TOPIC_KINDS; kind++) {
         int32_t found = check->shapes[kind].partitions;
         if (kind == TOPIC_OUTCOME || found == 0 || check->shapes[0].partitions == 0 || found == check->shapes[0].partitions) continue;
-        finding_add(check, (enum topic_kind)kind, true, "topic-partitions",
-                    "topic %s has %" PRId32 " partitions and %s has %" PRId32
-                    ": they must be equal and never change; delete and create the topics anew (nianshen-ops topics create --partitions N "
-                    "--replication-factor N)",
-                    check->admin->names.full[kind], found, check->admin->names.full[0], check->shapes[0].partitions);
+        finding_add(
+            check, (enum topic_kind)kind, true, "topic-partitions",
+            "topic %s has %" PRId32 " partitions and %s has %" PRId32
+            ": they must be equal from the first record on and never change; as long as it is empty, delete it and run nianshen-ops topics "
+            "create --partitions N --replication-factor N",
+            check->admin->names.full[kind], found, check->admin->names.full[0], check->shapes[0].partitions);
     }
     for (int kind = 1; kind < TOPIC_INPUTS; kind++)
         if (check->shapes[kind].partitions != check->shapes[0].partitions) *partitions = 0;

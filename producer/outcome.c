@@ -142,30 +142,36 @@ static int64_t entry_row(json_t *entry, const struct outcome_rows *rows)
     return rows->row(rows->context, json_integer_value(chunk), list, json_integer_value(index));
 }
 
-/* Who or what the entry is: a masked ID number, a member number where there is one, or a field of the profile. */
-static void entry_print_subject(json_t *entry, const char *member_label, FILE *out)
+/*
+ * Where it is and who or what it is about: the row, a masked ID number, a member number where there is one, or a field of the profile; what
+ * is unknown is left out. What follows is set off by `after`, unless nothing was printed.
+ */
+static void entry_print_subject(json_t *entry, const char *row_text, const char *member_label, const char *after, FILE *out)
 {
-    const char *member_no = text_of(entry, "member_no");
-    print_text(out, text_of(entry, "id_number"));
+    const char *member_no = text_of(entry, "member_no"), *id_number = text_of(entry, "id_number"), *field = text_of(entry, "field");
+    fputs(row_text, out);
+    print_text(out, id_number);
     if (*member_no != '\0') {
         fputs(member_label, out);
         print_text(out, member_no);
     }
-    print_text(out, text_of(entry, "field"));
+    print_text(out, field);
+    if (*row_text != '\0' || *id_number != '\0' || *member_no != '\0' || *field != '\0') fputs(after, out);
 }
 
 static void entry_print(json_t *entry, const char *label_zh, const struct outcome_rows *rows, FILE *out)
 {
     int64_t row = entry_row(entry, rows);
+    char row_zh[48] = "", row_en[48] = "";
+    if (row > 0) {
+        snprintf(row_zh, sizeof row_zh, "第 %" PRId64 " 行，", row);
+        snprintf(row_en, sizeof row_en, "row %" PRId64 ", ", row);
+    }
     fprintf(out, "%s：", label_zh);
-    if (row > 0) fprintf(out, "第 %" PRId64 " 行，", row);
-    entry_print_subject(entry, "，会员编号 ", out);
-    fputs("：", out);
+    entry_print_subject(entry, row_zh, "，会员编号 ", "：", out);
     print_text(out, text_of(entry, "zh"));
     fputs("\n  ", out);
-    if (row > 0) fprintf(out, "row %" PRId64 ", ", row);
-    entry_print_subject(entry, ", member no. ", out);
-    fputs(": ", out);
+    entry_print_subject(entry, row_en, ", member no. ", ": ", out);
     print_text(out, text_of(entry, "en"));
     fputs(" [", out);
     print_text(out, text_of(entry, "code"));
