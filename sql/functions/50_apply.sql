@@ -51,10 +51,12 @@ BEGIN
     PERFORM FROM unit_profile u WHERE u.unit = ANY (r_unit) ORDER BY u.unit FOR NO KEY UPDATE;
     INSERT INTO held_unit (unit, since_ms) SELECT h, now_ms() FROM unnest(p_hold) h ON CONFLICT (unit) DO UPDATE SET released_ms = NULL;
 
+    -- What a held unit sends is not even parsed: it may be just what could not be digested.
     records := ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.sha256,
-                                r.body::jsonb, r.code, r.text)::record_in
+                                CASE WHEN h.unit IS NULL THEN r.body::jsonb END, r.code, r.text)::record_in
         FROM unnest(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text)
             WITH ORDINALITY AS r (topic, partition, record_offset, append_ms, kind, unit, year, source, event_id, sha256, body, code, text, n)
+        LEFT JOIN held_unit h ON h.unit = r.unit AND h.released_ms IS NULL
         ORDER BY r.n);
     records := records_without_dead_letters(records);
     records := records_without_held(records);
