@@ -96,6 +96,11 @@ system-test: all jars build/venv/.ready ## tests of the programs on a real broke
 	@NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis \
 		build/venv/bin/python -m pytest tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
 
+histories: all jars build/venv/.ready ## random histories in many interleavings against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
+	@NIANSHEN_HISTORIES=$${NIANSHEN_HISTORIES:-1000} NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache \
+		HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis build/venv/bin/python -m pytest \
+		tests/system/test_interleaving.py tests/system/test_two_workers.py $(ARGS)
+
 lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)
 	@tests/lint/run
 
@@ -119,7 +124,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit sql-test system-test lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit sql-test system-test histories lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))

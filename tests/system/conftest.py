@@ -4,6 +4,7 @@ open campaign and a pool of units that were loaded before it opened, each of whi
 campaigns, outages of its own workers or wrong settings makes a world of its own.
 """
 
+import os
 import shutil
 
 import pytest
@@ -19,6 +20,10 @@ SUPERIOR, OTHER_SUPERIOR = "S01", "S02"
 REVIEWERS = [("R007", SUPERIOR), ("clerk-17", SUPERIOR), ("R020", OTHER_SUPERIOR)]
 # How many units of how many members the pool holds.
 POOL = {"small": (220, 6), "medium": (12, 60), "large": (1, 12_000)}
+
+
+# Minutes of random histories: `make histories` asks for them.
+collect_ignore = [] if "NIANSHEN_HISTORIES" in os.environ else ["test_interleaving.py", "test_two_workers.py"]
 
 
 def pytest_collection_modifyitems(items):

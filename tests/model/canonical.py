@@ -1,0 +1,21 @@
+"""The digest of what a reviewer sees, by its documentation: sha256 over the campaign's salt and the canonical JSON (RFC 8785)."""
+
+import hashlib
+import json
+
+from model import facts
+
+
+def canonical(value):
+    """RFC 8785 for what occurs here: objects with ASCII keys, lists, texts, integers."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest_of(salt, data, failing, profile):
+    """`data` is that of any chunk; `failing` maps keys to reasons; `profile` holds the changes that come with it."""
+    seen = {
+        "unit": data["unit"], "year": data["year"], "submission": data["submission"], "mode": data["mode"], "profile": profile,
+        "failed": [{"id_number": key, "reason": reason} for key, reason in sorted(failing.items())],
+        "listed": len(facts.ROSTER), "passed": len(facts.ROSTER) - len(failing),
+    }  # fmt: skip
+    return "sha256:" + hashlib.sha256(salt + canonical(seen)).hexdigest()
