@@ -5,7 +5,7 @@
 #ifndef NIANSHEN_WORKER_APPLY_H
 #define NIANSHEN_WORKER_APPLY_H
 
-#include "worker/apply_query.h"
+#include "core/apply_query.h"
 #include "worker/backoff.h"
 
 enum { APPLY_TRIES_MAX = 5 /* over the same connection: deadlocks and the like; then it is opened anew, with all that follows */ };

@@ -29,8 +29,8 @@ static void reading_start(struct worker *worker)
         struct partition *partition = &partitions->list[i];
         if (partition->state == PARTITION_READY) partition->state = partition->must_prove ? PARTITION_PROVING : PARTITION_READING;
         if (!partition_is_read(partition)) continue;
-        int64_t offset = partition->state == PARTITION_PROVING ? partition->last.offset : partition->taken_offset;
-        at[count++] = (struct kafka_position){partition->topic, partition->number, offset};
+        int64_t offset = partition->state == PARTITION_PROVING ? partition->last.offset : partition->at.taken_offset;
+        at[count++] = (struct kafka_position){partition->at.topic, partition->at.number, offset};
     }
     if (at == NULL)
         fault_set(&fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for positions");
@@ -122,8 +122,8 @@ static void again_later(struct worker *worker, const struct partition *partition
 {
     worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
     worker->assignment.is_settled = false;
-    log_warning("partition-unavailable", log_text("topic", topic_kind_name(partition->topic)), log_number("partition", partition->number),
-                log_text("code", why->code), log_text("text", why->text));
+    log_warning("partition-unavailable", log_text("topic", topic_kind_name(partition->at.topic)),
+                log_number("partition", partition->at.number), log_text("code", why->code), log_text("text", why->text));
 }
 
 void assignment_again(struct worker *worker, struct partition *partition, const struct fault *why)
@@ -136,8 +136,8 @@ void assignment_again(struct worker *worker, struct partition *partition, const 
 
 static void halt_log(const struct partition *partition)
 {
-    log_error("partition-halted", log_text("topic", topic_kind_name(partition->topic)), log_number("partition", partition->number),
-              log_number("offset", partition->taken_offset), log_text("text", partition->halted));
+    log_error("partition-halted", log_text("topic", topic_kind_name(partition->at.topic)), log_number("partition", partition->at.number),
+              log_number("offset", partition->at.taken_offset), log_text("text", partition->halted));
 }
 
 void assignment_halt(struct worker *worker, struct partition *partition, const char *why)
@@ -166,11 +166,11 @@ static bool halt_step(struct worker *worker)
         struct partition *partition = &partitions->list[i];
         if (partition->state != PARTITION_HALTED || partition->halt_is_stored) continue;
         struct database_query *query = link_query(&worker->link, "SELECT nianshen.halt($1, $2, $3, $4)");
-        query_text(query, topic_kind_name(partition->topic));
-        query_int4(query, partition->number);
-        query_int8(query, partition->epoch);
+        query_text(query, topic_kind_name(partition->at.topic));
+        query_int4(query, partition->at.number);
+        query_int8(query, partition->at.epoch);
         query_text(query, partition->halted);
-        worker->assignment.halting = (struct kafka_position){partition->topic, partition->number, 0};
+        worker->assignment.halting = (struct kafka_position){partition->at.topic, partition->at.number, 0};
         link_ask(worker, halt_stored);
         return true;
     }
@@ -199,13 +199,13 @@ static size_t partitions_ask(struct worker *worker, const char *sql, bool (*is_m
     query_text_array(query);
     for (size_t i = 0; i < partitions->count; i++) {
         if (!is_meant(worker, &partitions->list[i])) continue;
-        const char *topic = topic_kind_name(partitions->list[i].topic);
+        const char *topic = topic_kind_name(partitions->list[i].at.topic);
         query_add_text(query, topic, strlen(topic));
         count++;
     }
     query_int4_array(query);
     for (size_t i = 0; i < partitions->count; i++)
-        if (is_meant(worker, &partitions->list[i])) query_add_int4(query, partitions->list[i].number);
+        if (is_meant(worker, &partitions->list[i])) query_add_int4(query, partitions->list[i].at.number);
     return count;
 }
 
@@ -246,8 +246,8 @@ static void claim_row(struct worker *worker, struct database_result *result, siz
 {
     struct partition *partition = row_partition(worker, result, row);
     if (partition == NULL) return;
-    partition->epoch = result_int8(result, row, 2);
-    partition->stored_offset = partition->taken_offset = result_int8(result, row, 3);
+    partition->at.epoch = result_int8(result, row, 2);
+    partition->stored_offset = partition->at.taken_offset = result_int8(result, row, 3);
     partition->end_offset = -1;
     partition->has_last = last_read(partition, result, row);
     claim_halt(partition, result_is_null(result, row, 7) ? NULL : result_text(result, row, 7));
@@ -306,7 +306,8 @@ static void doubt_resolve(struct worker *worker, struct partition *partition, bo
     partition->state = PARTITION_UNCLAIMED;
     partition->claim_at_ms = is_ours ? worker->now_ms : worker->now_ms + ASSIGNMENT_RECLAIM_MS;
     if (!is_ours)
-        log_warning("partition-lost", log_text("topic", topic_kind_name(partition->topic)), log_number("partition", partition->number));
+        log_warning("partition-lost", log_text("topic", topic_kind_name(partition->at.topic)),
+                    log_number("partition", partition->at.number));
 }
 
 static void positions_known(struct worker *worker, struct database_result **result, const struct fault *fault)
@@ -318,7 +319,7 @@ static void positions_known(struct worker *worker, struct database_result **resu
     for (size_t row = 0; row < result_rows(*result); row++) {
         struct partition *partition = row_partition(worker, *result, row);
         if (partition != NULL && partition->state == PARTITION_DOUBTED)
-            doubt_resolve(worker, partition, partition->epoch == result_int8(*result, row, 2));
+            doubt_resolve(worker, partition, partition->at.epoch == result_int8(*result, row, 2));
     }
 }
 
@@ -357,7 +358,7 @@ static bool bounds_step(struct worker *worker)
         struct partition *partition = &partitions->list[i];
         int64_t first, end;
         if (partition->state != PARTITION_CLAIMED) continue;
-        if (kafka_reader_bounds(worker->reader, partition->topic, partition->number, ASSIGNMENT_BOUNDS_MS, &first, &end, &fault)) {
+        if (kafka_reader_bounds(worker->reader, partition->at.topic, partition->at.number, ASSIGNMENT_BOUNDS_MS, &first, &end, &fault)) {
             bounds_compare(worker, partition, first, end);
         } else if (fault.kind == FAULT_FATAL) {
             worker_fail(worker, &fault);

@@ -103,7 +103,7 @@ static int64_t records_waiting(const struct worker *worker)
     int64_t waiting = 0;
     for (size_t i = 0; i < worker->partitions.count; i++) {
         const struct partition *partition = &worker->partitions.list[i];
-        int64_t end = partition_is_read(partition) ? kafka_consumer_end(worker->consumer, partition->topic, partition->number) : -1;
+        int64_t end = partition_is_read(partition) ? kafka_consumer_end(worker->consumer, partition->at.topic, partition->at.number) : -1;
         if (end > partition->stored_offset) waiting += end - partition->stored_offset;
     }
     return waiting;
@@ -126,8 +126,8 @@ static void watchdog(struct worker *worker)
 static bool partition_is_finished(const struct partition *partition)
 {
     if (partition->state == PARTITION_HALTED) return partition->halt_is_stored;
-    return partition->state == PARTITION_READING && partition->end_offset == partition->taken_offset &&
-           partition->stored_offset == partition->taken_offset;
+    return partition->state == PARTITION_READING && partition->end_offset == partition->at.taken_offset &&
+           partition->stored_offset == partition->at.taken_offset;
 }
 
 static bool all_is_finished(const struct worker *worker)

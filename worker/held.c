@@ -4,8 +4,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/apply_query.h"
 #include "core/log.h"
-#include "worker/apply_query.h"
 #include "worker/worker.h"
 
 void held_init(struct held *held)
@@ -102,7 +102,7 @@ static void record_decode(struct worker *worker, struct kafka_record *record)
         rest(worker, HELD_EVERY_MS);
         return;
     }
-    struct partition copy = *partition;
+    struct batch_partition copy = partition->at;
     batch_reset(held->batch);
     if (batch_add(held->batch, &copy, record, worker->input_partitions) == BATCH_ADDED) {
         held->phase = HELD_READY;
@@ -190,7 +190,7 @@ static bool apply_held_step(struct worker *worker)
     }
     if (!link_is_idle(&worker->link)) return false;
     struct batch_position *position = &held->batch->positions[0];
-    position->epoch = partition->epoch;
+    position->epoch = partition->at.epoch;
     struct apply_move stay = {
         .position = position,
         .expected_offset = partition->stored_offset,

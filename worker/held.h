@@ -6,8 +6,8 @@
 #ifndef NIANSHEN_WORKER_HELD_H
 #define NIANSHEN_WORKER_HELD_H
 
+#include "core/batch.h"
 #include "worker/backoff.h"
-#include "worker/batch.h"
 #include "worker/dead_letter.h"
 
 enum { HELD_EVERY_MS = 5000 /* looked at this often */ };

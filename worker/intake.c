@@ -77,7 +77,7 @@ static void record_add(struct worker *worker, struct partition *partition)
 {
     struct fault fault = {0};
     struct intake *intake = &worker->intake;
-    enum batch_added added = batch_add(intake->filling, partition, &intake->waiting, worker->input_partitions);
+    enum batch_added added = batch_add(intake->filling, &partition->at, &intake->waiting, worker->input_partitions);
     if (added == BATCH_CLOSED) return;
     kafka_record_release(&intake->waiting);
     intake->has_waiting = false;
@@ -92,7 +92,7 @@ static void record_take(struct worker *worker)
 {
     struct intake *intake = &worker->intake;
     struct partition *partition = partitions_find(&worker->partitions, intake->waiting.topic, intake->waiting.partition);
-    if (partition != NULL && partition->state == PARTITION_READING && intake->waiting.offset >= partition->taken_offset) {
+    if (partition != NULL && partition->state == PARTITION_READING && intake->waiting.offset >= partition->at.taken_offset) {
         record_add(worker, partition);
         return;
     }
@@ -115,9 +115,9 @@ static void end_take(struct worker *worker, const struct kafka_position *end)
             "partition if that was meant");
         return;
     }
-    if (end->offset < partition->taken_offset) return;
+    if (end->offset < partition->at.taken_offset) return;
     partition->end_offset = end->offset;
-    if (batch_add_end(worker->intake.filling, partition, end->offset)) return;
+    if (batch_add_end(worker->intake.filling, &partition->at, end->offset)) return;
     fault_set(&fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for a position");
     worker_fail(worker, &fault);
 }

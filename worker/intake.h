@@ -2,7 +2,7 @@
 #ifndef NIANSHEN_WORKER_INTAKE_H
 #define NIANSHEN_WORKER_INTAKE_H
 
-#include "worker/batch.h"
+#include "core/batch.h"
 
 enum { INTAKE_RECORDS_A_ROUND = 200 /* the other steps get their turn after these */ };
 

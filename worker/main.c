@@ -3,8 +3,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/batch.h"
 #include "core/config.h"
-#include "worker/batch.h"
 #include "worker/worker.h"
 
 static const struct option options[] = {

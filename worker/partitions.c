@@ -18,7 +18,8 @@ bool partitions_set(struct partitions *partitions, const struct kafka_position *
     for (size_t i = 0; i < count; i++) {
         const struct kafka_position *at = &assigned[i];
         if ((int)at->topic >= TOPIC_INPUTS || at->partition < 0 || at->partition >= KAFKA_PARTITIONS_MAX) return false;
-        partitions->list[i] = (struct partition){.topic = at->topic, .number = at->partition, .end_offset = -1, .committed_offset = -1};
+        partitions->list[i] =
+            (struct partition){.at = {.topic = at->topic, .number = at->partition}, .end_offset = -1, .committed_offset = -1};
         partitions->index[at->topic][at->partition] = (int16_t)(i + 1);
         partitions->count = i + 1;
     }
@@ -56,15 +57,15 @@ size_t partitions_query_owned(const struct partitions *partitions, struct databa
     query_text_array(query);
     for (size_t i = 0; i < partitions->count; i++) {
         if (!partition_is_ours(&partitions->list[i])) continue;
-        const char *topic = topic_kind_name(partitions->list[i].topic);
+        const char *topic = topic_kind_name(partitions->list[i].at.topic);
         query_add_text(query, topic, strlen(topic));
         count++;
     }
     query_int4_array(query);
     for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_int4(query, partitions->list[i].number);
+        if (partition_is_ours(&partitions->list[i])) query_add_int4(query, partitions->list[i].at.number);
     query_int8_array(query);
     for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_int8(query, partitions->list[i].epoch);
+        if (partition_is_ours(&partitions->list[i])) query_add_int8(query, partitions->list[i].at.epoch);
     return count;
 }

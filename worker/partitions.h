@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/batch.h"
 #include "core/database.h"
-#include "core/kafka.h"
 
 enum partition_state {
     PARTITION_UNCLAIMED, /* assigned by Kafka, not ours in the database */
@@ -29,25 +29,15 @@ enum partition_state {
 
 enum { PARTITION_HALT_BYTES_MAX = FAULT_TEXT_BYTES_MAX };
 
-struct record_mark { /* by which a record is known again */
-    int64_t offset, append_ms;
-    uint8_t sha256[KAFKA_SHA256_BYTES];
-};
-
 struct partition {
-    enum topic_kind topic;
-    int32_t number;
+    struct batch_partition at; /* how far it is taken into micro-batches */
     enum partition_state state;
     int64_t claim_at_ms; /* UNCLAIMED: not before */
-    int64_t epoch; /* of our claim */
     int64_t stored_offset; /* the next offset, as the database has it */
-    int64_t taken_offset; /* the next offset after all that was taken into micro-batches */
     int64_t end_offset; /* the end that was reached with nothing after it yet; -1: not at the end */
     int64_t committed_offset; /* told to Kafka, for lag tools */
     bool has_last, must_prove; /* there is a last record; it is still in the topic */
     struct record_mark last; /* the last record applied */
-    const void *slot_batch; /* the micro-batch that the slot belongs to */
-    size_t slot; /* this partition's position in it */
     bool halt_is_stored; /* HALTED: the database knows */
     char halted[PARTITION_HALT_BYTES_MAX]; /* why; "" when it is not */
 };

@@ -14,7 +14,7 @@ void position_commit(struct worker *worker)
         struct partition *partition = &partitions->list[i];
         if (!partition_is_read(partition) || partition->committed_offset == partition->stored_offset) continue;
         partition->committed_offset = partition->stored_offset;
-        at[count++] = (struct kafka_position){partition->topic, partition->number, partition->stored_offset};
+        at[count++] = (struct kafka_position){partition->at.topic, partition->at.number, partition->stored_offset};
     }
     if (count > 0) kafka_consumer_commit(worker->consumer, at, count);
     free(at);

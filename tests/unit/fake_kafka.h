@@ -10,7 +10,7 @@
 #include <sysexits.h>
 
 #include "core/kafka.h"
-#include "tests/unit/worker_records.h"
+#include "tests/unit/records.h"
 
 enum { FAKE_PARTITIONS = 2, FAKE_RECORDS_MAX = 512, FAKE_SENT_MAX = 1024 };
 

@@ -1,4 +1,4 @@
-#include "worker/batch.h"
+#include "core/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static bool positions_grow(struct batch *batch)
 }
 
 /* The partition's position in this micro-batch, made when it is the first time; NULL when memory is out. */
-static struct batch_position *position_of(struct batch *batch, struct partition *partition)
+static struct batch_position *position_of(struct batch *batch, struct batch_partition *partition)
 {
     if (partition->slot_batch == batch && partition->slot < batch->position_count) {
         struct batch_position *position = &batch->positions[partition->slot];
@@ -153,7 +153,7 @@ static enum batch_added record_fill(struct batch *batch, const struct kafka_reco
     return BATCH_ADDED;
 }
 
-enum batch_added batch_add(struct batch *batch, struct partition *partition, const struct kafka_record *record, int32_t partitions)
+enum batch_added batch_add(struct batch *batch, struct batch_partition *partition, const struct kafka_record *record, int32_t partitions)
 {
     if (batch_is_full(batch)) return BATCH_CLOSED;
     struct batch_record *added = &batch->records[batch->record_count];
@@ -170,7 +170,7 @@ enum batch_added batch_add(struct batch *batch, struct partition *partition, con
     return BATCH_ADDED;
 }
 
-bool batch_add_end(struct batch *batch, struct partition *partition, int64_t end_offset)
+bool batch_add_end(struct batch *batch, struct batch_partition *partition, int64_t end_offset)
 {
     if (end_offset <= partition->taken_offset) return true;
     struct batch_position *position = position_of(batch, partition);

@@ -1,4 +1,4 @@
-#include "worker/apply_query.h"
+#include "core/apply_query.h"
 
 #include <stdlib.h>
 #include <string.h>

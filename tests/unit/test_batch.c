@@ -7,32 +7,30 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/worker_records.h"
-#include "worker/apply_query.h"
-#include "worker/batch.h"
+#include "core/apply_query.h"
+#include "core/batch.h"
+#include "tests/unit/records.h"
 
 enum { PARTITIONS = 1, APPEND_MS = 1780000000 };
 
 struct fixture {
     struct batch *batch;
-    struct partitions partitions;
-    struct partition *reviews, *approvals;
+    struct batch_partition reviews, approvals;
 };
 
 static void open_with(struct fixture *fixture, struct batch_limits limits)
 {
-    static const struct kafka_position assigned[] = {{TOPIC_UNIT_REVIEW, 0, 0}, {TOPIC_APPROVAL, 0, 0}};
-    *fixture = (struct fixture){.batch = batch_new(limits, 42)};
+    *fixture = (struct fixture){
+        .batch = batch_new(limits, 42),
+        .reviews = {.topic = TOPIC_UNIT_REVIEW},
+        .approvals = {.topic = TOPIC_APPROVAL},
+    };
     assert_non_null(fixture->batch);
-    assert_true(partitions_set(&fixture->partitions, assigned, 2));
-    fixture->reviews = partitions_find(&fixture->partitions, TOPIC_UNIT_REVIEW, 0);
-    fixture->approvals = partitions_find(&fixture->partitions, TOPIC_APPROVAL, 0);
 }
 
 static void close_fixture(struct fixture *fixture)
 {
     batch_free(fixture->batch);
-    partitions_clear(&fixture->partitions);
 }
 
 static enum batch_added add(struct fixture *fixture, int64_t offset, const char *unit, int year, const char *source, const char *id)
@@ -41,7 +39,7 @@ static enum batch_added add(struct fixture *fixture, int64_t offset, const char 
     test_unit_review(&source_record, unit, year, source, id, PARTITIONS);
     source_record.offset = offset;
     struct kafka_record record = test_delivered(&source_record, APPEND_MS);
-    return batch_add(fixture->batch, fixture->reviews, &record, PARTITIONS);
+    return batch_add(fixture->batch, &fixture->reviews, &record, PARTITIONS);
 }
 
 static enum batch_added add_broken(struct fixture *fixture, int64_t offset, const void *key, size_t key_bytes)
@@ -49,7 +47,7 @@ static enum batch_added add_broken(struct fixture *fixture, int64_t offset, cons
     struct kafka_record record = {.topic = TOPIC_APPROVAL, .offset = offset, .append_ms = APPEND_MS, .key = key, .key_bytes = key_bytes};
     record.value = "not json";
     record.value_bytes = 8;
-    return batch_add(fixture->batch, fixture->approvals, &record, PARTITIONS);
+    return batch_add(fixture->batch, &fixture->approvals, &record, PARTITIONS);
 }
 
 static const struct batch_limits roomy = {.records = 100, .bytes = 1 << 20};
@@ -66,7 +64,7 @@ static void test_ends_before_the_same_identity(void **state)
     assert_int_equal(add(&fixture, 4, "U1", 2026, "s", "b"), BATCH_ADDED);
     assert_int_equal(add(&fixture, 5, "U1", 2026, "s", "a"), BATCH_CLOSED);
     assert_int_equal(fixture.batch->record_count, 5);
-    assert_int_equal(fixture.reviews->taken_offset, 5);
+    assert_int_equal(fixture.reviews.taken_offset, 5);
 
     batch_reset(fixture.batch);
     assert_true(batch_is_empty(fixture.batch));
@@ -158,7 +156,7 @@ static void test_is_full_by_decoded_bytes(void **state)
         record.offset = offset;
         record.value = body;
         record.value_bytes = (size_t)length;
-        added = batch_add(fixture.batch, fixture.reviews, &record, PARTITIONS);
+        added = batch_add(fixture.batch, &fixture.reviews, &record, PARTITIONS);
         if (added == BATCH_ADDED) assert_null(fixture.batch->records[offset].code);
     }
     assert_int_equal(added, BATCH_CLOSED);
@@ -173,19 +171,19 @@ static void test_gaps_and_ends_move_positions(void **state)
     (void)state;
     struct fixture fixture;
     open_with(&fixture, roomy);
-    fixture.reviews->taken_offset = 3;
+    fixture.reviews.taken_offset = 3;
     assert_int_equal(add(&fixture, 5, "U1", 2026, "s", "a"), BATCH_ADDED);
     assert_int_equal(add(&fixture, 9, "U1", 2026, "s", "b"), BATCH_ADDED);
-    assert_true(batch_add_end(fixture.batch, fixture.reviews, 12));
-    assert_true(batch_add_end(fixture.batch, fixture.reviews, 4)); /* nothing goes back */
-    assert_true(batch_add_end(fixture.batch, fixture.approvals, 0));
+    assert_true(batch_add_end(fixture.batch, &fixture.reviews, 12));
+    assert_true(batch_add_end(fixture.batch, &fixture.reviews, 4)); /* nothing goes back */
+    assert_true(batch_add_end(fixture.batch, &fixture.approvals, 0));
     assert_int_equal(fixture.batch->position_count, 1);
     assert_int_equal(fixture.batch->positions[0].expected_offset, 3);
     assert_int_equal(fixture.batch->positions[0].records_offset, 10);
     assert_int_equal(fixture.batch->positions[0].next_offset, 12);
     assert_int_equal(fixture.batch->records[0].expected_offset, 3);
     assert_int_equal(fixture.batch->records[1].expected_offset, 6);
-    assert_int_equal(fixture.reviews->taken_offset, 12);
+    assert_int_equal(fixture.reviews.taken_offset, 12);
     close_fixture(&fixture);
 }
 
@@ -194,11 +192,11 @@ static void test_gaps_and_ends_move_positions(void **state)
 static void mixed_batch(struct fixture *fixture)
 {
     open_with(fixture, roomy);
-    fixture->approvals->taken_offset = 7;
+    fixture->approvals.taken_offset = 7;
     assert_int_equal(add(fixture, 0, "U1", 2026, "s", "a"), BATCH_ADDED);
     assert_int_equal(add_broken(fixture, 7, "U1", 2), BATCH_ADDED);
     assert_int_equal(add(fixture, 4, "U1", 2026, "s", "b"), BATCH_ADDED);
-    assert_true(batch_add_end(fixture->batch, fixture->approvals, 9));
+    assert_true(batch_add_end(fixture->batch, &fixture->approvals, 9));
 }
 
 static void test_the_whole_moves_each_partition_once(void **state)
@@ -247,7 +245,7 @@ static void test_a_position_without_records_is_moved(void **state)
     struct fixture fixture;
     struct apply_move moves[1];
     open_with(&fixture, roomy);
-    assert_true(batch_add_end(fixture.batch, fixture.approvals, 2));
+    assert_true(batch_add_end(fixture.batch, &fixture.approvals, 2));
     assert_false(batch_is_empty(fixture.batch));
     struct apply_range range = {.batch = fixture.batch, .moves = moves};
     apply_range_fill(&range);

@@ -1,6 +1,6 @@
-/* Records for the worker's tests: unit reviews and broken ones. Included by one test program each. */
-#ifndef NIANSHEN_TESTS_UNIT_WORKER_RECORDS_H
-#define NIANSHEN_TESTS_UNIT_WORKER_RECORDS_H
+/* Records for tests: unit reviews and broken ones. Included by one test program each. */
+#ifndef NIANSHEN_TESTS_UNIT_RECORDS_H
+#define NIANSHEN_TESTS_UNIT_RECORDS_H
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* The call of nianshen.apply for a range of a micro-batch's records: columns of arrays, in the order of the function's parameters. Pure. */
-#ifndef NIANSHEN_WORKER_APPLY_QUERY_H
-#define NIANSHEN_WORKER_APPLY_QUERY_H
+#ifndef NIANSHEN_CORE_APPLY_QUERY_H
+#define NIANSHEN_CORE_APPLY_QUERY_H
 
+#include "core/batch.h"
 #include "core/database.h"
-#include "worker/batch.h"
 
 /* Where a range moves one partition. */
 struct apply_move {

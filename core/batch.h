@@ -1,15 +1,14 @@
 /*
  * A micro-batch: decoded records of one or more partitions, contiguous in each, that the database applies in one call. All of their
- * memory is one arena. Two of them live in turn: one is filled while the database works on the other.
+ * memory is one arena. Whoever reads in a loop has two: one is filled while the database works on the other.
  *
  * No two records of a micro-batch have the same identity (topic, unit, year, source, id): so the database can compare each with what
  * it has stored. Pure: no I/O here.
  */
-#ifndef NIANSHEN_WORKER_BATCH_H
-#define NIANSHEN_WORKER_BATCH_H
+#ifndef NIANSHEN_CORE_BATCH_H
+#define NIANSHEN_CORE_BATCH_H
 
 #include "core/event.h"
-#include "worker/partitions.h"
 
 enum {
     BATCH_RECORDS_MAX = 10000,
@@ -20,6 +19,21 @@ enum {
 
 struct batch_limits {
     size_t records, bytes; /* a micro-batch is full with either; at least 1 */
+};
+
+struct record_mark { /* by which a record is known again */
+    int64_t offset, append_ms;
+    uint8_t sha256[KAFKA_SHA256_BYTES];
+};
+
+/* A partition that is taken into micro-batches, as its reader keeps it. */
+struct batch_partition {
+    enum topic_kind topic;
+    int32_t number;
+    int64_t epoch; /* of the reader's claim */
+    int64_t taken_offset; /* the next offset after all that was taken; at first: where to begin */
+    const void *slot_batch; /* the micro-batch that the slot belongs to */
+    size_t slot; /* this partition's position in it */
 };
 
 struct batch_record {
@@ -72,9 +86,9 @@ enum batch_added {
  * Decodes one record of `partition` and adds it; moves partition->taken_offset. A record that breaks the contract is added as a dead
  * letter. `partitions` is the number of partitions of the input topics.
  */
-enum batch_added batch_add(struct batch *batch, struct partition *partition, const struct kafka_record *record, int32_t partitions);
+enum batch_added batch_add(struct batch *batch, struct batch_partition *partition, const struct kafka_record *record, int32_t partitions);
 
 /* The partition has nothing before `end_offset` that was not taken: what lies between are markers of transactions. False: memory is out. */
-bool batch_add_end(struct batch *batch, struct partition *partition, int64_t end_offset);
+bool batch_add_end(struct batch *batch, struct batch_partition *partition, int64_t end_offset);
 
 #endif
