@@ -80,6 +80,10 @@ static const struct command commands[] = {
      .summary = "Print the digest of the state: equal digests mean equal submissions, decisions, memberships and removals.",
      .options = digest_options,
      .run = digest_run},
+    {.name = "check",
+     .summary = "Check what must be true of the database, while workers go on. Exit 1 when something is not.",
+     .options = check_options,
+     .run = check_run},
     {.name = NULL},
 };
 

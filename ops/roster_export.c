@@ -156,7 +156,7 @@ static bool export_members(struct exporting *exporting)
     return true;
 }
 
-static bool check_options(struct session *session)
+static bool options_check(struct session *session)
 {
     bool is_unit_missing = config_switch(session->config, "for_review") && !config_is_set(session->config, "unit");
     if (is_unit_missing)
@@ -171,7 +171,7 @@ int roster_export_run(const struct config *config)
     struct exporting exporting = {.session = &session,
                                   .kind = config_switch(config, "for_review") ? &review_export : &members_export,
                                   .path = config_text(config, "output")};
-    if (check_options(&session) && session_open(&session) && output_open(&exporting)) export_members(&exporting);
+    if (options_check(&session) && session_open(&session) && output_open(&exporting)) export_members(&exporting);
     output_close(&exporting);
     return session_close(&session);
 }

@@ -63,9 +63,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     SELECT EXISTS (SELECT FROM halted)
 $$;
 
--- The first thing of each micro-batch. Not exactly the rows asked for: fenced.
+-- The first thing of each micro-batch. p_records: how many records each partition adds. Not exactly the rows asked for: fenced.
 CREATE OR REPLACE FUNCTION nianshen.position_move(p_topic text[], p_partition integer[], p_epoch bigint[], p_expected bigint[], p_next bigint[],
-    p_end bigint[], p_last_offset bigint[], p_last_append_ms bigint[], p_last_sha256 bytea[]) RETURNS void
+    p_end bigint[], p_last_offset bigint[], p_last_append_ms bigint[], p_last_sha256 bytea[], p_records bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     moved integer;
@@ -73,11 +73,12 @@ BEGIN
     PERFORM FROM kafka_partition k WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
     ORDER BY k.topic, k.partition FOR UPDATE;
     UPDATE kafka_partition k
-    SET next_offset = p.next, end_offset = greatest(coalesce(p.end_offset, k.end_offset), p.next),
+    SET next_offset = p.next, records = k.records + p.records, end_offset = greatest(coalesce(p.end_offset, k.end_offset), p.next),
         last_offset = coalesce(p.last_offset, k.last_offset), last_append_ms = coalesce(p.last_append_ms, k.last_append_ms),
         last_sha256 = coalesce(p.last_sha256, k.last_sha256), max_append_ms = greatest(k.max_append_ms, p.last_append_ms), moved_ms = now_ms()
-    FROM unnest(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256)
-        AS p (topic, partition, epoch, expected, next, end_offset, last_offset, last_append_ms, last_sha256)
+    FROM unnest(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256,
+                p_records)
+        AS p (topic, partition, epoch, expected, next, end_offset, last_offset, last_append_ms, last_sha256, records)
     WHERE k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch AND k.next_offset = p.expected AND k.halted IS NULL
         AND p.next >= p.expected;
     GET DIAGNOSTICS moved = ROW_COUNT;

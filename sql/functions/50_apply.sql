@@ -45,7 +45,8 @@ DECLARE
     touch touched[];
     outbox_before bigint := (SELECT last_value FROM outbox_outbox_id_seq);
 BEGIN
-    PERFORM position_move(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256);
+    PERFORM position_move(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256,
+                          records_added(p_topic, p_partition, p_expected, r_topic, r_partition, r_offset));
     PERFORM pg_advisory_xact_lock_shared(reference_lock_key());
     -- A statement of its own before anything is read: two workers that hold a unit's different topics then see each other's rows.
     PERFORM FROM unit_profile u WHERE u.unit = ANY (r_unit) ORDER BY u.unit FOR NO KEY UPDATE;
@@ -88,14 +89,29 @@ $$;
 
 -- ---- what becomes of a record: each step writes the ledger row of what it takes out and hands on the rest ------------------------------------------
 
+-- How many records each position moves over: counted from what came, and not from what the steps below make of it. Records that were held come from
+-- before the position and were counted when they came first.
+CREATE OR REPLACE FUNCTION nianshen.records_added(p_topic text[], p_partition integer[], p_expected bigint[], r_topic text[], r_partition integer[],
+                                                  r_offset bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT count(r.record_offset)
+        FROM unnest(p_topic, p_partition, p_expected) WITH ORDINALITY AS p (topic, partition, expected, n)
+        LEFT JOIN unnest(r_topic, r_partition, r_offset) AS r (topic, partition, record_offset)
+            ON r.topic = p.topic AND r.partition = p.partition AND r.record_offset >= p.expected
+        GROUP BY p.n ORDER BY p.n);
+END
+$$;
+
 -- A record that was held has its row already: it becomes what the record is now.
 CREATE OR REPLACE FUNCTION nianshen.ledger_write(p_records nianshen.record_in[], p_kind text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO nianshen.ledger AS l (topic, partition, record_offset, append_ms, kind, unit, code, text)
-    SELECT r.topic, r.partition, r.record_offset, r.append_ms, p_kind, r.unit,
+    INSERT INTO nianshen.ledger AS l (topic, partition, record_offset, append_ms, epoch, kind, unit, code, text)
+    SELECT r.topic, r.partition, r.record_offset, r.append_ms, k.epoch, p_kind, r.unit,
            CASE WHEN p_kind = 'dead-letter' THEN r.code END, CASE WHEN p_kind = 'dead-letter' THEN r.text END
-    FROM unnest(p_records) r
+    FROM unnest(p_records) r JOIN nianshen.kafka_partition k ON k.topic = r.topic AND k.partition = r.partition
     ON CONFLICT (topic, partition, record_offset) DO UPDATE SET kind = excluded.kind, code = excluded.code, text = excluded.text
     WHERE l.kind = 'held';
 END

@@ -9,6 +9,7 @@ CREATE TABLE nianshen.kafka_partition (
     partition integer NOT NULL,
     next_offset bigint NOT NULL DEFAULT 0,
     end_offset bigint, -- as last seen by the owner
+    records bigint NOT NULL DEFAULT 0, -- how many were consumed: fewer than next_offset where an upstream's transactions leave gaps
     epoch bigint NOT NULL DEFAULT 0,
     owner text,
     backend_pid integer, -- of the owner's session, so that a successor can end it
@@ -41,6 +42,7 @@ CREATE TABLE nianshen.ledger (
     partition integer NOT NULL,
     record_offset bigint NOT NULL,
     append_ms bigint NOT NULL,
+    epoch bigint NOT NULL, -- of the owner who consumed it
     kind text NOT NULL CHECK (kind IN ('applied', 'duplicate', 'held', 'dead-letter')),
     unit text COLLATE "C",
     code text COLLATE "C", -- dead letters

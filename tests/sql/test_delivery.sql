@@ -3,18 +3,18 @@
 SELECT no_plan();
 SELECT pg_temp.feed(pg_temp.unit_review('r1')) AS fed \gset
 
-SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{1}', '{0}', '{2}', '{2}', '{1}', '{1}', '{NULL}')$$, 'NS001', NULL,
+SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{1}', '{0}', '{2}', '{2}', '{1}', '{1}', '{NULL}', '{0}')$$, 'NS001', NULL,
                  'a repeat of a micro-batch is fenced');
 SELECT is((SELECT epoch FROM claim('{unit-review}', '{0}', 'next')), 2::bigint, 'a takeover raises the epoch');
-SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{1}', '{1}', '{2}', '{2}', '{1}', '{1}', '{NULL}')$$, 'NS001', NULL,
+SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{1}', '{1}', '{2}', '{2}', '{1}', '{1}', '{NULL}', '{0}')$$, 'NS001', NULL,
                  'the last owner is fenced');
-SELECT lives_ok($$SELECT position_move('{unit-review}', '{0}', '{2}', '{1}', '{3}', '{3}', '{NULL}', '{NULL}', '{NULL}')$$,
+SELECT lives_ok($$SELECT position_move('{unit-review}', '{0}', '{2}', '{1}', '{3}', '{3}', '{NULL}', '{NULL}', '{NULL}', '{0}')$$,
                 'the new owner moves on, also without a record');
 SELECT is((SELECT next_offset || ' ' || last_offset FROM kafka_partition WHERE topic = 'unit-review'), '3 0', 'the last record is kept');
-SELECT throws_ok($$SELECT position_move('{unit-review,approval}', '{0,0}', '{2,1}', '{3,0}', '{4,1}', '{4,1}', '{3,0}', '{1,1}', '{NULL,NULL}')$$,
+SELECT throws_ok($$SELECT position_move('{unit-review,approval}', '{0,0}', '{2,1}', '{3,0}', '{4,1}', '{4,1}', '{3,0}', '{1,1}', '{NULL,NULL}', '{0,0}')$$,
                  'NS001', NULL, 'one position that is not ours fences the whole micro-batch');
 SELECT ok(halt('unit-review', 0, 2, 'truncated'), 'a partition can be halted');
-SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{2}', '{3}', '{4}', '{4}', '{3}', '{1}', '{NULL}')$$, 'NS001', NULL,
+SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{2}', '{3}', '{4}', '{4}', '{3}', '{1}', '{NULL}', '{0}')$$, 'NS001', NULL,
                  'a halted partition does not move');
 
 SELECT is((SELECT count(*) FROM outbox_take('{unit-review}', '{0}', '{1}', 10)), 0::bigint, 'only the owner takes from the outbox');

@@ -22,8 +22,9 @@ def wait_all_consumed(world, seconds=60):
 
 
 def check_ledger(world, gaps=0):
-    """Each consumed offset has exactly one row (`gaps`: offsets that are transaction markers or aborted records)."""
+    """Each consumed offset has exactly one row (`gaps`: transaction markers or aborted records), and all that `check` knows holds."""
     ends = wait_all_consumed(world)
+    world.ops("check").expect(0)
     rows = world.sql("SELECT topic, partition, count(*), min(record_offset), max(record_offset) FROM nianshen.ledger GROUP BY 1, 2")
     counted = {(topic, partition): (count, first, last) for topic, partition, count, first, last in rows}
     assert sum(ends.values()) - sum(count for count, _, _ in counted.values()) == gaps, (ends, counted)
