@@ -11,19 +11,31 @@
 #include "core/text.h"
 
 enum {
-    CHARACTER_BYTES_MAX = 4,
     ROW_BYTES_FIRST = 4096,
+    DELIMITERS = 3,
+};
+
+/* In the order of preference where a header has as many of one as of another. */
+static const char delimiters[DELIMITERS] = {',', '\t', ';'};
+
+/* The file's beginning, held back until the header's end shows what separates the columns. */
+struct head {
+    char *bytes;
+    size_t used, capacity;
+    bool is_done, is_quoted, has_content;
+    size_t seen[DELIMITERS]; /* of each, outside of quotes, in the present line */
 };
 
 struct csv_feed {
+    struct csv_format *format;
     csv_row_fn each;
     void *context;
     struct csv_parser parser;
+    struct decoder *decoder;
     struct fault fault; /* set within libcsv's callbacks, which can't stop the parser */
 
-    char carry[CHARACTER_BYTES_MAX]; /* the beginning of a character whose rest comes with the next piece */
-    size_t carry_bytes;
     bool has_begun; /* the place of a byte-order mark is behind us */
+    struct head head;
 
     int64_t rows_done; /* as a spreadsheet counts them */
     bool is_after_cr; /* nothing has come since a CR: an LF now belongs to it */
@@ -40,18 +52,24 @@ static bool refuse(struct csv_feed *feed, const char *code, const char *what)
 
 /* ---- libcsv's callbacks ---- */
 
+/* Makes the buffer hold `needed` bytes, doubling it. */
+static bool reserve(struct csv_feed *feed, char **bytes, size_t *capacity, size_t needed)
+{
+    size_t wanted = *capacity;
+    while (wanted < needed) wanted = wanted == 0 ? ROW_BYTES_FIRST : wanted * 2;
+    if (wanted == *capacity) return true;
+    char *grown = realloc(*bytes, wanted);
+    if (grown == NULL) return fault_set(&feed->fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
+    *bytes = grown;
+    *capacity = wanted;
+    return true;
+}
+
 static bool has_room(struct csv_feed *feed, size_t bytes)
 {
     if (bytes > CSV_ROW_BYTES_MAX - feed->row_bytes)
         return refuse(feed, "csv-limit", "its cells together are longer than 1 MiB; is a quote missing?");
-    size_t wanted = feed->row_capacity;
-    while (wanted < feed->row_bytes + bytes) wanted = wanted == 0 ? ROW_BYTES_FIRST : wanted * 2;
-    if (wanted == feed->row_capacity) return true;
-    char *row = realloc(feed->row, wanted);
-    if (row == NULL) return fault_set(&feed->fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
-    feed->row = row;
-    feed->row_capacity = wanted;
-    return true;
+    return reserve(feed, &feed->row, &feed->row_capacity, feed->row_bytes + bytes);
 }
 
 static void on_cell(void *bytes, size_t length, void *context)
@@ -117,30 +135,6 @@ static int is_no_space(unsigned char byte)
     return 0;
 }
 
-/* ---- pieces ---- */
-
-struct csv_feed *csv_feed_new(csv_row_fn each, void *context)
-{
-    struct csv_feed *feed = calloc(1, sizeof *feed);
-    if (feed == NULL) return NULL;
-    feed->each = each;
-    feed->context = context;
-    if (csv_init(&feed->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) {
-        free(feed);
-        return NULL;
-    }
-    csv_set_space_func(&feed->parser, is_no_space);
-    return feed;
-}
-
-void csv_feed_free(struct csv_feed *feed)
-{
-    if (feed == NULL) return;
-    csv_free(&feed->parser);
-    free(feed->row);
-    free(feed);
-}
-
 static bool parser_fault(struct csv_feed *feed, const char *quoting)
 {
     if (csv_error(&feed->parser) == CSV_EPARSE) return refuse(feed, "csv-quoting", quoting);
@@ -158,35 +152,95 @@ static bool parse(struct csv_feed *feed, const char *bytes, size_t count)
     return true;
 }
 
-/* Bytes up to the first that is no text; `*is_cut` when only the rest of a character may be missing. */
-static size_t text_prefix(const char *bytes, size_t count, bool *is_cut)
+/* ---- the header's delimiter ---- */
+
+/* Takes one byte into account; true when it ends the first line that holds anything. */
+static bool head_ends(struct head *head, char byte)
 {
-    size_t at = 0;
-    *is_cut = false;
-    while (at < count) {
-        size_t start = at;
-        uint32_t code_point = text_next(bytes, count, &at);
-        if (code_point != TEXT_BAD && code_point != 0) continue;
-        *is_cut = code_point == TEXT_BAD && count - start < CHARACTER_BYTES_MAX;
-        return start;
+    const char *delimiter = memchr(delimiters, byte, DELIMITERS);
+    if (byte == '"') head->is_quoted = !head->is_quoted;
+    if (head->is_quoted) {
+        head->has_content = true;
+    } else if (byte == '\r' || byte == '\n') {
+        if (head->has_content) return true;
+        memset(head->seen, 0, sizeof head->seen);
+    } else if (delimiter != NULL) {
+        head->seen[delimiter - delimiters]++;
+    } else if (byte != ' ') {
+        head->has_content = true;
     }
-    return count;
+    return false;
 }
 
-static bool add_text(struct csv_feed *feed, const char *bytes, size_t count, bool is_last)
+/* Now it is known, or never will be. */
+static bool head_decide(struct csv_feed *feed)
+{
+    struct head *head = &feed->head;
+    size_t best = 0;
+    for (size_t i = 1; i < DELIMITERS; i++)
+        if (head->seen[i] > head->seen[best]) best = i;
+    head->is_done = true;
+    feed->format->delimiter = delimiters[best];
+    csv_set_delim(&feed->parser, (unsigned char)delimiters[best]);
+    return head->used == 0 || parse(feed, head->bytes, head->used);
+}
+
+/* The decoder's sink: text up to the header's end is held back, all the rest goes to the parser. */
+static bool add_text(void *context, const char *text, size_t count)
 {
     static const char mark[] = "\xEF\xBB\xBF";
-    bool is_cut;
-    size_t good = text_prefix(bytes, count, &is_cut);
-    size_t skipped = !feed->has_begun && good >= 3 && memcmp(bytes, mark, 3) == 0 ? 3 : 0;
-    feed->has_begun = feed->has_begun || good > 0;
+    struct csv_feed *feed = context;
+    struct head *head = &feed->head;
+    size_t at = !feed->has_begun && count >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0, first = at;
+    feed->has_begun = true;
+    if (head->is_done) return parse(feed, text + at, count - at);
 
-    if (!parse(feed, bytes + skipped, good - skipped)) return false;
-    feed->carry_bytes = count - good;
-    if (good == count) return true;
-    if (!is_cut || is_last) return refuse(feed, "not-utf8", "the text is not UTF-8; save the file as \"CSV UTF-8 (comma delimited)\"");
-    memcpy(feed->carry, bytes + good, feed->carry_bytes);
-    return true;
+    bool is_end = false;
+    while (at < count && !is_end && head->used + at - first < CSV_ROW_BYTES_MAX) is_end = head_ends(head, text[at++]);
+    if (!reserve(feed, &head->bytes, &head->capacity, head->used + at - first)) return false;
+    if (at > first) memcpy(head->bytes + head->used, text + first, at - first);
+    head->used += at - first;
+    if (!is_end && head->used < CSV_ROW_BYTES_MAX) return true;
+    return head_decide(feed) && parse(feed, text + at, count - at);
+}
+
+/* ---- pieces ---- */
+
+struct csv_feed *csv_feed_new(struct csv_format *format, csv_row_fn each, void *context, struct fault *fault)
+{
+    struct csv_feed *feed = calloc(1, sizeof *feed);
+    if (feed == NULL || csv_init(&feed->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) {
+        (void)fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
+        free(feed);
+        return NULL;
+    }
+    csv_set_space_func(&feed->parser, is_no_space);
+    feed->format = format;
+    feed->each = each;
+    feed->context = context;
+    feed->decoder = decoder_new(format->encoding, fault);
+    if (feed->decoder != NULL) return feed;
+    csv_feed_free(feed);
+    return NULL;
+}
+
+void csv_feed_free(struct csv_feed *feed)
+{
+    if (feed == NULL) return;
+    csv_free(&feed->parser);
+    decoder_free(feed->decoder);
+    free(feed->head.bytes);
+    free(feed->row);
+    free(feed);
+}
+
+static bool refuse_bytes(struct csv_feed *feed)
+{
+    /* What is held back stands before the place, and decides which row it is in. */
+    if (!feed->head.is_done && !head_decide(feed)) return false;
+    return fault_set(&feed->fault, FAULT_REJECT, EX_DATAERR, "not-text",
+                     "row %" PRId64 ": there is a byte that is no text in %s; save the file as \"CSV UTF-8 (comma delimited)\"",
+                     feed->rows_done + 1, encoding_name(feed->format->encoding));
 }
 
 static bool hand_over(struct csv_feed *feed, bool is_good, struct fault *fault)
@@ -198,19 +252,14 @@ static bool hand_over(struct csv_feed *feed, bool is_good, struct fault *fault)
 
 bool csv_feed_add(struct csv_feed *feed, const char *bytes, size_t count, struct fault *fault)
 {
-    char joined[CHARACTER_BYTES_MAX + CSV_FEED_BYTES_MAX];
-    size_t carried = feed->carry_bytes;
-    if (carried == 0) return hand_over(feed, add_text(feed, bytes, count, false), fault);
-    memcpy(joined, feed->carry, carried);
-    memcpy(joined + carried, bytes, count);
-    return hand_over(feed, add_text(feed, joined, carried + count, false), fault);
+    enum decoded decoded = decoder_add(feed->decoder, bytes, count, add_text, feed);
+    return hand_over(feed, decoded == DECODED || (decoded == DECODED_BAD && refuse_bytes(feed)), fault);
 }
 
 bool csv_feed_end(struct csv_feed *feed, struct fault *fault)
 {
-    char carry[CHARACTER_BYTES_MAX];
-    memcpy(carry, feed->carry, feed->carry_bytes);
-    if (!hand_over(feed, add_text(feed, carry, feed->carry_bytes, true), fault)) return false;
+    if (!decoder_is_complete(feed->decoder)) return hand_over(feed, refuse_bytes(feed), fault);
+    if (!feed->head.is_done && !head_decide(feed)) return hand_over(feed, false, fault);
     bool is_good = csv_fini(&feed->parser, on_cell, on_row, feed) == 0 || feed->fault.kind != FAULT_NONE ||
                    parser_fault(feed, "a quoted cell does not end before the file does; write the closing quote");
     return hand_over(feed, is_good && feed->fault.kind == FAULT_NONE, fault);
@@ -218,19 +267,78 @@ bool csv_feed_end(struct csv_feed *feed, struct fault *fault)
 
 /* ---- files ---- */
 
-bool csv_read(FILE *file, csv_row_fn each, void *context, struct fault *fault)
+/* Other formats by their first bytes; NULL when it may well be text. Of zip files the name of the first entry tells. */
+static const char *other_format(const char *start, size_t count)
+{
+    enum { ZIP_NAME_AT = 30 };
+    static const struct {
+        const char *bytes, *format;
+        size_t at;
+    } formats[] = {
+        {"mimetypeapplication/vnd.oasis.opendocument", "LibreOffice (.ods)", ZIP_NAME_AT},
+        {"Index/", "Numbers (.numbers)", ZIP_NAME_AT},
+        {"PK\x03\x04", "Excel or WPS (.xlsx)", 0},
+        {"\xD0\xCF\x11\xE0", "Excel or WPS (.xls, .et)", 0},
+        {"%PDF", "PDF", 0},
+        {"{\\rtf", "RTF", 0},
+        {"<", "HTML or XML", 0},
+        {"\xEF\xBB\xBF<", "HTML or XML", 0},
+        {"\x1F\x8B", "gzip", 0},
+        {"Rar!", "RAR", 0},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        size_t bytes = strlen(formats[i].bytes), at = formats[i].at;
+        if (at > 0 && memcmp(start, "PK\x03\x04", 4) != 0) continue;
+        if (count >= at + bytes && memcmp(start + at, formats[i].bytes, bytes) == 0) return formats[i].format;
+    }
+    return NULL;
+}
+
+static bool check_start(FILE *file, struct fault *fault)
+{
+    char start[128] = {0};
+    rewind(file);
+    size_t count = fread(start, 1, sizeof start, file);
+    if (ferror(file)) return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "the file can't be read (%s)", strerror(errno));
+    const char *format = other_format(start, count);
+    if (format != NULL)
+        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "not-csv",
+                         "this is no CSV file but looks like %s; in the spreadsheet choose Save As, type \"CSV UTF-8 (comma delimited)\"",
+                         format);
+    if (fseeko(file, 0, SEEK_END) != 0 || ftello(file) <= CSV_FILE_BYTES_MAX) return true;
+    return fault_set(fault, FAULT_REJECT, EX_DATAERR, "csv-file-limit", "the file is larger than %" PRId64 " bytes; split it",
+                     CSV_FILE_BYTES_MAX);
+}
+
+static bool read_pieces(FILE *file, struct csv_feed *feed, struct fault *fault)
 {
     char piece[CSV_FEED_BYTES_MAX];
-    struct csv_feed *feed = csv_feed_new(each, context);
-    if (feed == NULL) return fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
+    for (size_t count; (count = fread(piece, 1, sizeof piece, file)) > 0;)
+        if (!csv_feed_add(feed, piece, count, fault)) return false;
+    if (ferror(file)) return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "the file can't be read further (%s)", strerror(errno));
+    return csv_feed_end(feed, fault);
+}
 
-    bool is_good = true;
-    for (size_t count; is_good && (count = fread(piece, 1, sizeof piece, file)) > 0;) is_good = csv_feed_add(feed, piece, count, fault);
-    if (is_good && ferror(file))
-        is_good = fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "the file can't be read further (%s)", strerror(errno));
-    is_good = is_good && csv_feed_end(feed, fault);
+bool csv_read(FILE *file, struct csv_format *format, csv_row_fn each, void *context, struct fault *fault)
+{
+    *format = (struct csv_format){.delimiter = delimiters[0]};
+    if (!check_start(file, fault) || !encoding_of_file(file, &format->encoding, fault)) return false;
+    struct csv_feed *feed = csv_feed_new(format, each, context, fault);
+    bool is_good = feed != NULL && read_pieces(file, feed, fault);
     csv_feed_free(feed);
     return is_good;
+}
+
+const char *csv_delimiter_name(const struct csv_format *format, bool is_chinese)
+{
+    switch (format->delimiter) {
+    case '\t':
+        return is_chinese ? "制表符" : "tabs";
+    case ';':
+        return is_chinese ? "分号" : "semicolons";
+    default:
+        return is_chinese ? "逗号" : "commas";
+    }
 }
 
 /* ---- writing ---- */

@@ -1,6 +1,7 @@
 /*
  * Reads CSV (RFC 4180) as a stream, by libcsv; core/csv.c is the only file that includes csv.h. Caps on field, columns, rows and file;
- * every row knows the line a spreadsheet shows it on. UTF-8 with or without a byte-order mark.
+ * every row knows the line a spreadsheet shows it on. Rows come as UTF-8 whatever the file's encoding is (core/encoding.h); the columns are
+ * separated by what separates them in the header: commas, tabs or semicolons.
  */
 #ifndef NIANSHEN_CORE_CSV_H
 #define NIANSHEN_CORE_CSV_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/encoding.h"
 #include "core/fault.h"
 
 enum {
@@ -18,6 +20,16 @@ enum {
     CSV_ROWS_MAX = 20000000,
     CSV_ROW_BYTES_MAX = 1024 * 1024, /* all cells of a row */
 };
+
+#define CSV_FILE_BYTES_MAX (INT64_C(4) * 1024 * 1024 * 1024)
+
+struct csv_format {
+    enum encoding encoding;
+    char delimiter;
+};
+
+/* "commas", "逗号"; for messages. Static. */
+const char *csv_delimiter_name(const struct csv_format *format, bool is_chinese);
 
 struct csv_row {
     int64_t number; /* as a spreadsheet numbers it: the header is row 1; blank lines count */
@@ -30,11 +42,12 @@ struct csv_row {
 typedef bool (*csv_row_fn)(void *context, const struct csv_row *row, struct fault *fault);
 
 /*
- * Reads to the end of `file`, calling `each` for every row that is not blank (a row of empty cells only is blank), the header included.
- * FAULT_REJECT, EX_DATAERR, with the row's number and the remedy: csv-quoting, not-utf8 (also for a NUL), csv-limit. A read error is
+ * Reads the whole of `file`, which can be sought, twice: for its encoding, then calling `each` for every row that is not blank (a row of
+ * empty cells only is blank), the header included. `format` is known before the first row is given. FAULT_REJECT, EX_DATAERR, with the
+ * remedy: not-csv, csv-file-limit, and with the row's number csv-quoting, not-text (also for a NUL), csv-limit. A read error is
  * FAULT_FATAL, EX_IOERR, code read-failed. After a fault `each` is not called again.
  */
-bool csv_read(FILE *file, csv_row_fn each, void *context, struct fault *fault);
+bool csv_read(FILE *file, struct csv_format *format, csv_row_fn each, void *context, struct fault *fault);
 
 /*
  * Writes one row, CRLF at the end; a cell that a spreadsheet would take for a formula (= + - @, control characters) gets a leading

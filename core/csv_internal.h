@@ -8,8 +8,8 @@ enum { CSV_FEED_BYTES_MAX = 64 * 1024 }; /* of one piece */
 
 struct csv_feed;
 
-/* NULL when memory is out. */
-struct csv_feed *csv_feed_new(csv_row_fn each, void *context);
+/* `format` says the encoding; its delimiter is set before the first row. It is borrowed. NULL: as decoder_new. */
+struct csv_feed *csv_feed_new(struct csv_format *format, csv_row_fn each, void *context, struct fault *fault);
 void csv_feed_free(struct csv_feed *feed);
 
 /* The next piece, at most CSV_FEED_BYTES_MAX; pieces may end within a character, a line break or a field. */

@@ -71,6 +71,7 @@ struct roster_file {
     const char *path; /* NULL: not given */
     FILE *stream;
     struct session *session;
+    struct csv_format format;
     struct roster_sheet sheet;
     bool has_header, is_copying;
     date_ymd today;
@@ -131,6 +132,9 @@ static bool read_row(void *context, const struct csv_row *row, struct fault *fau
     struct roster_file *file = context;
     if (!file->has_header) {
         file->has_header = true;
+        if (!file->is_copying)
+            fprintf(stderr, "%s: read as %s, columns separated by %s\n", file->path, encoding_name(file->format.encoding),
+                    csv_delimiter_name(&file->format, false));
         return roster_sheet_header(&file->sheet, file->target->kind, row, fault);
     }
     file->rows++;
@@ -150,7 +154,7 @@ static bool read_file(struct roster_file *file, bool is_copying)
     file->has_header = false;
     file->rows = file->malformed = 0;
     rewind(file->stream);
-    bool is_read = csv_read(file->stream, read_row, file, &fault);
+    bool is_read = csv_read(file->stream, &file->format, read_row, file, &fault);
     if (is_read && !file->has_header)
         is_read = fault_set(&fault, FAULT_REJECT, EX_DATAERR, "empty-file", "the file is empty; its first row must be %s",
                             file->target->kind->header);

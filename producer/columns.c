@@ -70,7 +70,7 @@ static void column_title(char *out, size_t out_bytes, size_t index, const char *
 /* One column that holds other separators is a file saved the wrong way; the first row is shown masked, it may be data. */
 static bool header_missing(const struct csv_row *header, struct fault *fault)
 {
-    static const char *const separators[] = {";", "\t", "，", "；", "|"};
+    static const char *const separators[] = {"，", "；", "|"};
     for (size_t i = 0; header->count == 1 && i < sizeof separators / sizeof *separators; i++) {
         if (strstr(header->values[0], separators[i]) == NULL) continue;
         char shown[HEADER_BYTES_MAX];

@@ -139,11 +139,11 @@ XLSX = b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00[Content_Types].xml" + b
 @pytest.mark.parametrize("content, says", [
     (XLSX, ["CSV", "xlsx"]),
     (b"", ["empty"]),
-    ("身份证号码;不通过原因\r\n".encode(), ["comma"]),
+    ("身份证号码|不通过原因\r\n".encode(), ["comma"]),
     ("姓名,部门\r\n王,一\r\n".encode(), ["身份证号码"]),
-    ("身份证号码,不通过原因\r\n".encode("gb18030"), ["UTF-8"]),
+    ("身份证号码,不通过原因\r\n".encode("gb18030") + b"\xff\r\n", ["UTF-8", "row 2"]),
     (b'\xef\xbb\xbf' + '身份证号码,原因\r\n"110101199003070011,离职\r\n'.encode(), ["2"]),
-], ids=["xlsx", "empty", "semicolons", "no-id-column", "gb18030", "open-quote"])
+], ids=["xlsx", "empty", "bars", "no-id-column", "no-text", "open-quote"])
 def test_file_that_is_not_csv(main, desk, content, says):
     """65, what the file seems to be and what to do, before anything is sent."""
     desk.confirm()

@@ -43,10 +43,29 @@ static bool note_row(void *context, const struct csv_row *row, struct fault *fau
     return true;
 }
 
-static void read_in_pieces(const char *bytes, size_t count, size_t piece, struct transcript *transcript)
+static FILE *file_of(const char *bytes, size_t count)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    rewind(file);
+    return file;
+}
+
+static struct csv_format format_of(const char *bytes, size_t count)
+{
+    struct csv_format format = {.delimiter = '?'};
+    struct fault fault = {0};
+    FILE *file = file_of(bytes, count);
+    assert_true(encoding_of_file(file, &format.encoding, &fault));
+    (void)fclose(file);
+    return format;
+}
+
+static void read_in_pieces(const char *bytes, size_t count, struct csv_format format, size_t piece, struct transcript *transcript)
 {
     struct fault fault = {0};
-    struct csv_feed *feed = csv_feed_new(note_row, transcript);
+    struct csv_feed *feed = csv_feed_new(&format, note_row, transcript, &fault);
     assert_non_null(feed);
     bool is_good = true;
     for (size_t at = 0; at < count && is_good; at += piece)
@@ -107,15 +126,45 @@ static const struct fixture fixtures[] = {
     {"a\n\n\"b\" ,c\n", "1:[a]csv-quoting row 3:", 0},
     {"a\n\"b\nc\nd", "1:[a]csv-quoting row 2:", 0},
     {"\"", "csv-quoting row 1:", 0},
-    /* Not UTF-8: GBK, overlong, cut off, a NUL. */
-    {"a\nb\n\xD0\xD5\xC3\xFB\n", "1:[a]2:[b]not-utf8 row 3:", 0},
-    {"\xC1\xAA\xCD\xA8", "not-utf8 row 1:", 0},
-    {"a\n\xE5\xA7", "1:[a]not-utf8 row 2:", 0},
-    {"a\nb\0c\n", "1:[a]not-utf8 row 2:", 6},
-    {"a\n\xED\xA0\x80", "1:[a]not-utf8 row 2:", 0},
+    /* Blank rows in front do not decide what separates columns; the header does, and quoted delimiters do not count. */
+    {";;\n\na,b\nc;d,e\n", "1:[;;]3:[a][b]4:[c;d][e]", 0},
+    {"a;b\nc,d;e\n", "1:[a][b]2:[c,d][e]", 0},
+    {"a\tb\r\nc;,\td\r\n", "1:[a][b]2:[c;,][d]", 0},
+    {"\"a,b,c\";d\n1;2", "1:[a,b,c][d]2:[1][2]", 0},
+    {"\"a\n,\";b\n1;2", "1:[a\n,][b]2:[1][2]", 0},
+    {"a,b;c\n", "1:[a][b;c]", 0},
+    /* GBK, and characters that only GB18030 has, of two and of four bytes; a text that overlong UTF-8 would be. */
+    {"\xD0\xD5\xC3\xFB,a\n\x82\x35\x8F\x33\xA1\xA4,\x95\x32\x82\x36\n", "1:[姓名][a]2:[\xE9\xBE\xA6·][𠀀]", 0},
+    {"\xC1\xAA\xCD\xA8", "1:[联通]", 0},
+    {"a;b\n\xC1\xAA\xCD\xA8;1", "1:[a][b]2:[联通][1]", 0},
+    /* UTF-16, with a mark of either order and without any. */
+    {"\xFF\xFE\x0D\x54\x2C\x00\x62\x00\x0A\x00\x40\xD8\x00\xDC", "1:[名][b]2:[𠀀]", 14},
+    {"\xFE\xFF\x54\x0D\x00\x09\x00\x62", "1:[名][b]", 8},
+    {"\x0D\x54\t\0b\0\r\0\n\0"
+     "1\0\t\0"
+     "2\0",
+     "1:[名][b]2:[1][2]", 16},
+    /* Bytes that are no text: cut off, a NUL, a surrogate in UTF-8, half of one in UTF-16, a lead byte before a line's end in GBK. */
+    {"a\nb\0c\n", "1:[a]not-text row 2:", 6},
+    {"a\n\xED\xA0\x80", "1:[a]not-text row 2:", 0},
+    {"\xEF\xBB\xBF"
+     "a\n\xD0\xD5",
+     "1:[a]not-text row 2:", 0},
     {"\xFF\xFE"
-     "a\0",
-     "not-utf8 row 1:", 4},
+     "a\0\n\0\x40\xD8"
+     "b\0",
+     "1:[a]not-text row 2:", 10},
+    {"\xFF\xFE"
+     "a\0\n\0"
+     "b",
+     "1:[a]not-text row 2:", 7},
+    {"\xFF\xFE"
+     "a\0\n\0\0\0",
+     "1:[a]not-text row 2:", 8},
+    {"\xD0\xD5\n\xD0\n", "1:[姓]not-text row 2:", 0},
+    {"\xD0\xD5\n\n\xD0", "1:[姓]not-text row 3:", 0},
+    /* Damaged late, and still told to be UTF-8: the damage has a row. */
+    {"姓名,身份证号码,原因\n\n\xD0\xD5,x\n", "1:[姓名][身份证号码][原因]not-text row 3:", 0},
 };
 
 /* Rows, their numbers and faults do not depend on where the pieces end. */
@@ -124,9 +173,10 @@ static void test_every_split(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof fixtures / sizeof fixtures[0]; i++) {
         size_t count = fixtures[i].count > 0 ? fixtures[i].count : strlen(fixtures[i].bytes);
+        struct csv_format format = format_of(fixtures[i].bytes, count);
         for (size_t piece = 1; piece <= count + 1; piece++) {
             struct transcript transcript = {0};
-            read_in_pieces(fixtures[i].bytes, count, piece, &transcript);
+            read_in_pieces(fixtures[i].bytes, count, format, piece, &transcript);
             if (strcmp(transcript.text, fixtures[i].expected) != 0)
                 fail_msg("fixture %zu in pieces of %zu: %s instead of %s", i, piece, transcript.text, fixtures[i].expected);
         }
@@ -139,18 +189,9 @@ static void test_callback_stops(void **state)
     (void)state;
     for (size_t piece = 1; piece <= 8; piece++) {
         struct transcript transcript = {.stop_at = 2};
-        read_in_pieces("a\nb\nc\nd", 7, piece, &transcript);
+        read_in_pieces("a\nb\nc\nd", 7, (struct csv_format){.encoding = ENCODING_UTF8}, piece, &transcript);
         assert_string_equal(transcript.text, "1:[a]enough enough");
     }
-}
-
-static FILE *file_of(const char *bytes, size_t count)
-{
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, count, file), count);
-    rewind(file);
-    return file;
 }
 
 static void assert_read(const char *bytes, size_t count, const char *code)
@@ -159,7 +200,8 @@ static void assert_read(const char *bytes, size_t count, const char *code)
     struct fault fault = {0};
     FILE *file = file_of(bytes, count);
     transcript->stop_at = 1;
-    bool is_good = csv_read(file, note_row, transcript, &fault);
+    struct csv_format format;
+    bool is_good = csv_read(file, &format, note_row, transcript, &fault);
     assert_false(is_good);
     assert_int_equal(fault.kind, FAULT_REJECT);
     assert_int_equal(fault.exit_status, EX_DATAERR);
@@ -209,11 +251,12 @@ static void test_large_file(void **state)
     (void)state;
     FILE *file = tmpfile();
     struct count count = {0, 0};
+    struct csv_format format;
     struct fault fault = {0};
     assert_non_null(file);
     for (int i = 0; i < 50000; i++) assert_true(fprintf(file, "%d,会员\r\n\r\n", i) > 0);
     rewind(file);
-    assert_true(csv_read(file, count_row, &count, &fault));
+    assert_true(csv_read(file, &format, count_row, &count, &fault));
     assert_int_equal(count.rows, 50000);
     assert_int_equal(count.last_number, 99999);
     (void)fclose(file);
@@ -225,9 +268,10 @@ static void test_read_error(void **state)
     (void)state;
     FILE *folder = fopen("/", "r");
     struct transcript transcript = {0};
+    struct csv_format format;
     struct fault fault = {0};
     assert_non_null(folder);
-    assert_false(csv_read(folder, note_row, &transcript, &fault));
+    assert_false(csv_read(folder, &format, note_row, &transcript, &fault));
     assert_int_equal(fault.kind, FAULT_FATAL);
     assert_int_equal(fault.exit_status, EX_IOERR);
     (void)fclose(folder);
@@ -263,7 +307,7 @@ static void test_round_trip(void **state)
     assert_true(csv_write_row(file, (const char *[]){"a\r\nb", "\"", ",", " ", "=x"}, 5));
     assert_int_equal(fclose(file), 0);
     struct transcript transcript = {0};
-    read_in_pieces(out, strlen(out), 3, &transcript);
+    read_in_pieces(out, strlen(out), format_of(out, strlen(out)), 3, &transcript);
     assert_string_equal(transcript.text, "1:[a\r\nb][\"][,][ ]['=x]");
 }
 

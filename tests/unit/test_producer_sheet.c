@@ -237,13 +237,13 @@ static void files_of_the_wrong_kind_are_recognised(void **state)
     assert_refused("\n\n\n", SHEET_IMPORT, "empty-file");
     assert_refused("PK\x03\x04rest of a zip file", SHEET_IMPORT, "not-csv");
     assert_refused("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", SHEET_IMPORT, "not-csv");
-    assert_refused("\xFF\xFE"
-                   "abc",
-                   SHEET_IMPORT, "not-csv");
-    assert_refused("\xC9\xED\xB7\xDD\xD6\xA4\xBA\xC5\xC2\xEB,\xD0\xD5\xC3\xFB\n", SHEET_IMPORT, "not-utf8");
+    assert_refused("PK\x03\x04..........................mimetypeapplication/vnd.oasis.opendocument.spreadsheet", SHEET_IMPORT, "not-csv");
+    assert_refused("<html><table>", SHEET_IMPORT, "not-csv");
+    assert_refused("%PDF-1.7", SHEET_IMPORT, "not-csv");
+    assert_refused("身份证号码\xB7\xDD,姓名\n", SHEET_IMPORT, "not-text");
     assert_refused("姓名,原因\n甲,退休\n", SHEET_IMPORT, "header-missing");
-    assert_refused("身份证号码;姓名;原因\n", SHEET_IMPORT, "not-comma");
-    assert_refused("身份证号码\t姓名\t原因\n", SHEET_IMPORT, "not-comma");
+    assert_refused("身份证号码，姓名，原因\n", SHEET_IMPORT, "not-comma");
+    assert_refused("身份证号码|姓名|原因\n", SHEET_IMPORT, "not-comma");
     assert_refused("身份证号码,证件号码\n", SHEET_IMPORT, "header-twice");
 }
 
