@@ -54,6 +54,19 @@ bool text_is_blank(uint32_t code_point)
     }
 }
 
+void text_trim(const char **text, size_t *length)
+{
+    size_t from = *length, to = 0;
+    for (size_t at = 0, here; at < *length;) {
+        here = at;
+        if (text_is_blank(text_next(*text, *length, &at))) continue;
+        if (from > here) from = here;
+        to = at;
+    }
+    *text += from;
+    *length = to > from ? to - from : 0;
+}
+
 bool text_is_utf8(const char *text, size_t length)
 {
     for (size_t at = 0; at < length;)

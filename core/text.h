@@ -18,6 +18,9 @@ bool text_is_control(uint32_t code_point);
 /* Spaces of every width, tab and line breaks, and what can't be seen: zero-width characters, direction and byte-order marks. */
 bool text_is_blank(uint32_t code_point);
 
+/* Moves `text` and `length` past what text_is_blank on both sides. */
+void text_trim(const char **text, size_t *length);
+
 /* Strict UTF-8 (RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF). */
 bool text_is_utf8(const char *text, size_t length);
 

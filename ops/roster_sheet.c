@@ -37,19 +37,6 @@ const struct roster_kind roster_members = {
         },
 };
 
-/* Moves `text` and `length` past the blanks on both sides. */
-static void cell_trim(const char **text, size_t *length)
-{
-    size_t first = *length, end = 0;
-    for (size_t at = 0, begin = 0; at < *length; begin = at) {
-        if (text_is_blank(text_next(*text, *length, &at))) continue;
-        if (first == *length) first = begin;
-        end = at;
-    }
-    *text += first;
-    *length = end > first ? end - first : 0;
-}
-
 /* An export writes '=1+1 for =1+1, lest a spreadsheet calculates: read back it is what it was. */
 static void cell_unguard(const char **text, size_t *length)
 {
@@ -64,7 +51,7 @@ static bool is_cell(const struct csv_row *row, size_t index, const char *name)
 {
     const char *text = row->values[index];
     size_t length = row->lengths[index];
-    cell_trim(&text, &length);
+    text_trim(&text, &length);
     return strlen(name) == length && memcmp(text, name, length) == 0;
 }
 
@@ -140,7 +127,7 @@ static bool row_read_cell(struct roster_sheet *sheet, size_t column, const struc
 {
     const char *text = row->values[sheet->place[column]];
     size_t length = row->lengths[sheet->place[column]];
-    cell_trim(&text, &length);
+    text_trim(&text, &length);
     cell_unguard(&text, &length);
     sheet->values[column] = NULL;
     if (!cell_check(&sheet->kind->columns[column], text, length, out)) return false;

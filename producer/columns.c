@@ -61,7 +61,7 @@ static bool header_find(const char *text, size_t length, enum column *column)
 static void column_title(char *out, size_t out_bytes, size_t index, const char *text, size_t length)
 {
     char letters[4], name[COLUMN_TITLE_BYTES_MAX - sizeof letters];
-    cell_trim(&text, &length);
+    text_trim(&text, &length);
     cell_column_letters(index, letters, sizeof letters);
     text_mask_digits(text, length, name, sizeof name);
     snprintf(out, out_bytes, "%s %s", letters, name);
@@ -100,6 +100,6 @@ bool columns_cell(const struct columns *columns, enum column column, const struc
     if (at < 0 || (size_t)at >= row->count) return false;
     *text = row->values[at];
     *length = row->lengths[at];
-    cell_trim(text, length);
+    text_trim(text, length);
     return true;
 }

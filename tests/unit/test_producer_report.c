@@ -63,23 +63,6 @@ static void the_first_problems_by_row_are_kept(void **state)
     report_free(&report);
 }
 
-static void cells_are_trimmed_of_every_blank(void **state)
-{
-    static const char *const cells[] = {"x y", " x y\t", "\u3000x y\u00A0", "\u200B\uFEFFx y\r\n"};
-    (void)state;
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-        const char *text = cells[i];
-        size_t length = strlen(text);
-        cell_trim(&text, &length);
-        assert_int_equal(length, 3);
-        assert_memory_equal(text, "x y", 3);
-    }
-    const char *blank = " \u3000 ";
-    size_t length = strlen(blank);
-    cell_trim(&blank, &length);
-    assert_int_equal(length, 0);
-}
-
 static void columns_have_a_spreadsheets_letters(void **state)
 {
     static const struct {
@@ -124,9 +107,9 @@ static void lines_are_numbered_and_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(places_of_a_message_are_filled),      cmocka_unit_test(a_long_message_is_cut_between_characters),
-        cmocka_unit_test(the_first_problems_by_row_are_kept),  cmocka_unit_test(cells_are_trimmed_of_every_blank),
-        cmocka_unit_test(columns_have_a_spreadsheets_letters), cmocka_unit_test(lines_are_numbered_and_bounded),
+        cmocka_unit_test(places_of_a_message_are_filled),     cmocka_unit_test(a_long_message_is_cut_between_characters),
+        cmocka_unit_test(the_first_problems_by_row_are_kept), cmocka_unit_test(columns_have_a_spreadsheets_letters),
+        cmocka_unit_test(lines_are_numbered_and_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,24 @@ static void test_blank(void **state)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) assert_false(text_is_blank(others[i]));
 }
 
+/* Nothing that can't be seen stays on either side; what stands between letters does. */
+static void test_trim(void **state)
+{
+    static const char *const texts[] = {"x y", " x y\t", "\u3000x y\u00A0", "\u200B\uFEFFx y\r\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *text = texts[i];
+        size_t length = strlen(text);
+        text_trim(&text, &length);
+        assert_int_equal(length, 3);
+        assert_memory_equal(text, "x y", 3);
+    }
+    const char *blank = " \u3000 ";
+    size_t length = strlen(blank);
+    text_trim(&blank, &length);
+    assert_int_equal(length, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_mask_digits_everywhere),
         cmocka_unit_test(test_width),
         cmocka_unit_test(test_blank),
+        cmocka_unit_test(test_trim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
