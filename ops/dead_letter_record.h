@@ -7,8 +7,6 @@
 #include "core/config.h"
 #include "core/kafka.h"
 
-enum { DEAD_LETTER_SKIP_MAX = 100 /* reading on past so many records is cheaper than starting anew */ };
-
 struct dead_letter_reader;
 
 /* `config` is borrowed. NULL: the fault is set. */

@@ -29,7 +29,7 @@ bool held_is_clear(const struct held *held)
 static void rest(struct worker *worker, int64_t for_ms)
 {
     struct held *held = &worker->held;
-    if (held->reader != NULL && for_ms > 0) dead_letter_rest(&held->source, held->reader);
+    if (held->reader != NULL && for_ms > 0) original_rest(&held->source, held->reader);
     held->phase = HELD_RESTING;
     held->is_holding = false;
     held->look_at_ms = worker->now_ms + for_ms;
@@ -121,19 +121,19 @@ static bool read_step(struct worker *worker)
         try_later(worker, &fault);
         return true;
     }
-    switch (dead_letter_find(&held->source, held->reader, &held->wanted, &record, &fault)) {
-    case DEAD_LETTER_WAIT:
+    switch (original_find(&held->source, held->reader, &held->wanted, 0, &record, &fault)) {
+    case ORIGINAL_WAIT:
         return false;
-    case DEAD_LETTER_FOUND:
+    case ORIGINAL_FOUND:
         record_decode(worker, &record);
         kafka_record_release(&record);
         return true;
-    case DEAD_LETTER_GONE:
+    case ORIGINAL_GONE:
         fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "held-record-gone",
                   "the record at offset %lld of %s [%d] is not in its topic any more: its unit stays held", (long long)held->wanted.offset,
                   topic_kind_name(held->wanted.topic), (int)held->wanted.partition);
         break;
-    case DEAD_LETTER_FAULT:
+    case ORIGINAL_FAULT:
         break;
     }
     try_later(worker, &fault);

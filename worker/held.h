@@ -7,8 +7,8 @@
 #define NIANSHEN_WORKER_HELD_H
 
 #include "core/batch.h"
+#include "core/original.h"
 #include "worker/backoff.h"
-#include "worker/dead_letter.h"
 
 enum { HELD_EVERY_MS = 5000 /* looked at this often */ };
 
@@ -20,7 +20,7 @@ struct held {
     enum held_phase phase;
     struct kafka_reader *reader; /* these two: NULL until the first record is there */
     struct batch *batch; /* of that one record */
-    struct dead_letter_source source;
+    struct original_source source;
     struct kafka_position wanted;
     bool is_holding; /* it failed again: its unit is to be held again */
     bool is_clear; /* the last look found nothing */

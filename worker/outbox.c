@@ -8,6 +8,7 @@
 #include "core/event.h"
 #include "core/log.h"
 #include "core/moment.h"
+#include "worker/dead_letter.h"
 #include "worker/worker.h"
 
 /* The columns of nianshen.outbox_take, in order. */
@@ -196,16 +197,16 @@ static bool original_send(struct worker *worker, size_t row, struct fault *fault
     if (worker->now_ms < outbox->read_at_ms) return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "not now");
     if (!topic_kind_of_name(result_text(rows, row, ROW_TOPIC), &reason.origin.topic))
         return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "outbox", "a dead letter of an unknown topic");
-    switch (dead_letter_find(&outbox->source, worker->reader, &reason.origin, &record, fault)) {
-    case DEAD_LETTER_WAIT:
+    switch (original_find(&outbox->source, worker->reader, &reason.origin, 0, &record, fault)) {
+    case ORIGINAL_WAIT:
         return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
-    case DEAD_LETTER_FAULT:
+    case ORIGINAL_FAULT:
         log_debug("original-unreadable", log_text("code", fault->code), log_text("text", fault->text));
         outbox->read_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
         fault_clear(fault);
         return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original can't be read now");
-    case DEAD_LETTER_FOUND:
-    case DEAD_LETTER_GONE:
+    case ORIGINAL_FOUND:
+    case ORIGINAL_GONE:
         break;
     }
     bool is_sent = dead_letter_send(outbox->producer, &record, &reason, row, fault);
@@ -282,7 +283,7 @@ static void marked(struct worker *worker, struct database_result **result, const
         outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
     else
         backoff_reset(&outbox->backoff);
-    dead_letter_rest(&outbox->source, worker->reader);
+    original_rest(&outbox->source, worker->reader);
     rest(worker);
 }
 

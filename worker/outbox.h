@@ -7,8 +7,8 @@
 
 #include "core/database.h"
 #include "core/kafka.h"
+#include "core/original.h"
 #include "worker/backoff.h"
-#include "worker/dead_letter.h"
 
 enum {
     OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
@@ -35,7 +35,7 @@ struct outbox {
     int64_t look_at_ms; /* whatever is wanted */
     int64_t read_at_ms; /* no original before */
     struct backoff backoff;
-    struct dead_letter_source source;
+    struct original_source source;
 };
 
 void outbox_init(struct outbox *outbox);
