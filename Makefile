@@ -5,6 +5,7 @@
 #   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
 #                                 also with their program's objects, except main.o
+#   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -23,8 +24,11 @@ else ifeq ($(SANITIZE),undefined)
 PROFILE := ubsan
 else ifeq ($(SANITIZE),thread)
 PROFILE := tsan
+else ifeq ($(SANITIZE),fuzzer,address,undefined)
+PROFILE := fuzz
+CC := clang
 else
-$(error SANITIZE=$(SANITIZE) is unknown: leave it empty or use address,undefined | address | undefined | thread)
+$(error SANITIZE=$(SANITIZE) is unknown: leave it empty or use address,undefined | address | undefined | thread | fuzzer,address,undefined)
 endif
 OUT := build/$(PROFILE)
 BIN ?= $(OUT)/bin
@@ -43,7 +47,7 @@ CPPFLAGS += -D_FORTIFY_SOURCE=3
 CFLAGS += -O2 -fstack-protector-strong -fstack-clash-protection -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now
 else
-CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE:fuzzer%=fuzzer-no-link%) -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
@@ -61,6 +65,7 @@ PROGRAMS := $(foreach p,producer worker ops,$(if $(wildcard $(p)/main.c),$(p)))
 GENERATED_HEADERS := $(GEN)/schema_version.h
 GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 
 all: $(PROGRAMS:%=$(BIN)/nianshen-%) ## build the three programs into build/bin (the default)
@@ -101,11 +106,15 @@ histories: all jars build/venv/.ready ## random histories in many interleavings 
 		HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis build/venv/bin/python -m pytest \
 		tests/system/test_interleaving.py tests/system/test_two_workers.py $(ARGS)
 
+fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
+	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)
+	@tests/run-fuzz build/results/fuzz build/fuzz/corpus $(FUZZ_TARGETS)
+
 lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)
 	@tests/lint/run
 
 format: ## lay out the C code by .clang-format
-	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch])
+	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c)
 
 install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen
@@ -124,7 +133,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit sql-test system-test histories lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -179,6 +188,9 @@ $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/libcore.a
 tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p))))
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $$(call tested_objects,$$*) $(OUT)/libcore.a
 	$(link) -lcmocka
+
+$(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/libcore.a
+	$(link)
 
 # Python's packages are pinned with hashes; the venv is made again when the list changes.
 build/venv/.ready: tests/requirements.txt
