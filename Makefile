@@ -63,7 +63,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 objects = $(patsubst %.c,$(OUT)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(foreach p,producer worker ops,$(if $(wildcard $(p)/main.c),$(p)))
 GENERATED_HEADERS := $(GEN)/schema_version.h
-GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/sql_embedded.c
+GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/region_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -143,6 +143,10 @@ SQL_PREREQUISITES := $(SQL_MIGRATIONS) $(SQL_OTHERS) sql/migrations sql/function
 $(GEN)/code_table.c: schemas/codes.tsv core/gen/code_table.awk
 	@mkdir -p $(@D)
 	@awk -v output=c -f core/gen/code_table.awk $< >$@
+
+$(GEN)/region_table.c: schemas/regions.tsv schemas/countries.tsv core/gen/region_table.awk
+	@mkdir -p $(@D)
+	@LC_ALL=C awk -f core/gen/region_table.awk schemas/regions.tsv schemas/countries.tsv >$@
 
 $(GEN)/sql/code_table.sql: schemas/codes.tsv core/gen/code_table.awk
 	@mkdir -p $(@D)

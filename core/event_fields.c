@@ -131,7 +131,7 @@ static bool is_unit_name(const char *text, size_t length)
 
 static bool is_credit_code(const char *text, size_t length)
 {
-    return credit_code_check(text, length) != CREDIT_CODE_FORM;
+    return credit_code_check(text, length).level != CREDIT_CODE_ERROR;
 }
 
 static bool is_mobile(const char *text, size_t length)

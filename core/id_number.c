@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/region.h"
 #include "core/text.h"
 
 enum {
@@ -11,6 +12,9 @@ enum {
     DATE_AT = 6, /* where the birth date begins, in both forms */
     SEQUENCE_AT = 14,
     CHECK_AT = 17,
+    CARD_LETTERS = 3, /* of the 15-character card: the country, then the region's first four digits, YYMMDD, one digit, check */
+    CARD_DATE_AT = 7,
+    CARD_CHECK_AT = 14,
     AGE_MAX = 150,
     USUAL_AGE_MIN = 16,
     USUAL_AGE_MAX = 100,
@@ -36,6 +40,9 @@ static uint32_t plain_character(uint32_t code_point)
     case 0x0425: /* Cyrillic capital ha */
     case 0x0445: /* Cyrillic small ha */
         return 'X';
+    case 0x201C: /* quotes, as typing aids curl them */
+    case 0x201D:
+        return '"';
     case 0x2018: /* the apostrophe that marks a cell as text, as typing aids curl it */
     case 0x2019:
         return '\'';
@@ -44,7 +51,7 @@ static uint32_t plain_character(uint32_t code_point)
     }
 }
 
-/* An apostrophe or ="…" around a number only tells a spreadsheet that it is text. */
+/* An apostrophe, quotes or ="…" around a number only tell a spreadsheet that it is text. */
 static void unwrap(struct reading *reading)
 {
     const uint32_t *characters = reading->characters;
@@ -55,6 +62,10 @@ static void unwrap(struct reading *reading)
     } else if (reading->count > 2 && characters[0] == '=' && characters[1] == '"' && characters[reading->count - 1] == '"') {
         reading->first = 2;
         reading->count -= 3;
+        reading->is_changed = true;
+    } else if (reading->count > 1 && characters[0] == '"' && characters[reading->count - 1] == '"') {
+        reading->first = 1;
+        reading->count -= 2;
         reading->is_changed = true;
     }
 }
@@ -95,6 +106,7 @@ static bool is_digit(uint32_t character)
 struct ladder {
     struct reading reading;
     date_ymd today;
+    enum id_form form;
     char number[ID_NUMBER_CHARS + 1]; /* from check_characters on */
     struct id_verdict verdict;
 };
@@ -105,78 +117,80 @@ static bool refuse(struct ladder *ladder, const char *code, int position, char e
     return false;
 }
 
-/* 4.32500197707303E+17: a digit, perhaps a fraction, and the exponent of a number of 15, 17 or 18 digits. */
+/* 4.32500197707303E+17: a digit, perhaps a fraction, and the exponent of a number of 15 to 18 digits. */
 static bool is_scientific(const struct reading *reading)
 {
     size_t at = 1;
-    if (reading->count < 5 || !is_digit(character_at(reading, 0))) return false;
-    if (character_at(reading, 1) == '.') {
+    if (reading->count < 4 || !is_digit(character_at(reading, 0))) return false;
+    if (character_at(reading, 1) == '.' || character_at(reading, 1) == ',') {
         at = 2;
         while (at < reading->count && is_digit(character_at(reading, at))) at++;
         if (at == 2) return false;
     }
-    if (reading->count - at != 4) return false;
-    uint32_t mark = character_at(reading, at), last = character_at(reading, at + 3);
-    return (mark == 'E' || mark == 'e') && character_at(reading, at + 1) == '+' && character_at(reading, at + 2) == '1' &&
-           (last == '4' || last == '6' || last == '7');
+    if (at == reading->count || (character_at(reading, at) != 'E' && character_at(reading, at) != 'e')) return false;
+    at++;
+    if (at < reading->count && character_at(reading, at) == '+') at++;
+    if (reading->count - at != 2) return false;
+    uint32_t last = character_at(reading, at + 1);
+    return character_at(reading, at) == '1' && last >= '4' && last <= '7';
+}
+
+/* 432500197707302784.0: the column was read as decimal numbers. */
+static bool is_decimal(const struct reading *reading)
+{
+    size_t digits = reading->count - 2;
+    if (reading->count != OLD_CHARS + 2 && reading->count != ID_NUMBER_CHARS + 2) return false;
+    for (size_t i = 0; i < digits; i++)
+        if (!is_digit(character_at(reading, i))) return false;
+    return character_at(reading, digits) == '.' && character_at(reading, digits + 1) == '0';
+}
+
+static char letter_of(uint32_t character)
+{
+    if (character >= 'a' && character <= 'z') return (char)(character - 'a' + 'A');
+    return character >= 'A' && character <= 'Z' ? (char)character : 0;
+}
+
+/* By length and beginning; whether it is a resident's or a permit is told by the province. */
+static enum id_form form_of(const struct reading *reading)
+{
+    if (reading->count == ID_NUMBER_CHARS) return character_at(reading, 0) == '9' ? ID_FORM_FOREIGNER : ID_FORM_RESIDENT;
+    for (size_t i = 0; i < CARD_LETTERS; i++)
+        if (letter_of(character_at(reading, i)) == 0) return ID_FORM_OLD;
+    return ID_FORM_FOREIGNER_OLD;
 }
 
 static bool check_length(struct ladder *ladder)
 {
-    size_t count = ladder->reading.count;
-    if (count == 0) return refuse(ladder, "id-missing", 0, 0);
-    if (is_scientific(&ladder->reading)) return refuse(ladder, "id-spreadsheet", 0, 0);
-    return count == ID_NUMBER_CHARS || count == OLD_CHARS || refuse(ladder, "id-length", 0, 0);
+    const struct reading *reading = &ladder->reading;
+    if (reading->count == 0) return refuse(ladder, "id-missing", 0, 0);
+    if (is_scientific(reading) || is_decimal(reading)) return refuse(ladder, "id-spreadsheet", 0, 0);
+    if (reading->count != ID_NUMBER_CHARS && reading->count != OLD_CHARS) return refuse(ladder, "id-length", 0, 0);
+    ladder->form = form_of(reading);
+    return true;
 }
 
 /* The digit that a letter is mostly typed for; 0 when there is none. */
 static char digit_meant(uint32_t character)
 {
     if (character == 'O' || character == 'o') return '0';
-    return character == 'l' || character == 'I' || character == 'i' ? '1' : 0;
+    return character == 'l' || character == 'L' || character == 'I' || character == 'i' ? '1' : 0;
 }
 
 static bool check_characters(struct ladder *ladder)
 {
     for (size_t i = 0; i < ladder->reading.count; i++) {
         uint32_t character = character_at(&ladder->reading, i);
-        if (!is_digit(character) && !(character == 'X' && i == CHECK_AT))
-            return refuse(ladder, "id-characters", position_at(&ladder->reading, i), digit_meant(character));
-        ladder->number[i] = (char)character;
+        char digit = digit_meant(character);
+        if (ladder->form == ID_FORM_FOREIGNER_OLD && i < CARD_LETTERS) {
+            ladder->number[i] = letter_of(character);
+            ladder->reading.is_changed = ladder->reading.is_changed || ladder->number[i] != (char)character;
+        } else if (is_digit(character) || (character == 'X' && i == CHECK_AT)) {
+            ladder->number[i] = (char)character;
+        } else {
+            return refuse(ladder, digit != 0 ? "id-letter" : "id-characters", position_at(&ladder->reading, i), digit);
+        }
     }
-    return true;
-}
-
-static bool check_province(struct ladder *ladder)
-{
-    /*
-     * The provinces, and 71 and 81–83 for Taiwan, Hong Kong and Macau and their residence permits. No list of counties:
-     * retired and unpublished codes are found on real cards.
-     */
-    static const char provinces[] = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 "
-                                    "71 81 82 83";
-    for (const char *province = provinces; *province != '\0'; province += province[2] == '\0' ? 2 : 3)
-        if (memcmp(province, ladder->number, 2) == 0) return true;
-    return refuse(ladder, "id-province", position_at(&ladder->reading, 0), 0);
-}
-
-static char check_character_of(const char *number)
-{
-    static const int weights[CHECK_AT] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
-    int sum = 0;
-    for (size_t i = 0; i < CHECK_AT; i++) sum += weights[i] * (number[i] - '0');
-    return "10X98765432"[sum % 11];
-}
-
-/* 15 digits become 18. Sequences 996–999 were kept for people born in the 1800s: a century can't be guessed for them. */
-static bool upgrade(struct ladder *ladder)
-{
-    char *number = ladder->number;
-    if (ladder->reading.count != OLD_CHARS) return true;
-    if (memcmp(number + OLD_CHARS - 3, "996", 3) >= 0) return refuse(ladder, "id-manual", position_at(&ladder->reading, OLD_CHARS - 3), 0);
-    memmove(number + DATE_AT + 2, number + DATE_AT, OLD_CHARS - DATE_AT);
-    memcpy(number + DATE_AT, "19", 2);
-    number[CHECK_AT] = check_character_of(number);
     return true;
 }
 
@@ -187,58 +201,136 @@ static int number_of(const char *digits, size_t count)
     return number;
 }
 
+/*
+ * An unknown province is an error; counties are not checked here, as retired and unpublished codes are found on real cards. What the
+ * region of the 15-character card may hold was never published.
+ */
+static bool check_province(struct ladder *ladder)
+{
+    const char *number = ladder->number;
+    size_t province_at = ladder->form == ID_FORM_FOREIGNER ? 1 : 0;
+    if (ladder->form == ID_FORM_FOREIGNER_OLD) {
+        ladder->verdict.region = 100 * number_of(number + CARD_LETTERS, 4);
+        return true;
+    }
+    int32_t province = number_of(number + province_at, 2);
+    if (!region_is_province(province)) return refuse(ladder, "id-province", position_at(&ladder->reading, province_at), 0);
+    ladder->verdict.region = ladder->form == ID_FORM_FOREIGNER ? 10000 * province : number_of(number, DATE_AT);
+    if (ladder->form == ID_FORM_RESIDENT && province > 80) ladder->form = ID_FORM_PERMIT;
+    return true;
+}
+
+static char check_character_of(const char *number)
+{
+    static const int weights[CHECK_AT] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
+    int sum = 0;
+    for (size_t i = 0; i < CHECK_AT; i++) sum += weights[i] * (number[i] - '0');
+    return "10X98765432"[sum % 11];
+}
+
+static char card_check_digit_of(const char *number)
+{
+    static const int weights[] = {7, 3, 1};
+    int sum = 0;
+    for (size_t i = 0; i < CARD_CHECK_AT; i++) sum += weights[i % 3] * (number[i] <= '9' ? number[i] - '0' : number[i] - 'A' + 10);
+    return (char)('0' + sum % 10);
+}
+
+/* 15 digits become 18. Sequences 996–999 were kept for people born in the 1800s: a century can't be guessed for them. */
+static bool upgrade(struct ladder *ladder)
+{
+    char *number = ladder->number;
+    if (ladder->form != ID_FORM_OLD) return true;
+    if (memcmp(number + OLD_CHARS - 3, "996", 3) >= 0) return refuse(ladder, "id-manual", position_at(&ladder->reading, OLD_CHARS - 3), 0);
+    memmove(number + DATE_AT + 2, number + DATE_AT, OLD_CHARS - DATE_AT);
+    memcpy(number + DATE_AT, "19", 2);
+    number[CHECK_AT] = check_character_of(number);
+    return true;
+}
+
 static int full_years(date_ymd born, date_ymd today)
 {
     return (today - born) / 10000; /* as YYYYMMDD the difference's years are the full ones */
 }
 
+/* The 15-character card has a year of two digits: the later century that is not in the future. */
+static date_ymd birth_date_of(const struct ladder *ladder)
+{
+    if (ladder->form != ID_FORM_FOREIGNER_OLD) return number_of(ladder->number + DATE_AT, 8);
+    date_ymd this_century = 20000000 + number_of(ladder->number + CARD_DATE_AT, 6);
+    return this_century > ladder->today ? this_century - 1000000 : this_century;
+}
+
 static bool check_date(struct ladder *ladder)
 {
-    const char *date = ladder->number + DATE_AT;
-    int position = position_at(&ladder->reading, DATE_AT);
-    if (!date_is_real(number_of(date, 4), number_of(date + 4, 2), number_of(date + 6, 2))) return refuse(ladder, "id-date", position, 0);
-    date_ymd born = number_of(date, 8);
+    int position = position_at(&ladder->reading, ladder->form == ID_FORM_FOREIGNER_OLD ? CARD_DATE_AT : DATE_AT);
+    date_ymd born = birth_date_of(ladder);
+    if (!date_is_real(born / 10000, born / 100 % 100, born % 100)) return refuse(ladder, "id-date", position, 0);
     if (born > ladder->today) return refuse(ladder, "id-future", position, 0);
     if (full_years(born, ladder->today) > AGE_MAX) return refuse(ladder, "id-age", position, 0);
     ladder->verdict.born = born;
     return true;
 }
 
-static bool ends_in_zeros(const char *number)
+static bool ends_in_zeros(const struct ladder *ladder)
 {
-    return memcmp(number + ID_NUMBER_CHARS - 3, "000", 3) == 0;
+    return ladder->reading.count == ID_NUMBER_CHARS && memcmp(ladder->number + ID_NUMBER_CHARS - 3, "000", 3) == 0;
 }
 
 /* A spreadsheet keeps 15 digits of a number and makes the rest zeros: then no single character is to blame. */
 static bool check_check_character(struct ladder *ladder)
 {
-    char expected = check_character_of(ladder->number);
-    if (ladder->number[CHECK_AT] == expected) return true;
-    if (ends_in_zeros(ladder->number)) return refuse(ladder, "id-spreadsheet", 0, 0);
-    return refuse(ladder, "id-check", position_at(&ladder->reading, CHECK_AT), expected);
+    bool is_card = ladder->form == ID_FORM_FOREIGNER_OLD;
+    size_t at = is_card ? CARD_CHECK_AT : CHECK_AT;
+    char expected = is_card ? card_check_digit_of(ladder->number) : check_character_of(ladder->number);
+    if (ladder->number[at] == expected) return true;
+    if (ends_in_zeros(ladder)) return refuse(ladder, "id-spreadsheet", 0, 0);
+    return refuse(ladder, "id-check", position_at(&ladder->reading, at), expected);
 }
 
-/* One warning a number: what may be the wrong person comes before what is only unusual, and that before what was mended. */
-static const char *warning_of(const struct ladder *ladder)
-{
-    int age = full_years(ladder->verdict.born, ladder->today);
-    bool is_old_form = ladder->reading.count == OLD_CHARS;
+/* ---- what is only doubtful ---- */
 
-    if (ends_in_zeros(ladder->number) && !is_old_form) return "id-trailing-zeros";
-    if (memcmp(ladder->number + SEQUENCE_AT, "000", 3) == 0) return "id-sequence";
-    if (memcmp(ladder->number, "71", 2) == 0) return "id-taiwan-region";
-    if (age < USUAL_AGE_MIN || age > USUAL_AGE_MAX) return "id-unusual-age";
-    if (is_old_form) return "id-upgraded";
-    return ladder->reading.is_changed ? "id-normalised" : NULL;
+static void warn(struct id_verdict *verdict, size_t *others, bool is_so, const char *code)
+{
+    if (!is_so) return;
+    if (verdict->code == NULL)
+        verdict->code = code;
+    else
+        verdict->others[(*others)++] = code;
+    verdict->level = ID_WARNING;
+}
+
+static bool is_country_known(const struct ladder *ladder)
+{
+    if (ladder->form == ID_FORM_FOREIGNER_OLD) return region_country_is_known(ladder->number);
+    return ladder->form != ID_FORM_FOREIGNER || region_country_letters(number_of(ladder->number + CARD_LETTERS, 3)) != NULL;
+}
+
+/* What may be the wrong person comes before what is only unusual, and that before what was mended. */
+static void find_warnings(struct ladder *ladder)
+{
+    struct id_verdict *verdict = &ladder->verdict;
+    int age = full_years(verdict->born, ladder->today);
+    size_t others = 0;
+    bool has_sequence = ladder->form != ID_FORM_FOREIGNER_OLD;
+
+    warn(verdict, &others, ends_in_zeros(ladder), "id-trailing-zeros");
+    warn(verdict, &others, has_sequence && memcmp(ladder->number + SEQUENCE_AT, "000", 3) == 0, "id-sequence");
+    warn(verdict, &others, verdict->region / 10000 == 71 && ladder->form != ID_FORM_FOREIGNER_OLD, "id-taiwan-region");
+    warn(verdict, &others, !region_is_known(verdict->region), "id-region");
+    warn(verdict, &others, !is_country_known(ladder), "id-country");
+    warn(verdict, &others, age < USUAL_AGE_MIN || age > USUAL_AGE_MAX, "id-unusual-age");
+    warn(verdict, &others, ladder->form == ID_FORM_OLD, "id-upgraded");
+    warn(verdict, &others, ladder->reading.is_changed, "id-normalised");
 }
 
 static void accept(struct ladder *ladder)
 {
     struct id_verdict *verdict = &ladder->verdict;
-    verdict->code = warning_of(ladder);
-    verdict->level = verdict->code != NULL ? ID_WARNING : ID_OK;
-    verdict->gender = (ladder->number[CHECK_AT - 1] - '0') % 2 == 1 ? 'M' : 'F';
-    memcpy(verdict->normalised, ladder->number, ID_NUMBER_CHARS);
+    find_warnings(ladder);
+    verdict->form = ladder->form;
+    if (ladder->form != ID_FORM_FOREIGNER_OLD) verdict->gender = (ladder->number[CHECK_AT - 1] - '0') % 2 == 1 ? 'M' : 'F';
+    memcpy(verdict->normalised, ladder->number, ladder->form == ID_FORM_FOREIGNER_OLD ? OLD_CHARS : ID_NUMBER_CHARS);
 }
 
 struct id_verdict id_number_check(const char *text, size_t length, date_ymd today)
@@ -256,6 +348,21 @@ struct id_verdict id_number_check(const char *text, size_t length, date_ymd toda
         check_check_character(&ladder))
         accept(&ladder);
     return ladder.verdict;
+}
+
+const char *id_form_name(enum id_form form, bool is_chinese)
+{
+    static const struct {
+        const char *zh, *en;
+    } names[] = {
+        [ID_FORM_NONE] = {"", ""},
+        [ID_FORM_RESIDENT] = {"居民身份证", "resident identity card"},
+        [ID_FORM_OLD] = {"居民身份证（15 位）", "resident identity card (15 digits)"},
+        [ID_FORM_PERMIT] = {"港澳台居民居住证", "residence permit (Hong Kong, Macau, Taiwan)"},
+        [ID_FORM_FOREIGNER] = {"外国人永久居留身份证（2023 版）", "foreigner's permanent residence card (2023)"},
+        [ID_FORM_FOREIGNER_OLD] = {"外国人永久居留身份证（2004、2017 版）", "foreigner's permanent residence card (2004, 2017)"},
+    };
+    return is_chinese ? names[form].zh : names[form].en;
 }
 
 /* ---- the key ---- */

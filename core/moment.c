@@ -5,7 +5,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { CST_OFFSET_MINUTES = 8 * 60 };
+#include "core/text.h"
+
+enum {
+    CST_OFFSET_MINUTES = 8 * 60,
+    SERIAL_OF_1970 = 25569, /* a spreadsheet's number of 1970-01-01 */
+};
 
 static const int64_t day_ms = INT64_C(86400000);
 static const int64_t minute_ms = INT64_C(60000);
@@ -114,6 +119,60 @@ static bool take_date(const char **text, int64_t *days)
         !take_number(text, 2, &day) || !date_is_real(year, month, day))
         return false;
     *days = days_of_date(year, month, day);
+    return true;
+}
+
+/* A month or a day of one or two digits. */
+static bool take_short_number(const char **text, int *number)
+{
+    return take_number(text, isdigit((unsigned char)(*text)[0]) && isdigit((unsigned char)(*text)[1]) ? 2 : 1, number);
+}
+
+static bool take_word(const char **text, const char *word)
+{
+    size_t length = strlen(word);
+    if (strncmp(*text, word, length) != 0) return false;
+    *text += length;
+    return true;
+}
+
+/* Year, month and day with what stands between them. */
+static bool take_separated(const char *text, const char *between_1, const char *between_2, const char *behind, int ymd[3])
+{
+    return take_number(&text, 4, &ymd[0]) && take_word(&text, between_1) && take_short_number(&text, &ymd[1]) &&
+           take_word(&text, between_2) && take_short_number(&text, &ymd[2]) && take_word(&text, behind) && *text == '\0';
+}
+
+static bool take_packed(const char *text, int ymd[3])
+{
+    return take_number(&text, 4, &ymd[0]) && take_number(&text, 2, &ymd[1]) && take_number(&text, 2, &ymd[2]) && *text == '\0';
+}
+
+static bool take_serial(const char *text, int ymd[3])
+{
+    int serial;
+    if (!take_number(&text, 5, &serial) || *text != '\0') return false;
+    date_of_days(serial - SERIAL_OF_1970, &ymd[0], &ymd[1], &ymd[2]);
+    return true;
+}
+
+bool date_parse(const char *text, size_t length, date_ymd *date)
+{
+    char copy[32]; /* the longest form has 17 bytes */
+    size_t used = 0;
+    int ymd[3];
+    for (size_t at = 0; at < length;) {
+        size_t start = at;
+        if (text_is_blank(text_next(text, length, &at))) continue;
+        if (used + at - start >= sizeof copy) return false;
+        memcpy(copy + used, text + start, at - start);
+        used += at - start;
+    }
+    copy[used] = '\0';
+    bool ok = strlen(copy) == used && (take_separated(copy, "-", "-", "", ymd) || take_separated(copy, "/", "/", "", ymd) ||
+                                       take_separated(copy, "年", "月", "日", ymd) || take_packed(copy, ymd) || take_serial(copy, ymd));
+    if (!ok || ymd[0] < 1900 || ymd[0] > 2999 || !date_is_real(ymd[0], ymd[1], ymd[2])) return false;
+    *date = ymd[0] * 10000 + ymd[1] * 100 + ymd[2];
     return true;
 }
 

@@ -21,6 +21,12 @@ date_ymd moment_cst_date(int64_t moment_ms);
 
 bool date_is_real(int year, int month, int day);
 
+/*
+ * A date as people and spreadsheets write it: YYYY-MM-DD, YYYY/M/D, YYYYMMDD, YYYY年M月D日, or a spreadsheet's serial number of
+ * five digits (days, 1970-01-01 being 25569). Blanks are ignored; the years are 1900 to 2999.
+ */
+bool date_parse(const char *text, size_t length, date_ymd *date);
+
 /* "2026-03-01T08:00:00.123Z" (RFC 3339). `out` holds at least 25 bytes. */
 void moment_format(int64_t moment_ms, char *out, size_t out_bytes);
 

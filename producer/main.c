@@ -31,6 +31,16 @@ static const struct command commands[] = {
      .summary = "Send what an upstream system wrote (上游事件): structured-mode CloudEvents, one a line.",
      .options = publish_options,
      .run = publish_run},
+    {.name = "check-id",
+     .operands = "[FILE]",
+     .summary = "Check ID numbers (证件号码), one a line: level, code, normalised number, text. Exit status 65 when one is an error.",
+     .options = check_id_options,
+     .run = check_id_run},
+    {.name = "check-code",
+     .operands = "[FILE]",
+     .summary = "Check unified social credit codes (统一社会信用代码), one a line, as check-id does.",
+     .options = check_code_options,
+     .run = check_code_run},
     {.name = NULL},
 };
 

@@ -16,32 +16,67 @@ static const char *const good[] = {"91110000600037341L", "91350100M000100Y43", "
 static void test_good(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) assert_int_equal(credit_code_check(good[i], strlen(good[i])), CREDIT_CODE_OK);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_int_equal(credit_code_check(good[i], strlen(good[i])).level, CREDIT_CODE_OK);
 }
 
-/* A code whose check fails is only doubtful: a real company carries this one. */
+/* A code whose check fails is only doubtful, as a real company carries the first; the character that would fit is named. */
 static void test_check(void **state)
 {
     (void)state;
-    assert_int_equal(credit_code_check("91350211M0000XUF46", 18), CREDIT_CODE_CHECK);
+    static const struct {
+        const char *text;
+        int position;
+        char expected;
+    } doubtful[] = {{"91350211M0000XUF46", 18, 'R'}, {"91110000600037341M", 18, 'L'}, {"91110000600037342P", 17, '1'}};
+    for (size_t i = 0; i < sizeof doubtful / sizeof doubtful[0]; i++) {
+        struct credit_code_verdict verdict = credit_code_check(doubtful[i].text, strlen(doubtful[i].text));
+        assert_int_equal(verdict.level, CREDIT_CODE_WARNING);
+        assert_string_equal(verdict.code, "credit-code-check");
+        assert_int_equal(verdict.position, doubtful[i].position);
+        assert_int_equal(verdict.expected, doubtful[i].expected);
+        assert_string_equal(verdict.normalised, doubtful[i].text);
+    }
 }
 
-/* Wrong lengths, the letters that the alphabet leaves out, lower case and NUL are errors. */
+/* Lower case, blanks and full-width forms are mended, and said so. */
+static void test_normalised(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {"91110000600037341l", " 9111 0000 6000 37341L\t", "９１１１００００６００037341Ｌ"};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        struct credit_code_verdict verdict = credit_code_check(odd[i], strlen(odd[i]));
+        assert_string_equal(verdict.code, "credit-code-normalised");
+        assert_string_equal(verdict.normalised, "91110000600037341L");
+    }
+}
+
+/* Wrong lengths, the letters that the alphabet leaves out and NUL are errors; of a letter the digit that it is taken for is named. */
 static void test_form(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",
-                                      "9111000060003734",
-                                      "91110000600037341LL",
-                                      "9111000060003734IL",
-                                      "9111000060003734OL",
-                                      "9111000060003734SL",
-                                      "9111000060003734VL",
-                                      "9111000060003734ZL",
-                                      "91110000600037341l",
-                                      "91110000 00037341L"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_int_equal(credit_code_check(bad[i], strlen(bad[i])), CREDIT_CODE_FORM);
-    assert_int_equal(credit_code_check("9111000060003734\0L", 18), CREDIT_CODE_FORM);
+    static const struct {
+        const char *text;
+        size_t length;
+        int position;
+        char expected;
+    } bad[] = {{"", 0, 0, 0},
+               {"9111000060003734", 16, 0, 0},
+               {"91110000600037341LL", 19, 0, 0},
+               {"9111000060003734IL", 18, 17, '1'},
+               {"91110000600 03734OL", 19, 18, '0'},
+               {"9111000060003734SL", 18, 17, '5'},
+               {"9111000060003734VL", 18, 17, 0},
+               {"9111000060003734ZL", 18, 17, '2'},
+               {"9111000060003734\0L", 18, 17, 0},
+               {"9111000060003734\xFFL", 18, 17, 0}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct credit_code_verdict verdict = credit_code_check(bad[i].text, bad[i].length);
+        assert_int_equal(verdict.level, CREDIT_CODE_ERROR);
+        assert_int_equal(verdict.position, bad[i].position);
+        assert_int_equal(verdict.expected, bad[i].expected);
+        assert_string_equal(verdict.normalised, "");
+    }
 }
 
 /* Every change of one character and every exchange of neighbours is noticed. */
@@ -55,13 +90,13 @@ static void test_single_errors(void **state)
             for (const char *other = alphabet; *other != '\0'; other++) {
                 memcpy(code, good[i], sizeof code);
                 code[at] = *other;
-                assert_true(*other == good[i][at] || credit_code_check(code, CREDIT_CODE_CHARS) == CREDIT_CODE_CHECK);
+                assert_true(*other == good[i][at] || credit_code_check(code, CREDIT_CODE_CHARS).level == CREDIT_CODE_WARNING);
             }
             if (at + 1 == CREDIT_CODE_CHARS || good[i][at] == good[i][at + 1]) continue;
             memcpy(code, good[i], sizeof code);
             code[at] = good[i][at + 1];
             code[at + 1] = good[i][at];
-            assert_int_equal(credit_code_check(code, CREDIT_CODE_CHARS), CREDIT_CODE_CHECK);
+            assert_int_equal(credit_code_check(code, CREDIT_CODE_CHARS).level, CREDIT_CODE_WARNING);
         }
     }
 }
@@ -69,10 +104,8 @@ static void test_single_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_form),
-        cmocka_unit_test(test_single_errors),
+        cmocka_unit_test(test_good), cmocka_unit_test(test_check),         cmocka_unit_test(test_normalised),
+        cmocka_unit_test(test_form), cmocka_unit_test(test_single_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

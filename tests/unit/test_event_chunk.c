@@ -148,7 +148,7 @@ static void test_bad_numbers(void **state)
 {
     const struct event_chunk *chunk = chunk_of(*state, "[" FAILED(MALFORMED, "left") "]", "[\"2110111966O5229673\"]");
     assert_string_equal(errors_of(chunk), "failed[0] id-check@18=3 " MALFORMED
-                                          " 211***********9674; passed[0] id-characters@11=0 2110111966O5229673 211***********9673");
+                                          " 211***********9674; passed[0] id-letter@11=0 2110111966O5229673 211***********9673");
     assert_string_equal(chunk->failed[0].key, MALFORMED);
     assert_string_equal(chunk->failed[0].reason, "left");
     assert_null(chunk->failed[0].warning);

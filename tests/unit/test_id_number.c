@@ -10,6 +10,7 @@
 
 #include "core/code.h"
 #include "core/id_number.h"
+#include "core/region.h"
 
 static const date_ymd today = 20260301;
 
@@ -30,12 +31,23 @@ static const struct sample samples[] = {
     {"320402198503159992", NULL, "320402198503159992", 0, 0},
     {"510202197005050011", NULL, "510202197005050011", 0, 0},
     /* A county in no published list is no reason to refuse. */
-    {"321119197310310016", NULL, "321119197310310016", 0, 0},
+    {"321119197310310016", "id-region", "321119197310310016", 0, 0},
     /* Residence permits of Hong Kong, Macau and Taiwan; 71 is only doubtful. */
     {"810000199408230021", NULL, "810000199408230021", 0, 0},
     {"820000199001010010", NULL, "820000199001010010", 0, 0},
     {"830000199201300022", NULL, "830000199201300022", 0, 0},
     {"710000199201300025", "id-taiwan-region", "710000199201300025", 0, 0},
+    /* Foreigners' permanent residence cards of 2023 and, in any case of letters, of 2004 and 2017. */
+    {"932682198501010017", NULL, "932682198501010017", 0, 0},
+    {"911124198108030024", NULL, "911124198108030024", 0, 0},
+    {"KAZ110090123105", NULL, "KAZ110090123105", 0, 0},
+    {"kaz110090123105", "id-normalised", "KAZ110090123105", 0, 0},
+    {"ＫＡＺ 1100 901231 05", "id-normalised", "KAZ110090123105", 0, 0},
+    {"KAZ110090123106", "id-check", "", 15, '5'},
+    {"KAZ110090133105", "id-date", "", 8, 0},
+    {"KAZ1100901Z3105", "id-characters", "", 11, 0},
+    {"KA1110090123105", "id-characters", "", 1, 0},
+    {"910124198108030024", "id-province", "", 2, 0},
     /* Written otherwise: mended, and said so. */
     {"11010519491231002x", "id-normalised", "11010519491231002X", 0, 0},
     {"２１１０１１１９６６０５２２９６７３", "id-normalised", "211011196605229673", 0, 0},
@@ -61,6 +73,8 @@ static const struct sample samples[] = {
     {"'211011196605229673", "id-normalised", "211011196605229673", 0, 0},
     {"’211011196605229673", "id-normalised", "211011196605229673", 0, 0},
     {"=\"211011196605229673\"", "id-normalised", "211011196605229673", 0, 0},
+    {"\"211011196605229673\"", "id-normalised", "211011196605229673", 0, 0},
+    {"“211011196605229673”", "id-normalised", "211011196605229673", 0, 0},
     /* 15 digits. */
     {"432500770730278", "id-upgraded", "432500197707302784", 0, 0},
     {"432500 770730 278", "id-upgraded", "432500197707302784", 0, 0},
@@ -81,15 +95,15 @@ static const struct sample samples[] = {
     {"320402202701010012", "id-future", "", 7, 0},
     {"320402187001010019", "id-age", "", 7, 0},
     {"470101198501010019", "id-province", "", 1, 0},
-    {"910000198501010014", "id-province", "", 1, 0},
+    {"910000198501010014", "id-province", "", 2, 0},
     {"000000198501010014", "id-province", "", 1, 0},
-    {"2110111966O5229673", "id-characters", "", 11, '0'},
-    {"2l1011196605229673", "id-characters", "", 2, '1'},
-    {"21101I196605229673", "id-characters", "", 6, '1'},
+    {"2110111966O5229673", "id-letter", "", 11, '0'},
+    {"2l1011196605229673", "id-letter", "", 2, '1'},
+    {"21101I196605229673", "id-letter", "", 6, '1'},
     {"21101119660522967Z", "id-characters", "", 18, 0},
     {"2110111966052X9673", "id-characters", "", 14, 0},
-    {"211011 1966O5229673", "id-characters", "", 12, '0'},
-    {"２１１０１１１９６６Ｏ５２２９６７３", "id-characters", "", 11, '0'},
+    {"211011 1966O5229673", "id-letter", "", 12, '0'},
+    {"２１１０１１１９６６Ｏ５２２９６７３", "id-letter", "", 11, '0'},
     {"21101119660522967\xFF", "id-characters", "", 18, 0},
     {"21101119660522967", "id-length", "", 0, 0},
     {"2110111966052296733", "id-length", "", 0, 0},
@@ -104,6 +118,10 @@ static const struct sample samples[] = {
     {"4.32500197707303E+17", "id-spreadsheet", "", 0, 0},
     {"4.32501E+14", "id-spreadsheet", "", 0, 0},
     {"4e+17", "id-spreadsheet", "", 0, 0},
+    {"4.32500197707303e17", "id-spreadsheet", "", 0, 0},
+    {"4,32500197707303E+17", "id-spreadsheet", "", 0, 0},
+    {"432500197707302784.0", "id-spreadsheet", "", 0, 0},
+    {"432500770730278.0", "id-spreadsheet", "", 0, 0},
     {"4.E+17", "id-length", "", 0, 0},
     {"4.3E+18", "id-length", "", 0, 0},
     /* Doubtful. */
@@ -129,7 +147,8 @@ static void test_samples(void **state)
         assert_int_equal(verdict.expected, sample->expected);
         assert_int_equal(verdict.level, sample->code == NULL ? ID_OK : sample->normalised[0] != '\0' ? ID_WARNING : ID_ERROR);
         assert_true(sample->code == NULL || code_find(sample->code) != NULL);
-        assert_true((verdict.born != 0) == (verdict.level != ID_ERROR) && (verdict.gender != 0) == (verdict.level != ID_ERROR));
+        assert_true((verdict.born != 0) == (verdict.level != ID_ERROR) && (verdict.region != 0) == (verdict.level != ID_ERROR) &&
+                    (verdict.form != ID_FORM_NONE) == (verdict.level != ID_ERROR));
     }
 }
 
@@ -142,6 +161,61 @@ static void test_person(void **state)
     assert_int_equal(man.gender, 'M');
     assert_int_equal(woman.born, 19770730);
     assert_int_equal(woman.gender, 'F');
+}
+
+/* Several warnings can apply: the most important one first. */
+static void test_several_warnings(void **state)
+{
+    (void)state;
+    struct id_verdict verdict =
+        check("３２１１１９０1０731000"); /* a county in no list, over 100 years old, sequence 000, 15 digits, full width */
+    static const char *const others[] = {"id-region", "id-unusual-age", "id-upgraded", "id-normalised"};
+    assert_string_equal(verdict.code, "id-sequence");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) assert_string_equal(verdict.others[i], others[i]);
+    assert_null(verdict.others[4]);
+    assert_null(check("211011196605229673").others[0]);
+}
+
+/* Form and region are told; the country and the region of a foreigner's card may be unknown without harm. */
+static void test_forms(void **state)
+{
+    (void)state;
+    assert_int_equal(check("211011196605229673").form, ID_FORM_RESIDENT);
+    assert_int_equal(check("432500770730278").form, ID_FORM_OLD);
+    assert_int_equal(check("810000199408230021").form, ID_FORM_PERMIT);
+    assert_int_equal(check("932682198501010017").form, ID_FORM_FOREIGNER);
+    assert_int_equal(check("932682198501010017").region, 320000);
+    assert_int_equal(check("KAZ110090123105").form, ID_FORM_FOREIGNER_OLD);
+    assert_int_equal(check("KAZ110090123105").region, 110000);
+    assert_int_equal(check("KAZ110090123105").born, 19901231);
+    assert_int_equal(check("KAZ110090123105").gender, 0);
+    assert_string_equal(check("932999198501010010").code, "id-country");
+}
+
+/* Names of regions are put together from province to county, retired ones too, as far as they are known. */
+static void test_regions(void **state)
+{
+    (void)state;
+    char name[REGION_NAME_BYTES_MAX];
+    static const struct {
+        int32_t code;
+        const char *name;
+    } regions[] = {{432500, "湖南省娄底地区"},
+                   {211011, "辽宁省辽阳市太子河区"},
+                   {110105, "北京市朝阳区"},
+                   {830000, "台湾省"},
+                   {110000, "北京市"},
+                   {321119, "江苏省镇江市"},
+                   {990000, ""},
+                   {0, ""}};
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
+        region_describe(regions[i].code, name, sizeof name);
+        assert_string_equal(name, regions[i].name);
+    }
+    region_describe(211011, name, 12);
+    assert_string_equal(name, "辽宁省");
+    assert_true(region_is_known(442100) && region_is_known(510202) && !region_is_known(321119));
+    assert_string_equal(region_country_letters(682), "SAU");
 }
 
 /* By the standard's formula, not by a table of weights as in the code under test. */
@@ -168,7 +242,7 @@ static void test_provinces(void **state)
     int passed = 0;
     for (int province = 0; province < 100; province++) {
         char number[19], region[8], item[8];
-        (void)snprintf(region, sizeof region, "%02d0000", province % 100);
+        (void)snprintf(region, sizeof region, "%02d9999", province % 100);
         (void)snprintf(item, sizeof item, "%02d,", province % 100);
         struct id_verdict verdict = check_born(region, 19800101, today, number);
         bool is_known = strstr(known, item) != NULL;
@@ -210,21 +284,40 @@ static void test_ages(void **state)
     }
 }
 
-static const char *const valid[] = {"211011196605229673", "432500197707302784", "11010519491231002X", "110101200002290018",
-                                    "320402198503159992", "810000199408230021", "510202197005050011"};
+enum { MADE_NUMBERS = 10000 };
+
+/* Valid numbers of provinces, counties, dates and sequences all over, the same ones in every run. */
+static void make_number(uint32_t index, char number[ID_NUMBER_CHARS + 1])
+{
+    static const int provinces[] = {11, 12, 13, 21, 32, 37, 43, 44, 46, 51, 54, 65, 81, 83};
+    uint32_t mixed = index * 2654435761U;
+    int count = sizeof provinces / sizeof provinces[0];
+    (void)snprintf(number, ID_NUMBER_CHARS + 1, "%02d%04u%04u%02u%02u%03u", provinces[index % (uint32_t)count], mixed % 10000,
+                   1930 + mixed / 7 % 80, 1 + mixed / 11 % 12, 1 + mixed / 13 % 28, mixed / 17 % 1000);
+    number[ID_NUMBER_CHARS - 1] = check_character(number);
+    number[ID_NUMBER_CHARS] = '\0';
+}
+
+static bool is_refused(const char number[ID_NUMBER_CHARS + 1])
+{
+    return id_number_check(number, ID_NUMBER_CHARS, today).level == ID_ERROR;
+}
 
 /* No number with one wrong character passes, whichever character and whichever digit. */
 static void test_single_errors(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++) {
+    for (uint32_t i = 0; i < MADE_NUMBERS; i++) {
+        char number[ID_NUMBER_CHARS + 1];
+        make_number(i, number);
+        assert_false(is_refused(number));
         for (size_t at = 0; at < ID_NUMBER_CHARS; at++) {
+            char right = number[at];
             for (const char *other = "0123456789X"; *other != '\0'; other++) {
-                char number[ID_NUMBER_CHARS + 1];
-                memcpy(number, valid[i], sizeof number);
                 number[at] = *other;
-                assert_true(*other == valid[i][at] || check(number).level == ID_ERROR);
+                if (*other != right && !is_refused(number)) fail_msg("%s passes", number);
             }
+            number[at] = right;
         }
     }
 }
@@ -233,13 +326,16 @@ static void test_single_errors(void **state)
 static void test_transpositions(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++) {
+    for (uint32_t i = 0; i < MADE_NUMBERS; i++) {
+        char number[ID_NUMBER_CHARS + 1];
+        make_number(i, number);
         for (size_t at = 0; at + 1 < ID_NUMBER_CHARS; at++) {
-            char number[ID_NUMBER_CHARS + 1];
-            memcpy(number, valid[i], sizeof number);
-            number[at] = valid[i][at + 1];
-            number[at + 1] = valid[i][at];
-            assert_true(number[at] == number[at + 1] || check(number).level == ID_ERROR);
+            char left = number[at], right = number[at + 1];
+            number[at] = right;
+            number[at + 1] = left;
+            if (left != right && !is_refused(number)) fail_msg("%s passes", number);
+            number[at] = left;
+            number[at + 1] = right;
         }
     }
 }
@@ -321,10 +417,11 @@ static void test_long_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),        cmocka_unit_test(test_person),        cmocka_unit_test(test_provinces),
-        cmocka_unit_test(test_ages),           cmocka_unit_test(test_single_errors), cmocka_unit_test(test_transpositions),
-        cmocka_unit_test(test_trailing_zeros), cmocka_unit_test(test_lengths),       cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_long_keys),
+        cmocka_unit_test(test_samples),        cmocka_unit_test(test_person),           cmocka_unit_test(test_provinces),
+        cmocka_unit_test(test_ages),           cmocka_unit_test(test_single_errors),    cmocka_unit_test(test_transpositions),
+        cmocka_unit_test(test_trailing_zeros), cmocka_unit_test(test_lengths),          cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_several_warnings), cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_regions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

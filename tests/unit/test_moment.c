@@ -122,11 +122,31 @@ static void test_now(void **state)
     assert_true(now / 1000 - seconds <= 1 && seconds - now / 1000 <= 1);
 }
 
+/* The five forms that people and spreadsheets write dates in, and what is none. */
+static void test_written_dates(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"2026-03-01", "2026/3/1", "20260301", "2026年3月1日", "46082", " 2026 年 03 月 01 日 "};
+    static const char *const bad[] = {"",         "2026-13-01", "2026-02-29", "2026/3",     "260301",        "2026年3月1",
+                                      "1899-1-1", "2026-3-1x",  "4608",       "2026-03/01", "2026-03-01 08", "1"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        date_ymd date = 0;
+        assert_true(date_parse(good[i], strlen(good[i]), &date));
+        assert_int_equal(date, 20260301);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        date_ymd date = 0;
+        assert_false(date_parse(bad[i], strlen(bad[i]), &date));
+        assert_int_equal(date, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calendar), cmocka_unit_test(test_cst_midnight),  cmocka_unit_test(test_real_dates),
-        cmocka_unit_test(test_parse),    cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_now),
+        cmocka_unit_test(test_parse),    cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_written_dates),
+        cmocka_unit_test(test_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
