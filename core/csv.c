@@ -349,19 +349,27 @@ static bool is_formula(const char *value)
     return first != '\0' && (strchr("=+-@", first) != NULL || first < 0x20 || first == 0x7F);
 }
 
-static bool wants_quotes(const char *value)
+/* A number that a spreadsheet can't keep: it drops leading zeros, shows long ones in scientific notation and keeps fifteen digits. */
+static bool is_fragile(const char *value, size_t length)
 {
-    size_t length = strlen(value);
+    enum { SPREADSHEET_DIGITS_MAX = 11 };
+    return length > 0 && strspn(value, "0123456789") == length && (length > SPREADSHEET_DIGITS_MAX || (value[0] == '0' && length > 1));
+}
+
+static bool wants_quotes(const char *value, size_t length)
+{
     return length > 0 && (strpbrk(value, ",\"\r\n") != NULL || value[0] == ' ' || value[length - 1] == ' ');
 }
 
 static bool write_cell(FILE *file, const char *value)
 {
-    bool is_quoted = wants_quotes(value);
+    size_t length = strlen(value);
+    bool is_quoted = wants_quotes(value, length);
     if (is_quoted && fputc('"', file) == EOF) return false;
     if (is_formula(value) && fputc('\'', file) == EOF) return false;
-    for (; *value != '\0'; value++)
-        if ((*value == '"' && fputc('"', file) == EOF) || fputc(*value, file) == EOF) return false;
+    for (size_t i = 0; i < length; i++)
+        if ((value[i] == '"' && fputc('"', file) == EOF) || fputc(value[i], file) == EOF) return false;
+    if (is_fragile(value, length) && fputc('\t', file) == EOF) return false;
     return !is_quoted || fputc('"', file) != EOF;
 }
 

@@ -50,8 +50,9 @@ typedef bool (*csv_row_fn)(void *context, const struct csv_row *row, struct faul
 bool csv_read(FILE *file, struct csv_format *format, csv_row_fn each, void *context, struct fault *fault);
 
 /*
- * Writes one row, CRLF at the end; a cell that a spreadsheet would take for a formula (= + - @, control characters) gets a leading
- * apostrophe. False: errno says why. (libcsv has a csv_write of its own.)
+ * Writes one row for a spreadsheet, CRLF at the end. A cell that it would take for a formula (= + - @, control characters) gets a leading
+ * apostrophe; a number that it can't keep (long, or with leading zeros) is text when a tab follows it, which whoever reads it back trims.
+ * False: errno says why. (libcsv has a csv_write of its own.)
  */
 bool csv_write_row(FILE *file, const char *const *values, size_t count);
 

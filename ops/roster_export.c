@@ -1,24 +1,19 @@
 /* nianshen-ops roster export: members as CSV that a spreadsheet opens and `roster load` reads back. Full ID numbers: it is noted who
  * exports. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "core/csv.h"
+#include "core/private_file.h"
 #include "ops/commands.h"
 #include "ops/options.h"
 #include "ops/roster_sheet.h"
 #include "ops/session.h"
 
-enum {
-    SPREADSHEET_DIGITS_MAX = 11, /* longer numbers a spreadsheet shows, and saves, in scientific notation */
-    GUARDED_BYTES_MAX = 1024,
-    EXPORT_COLUMNS_MAX = ROSTER_COLUMNS_MAX,
-};
+enum { EXPORT_COLUMNS_MAX = ROSTER_COLUMNS_MAX };
 
 const struct option roster_export_options[] = {
     OPTION_OF_UNIT(false),
@@ -66,14 +61,10 @@ static bool output_failed(struct exporting *exporting)
                      exporting->path != NULL ? exporting->path : "stdout", strerror(errno));
 }
 
-/* A new file, so that nobody who has the old one open reads along, and nobody else's mode is kept. */
 static bool output_open(struct exporting *exporting)
 {
-    exporting->out = stdout;
-    if (exporting->path == NULL) return true;
-    int file = open(exporting->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    exporting->out = file < 0 ? NULL : fdopen(file, "w");
-    return exporting->out != NULL || output_failed(exporting);
+    exporting->out = exporting->path == NULL ? stdout : private_file_new(exporting->path, &exporting->session->fault);
+    return exporting->out != NULL;
 }
 
 /* A half-written roster is not left behind. */
@@ -84,27 +75,12 @@ static void output_close(struct exporting *exporting)
     if (exporting->session->fault.kind != FAULT_NONE) (void)unlink(exporting->path);
 }
 
-/*
- * A number that a spreadsheet can't keep (it drops leading zeros, and digits behind the fifteenth) is text when a tab follows it; whoever
- * reads the file back trims it. `out` holds GUARDED_BYTES_MAX.
- */
-static const char *cell_guard(const char *text, char *out)
-{
-    size_t digits = strspn(text, "0123456789");
-    bool is_number = digits > 0 && text[digits] == '\0';
-    if (!is_number || (digits <= SPREADSHEET_DIGITS_MAX && text[0] != '0') || digits + 2 > GUARDED_BYTES_MAX) return text;
-    (void)snprintf(out, GUARDED_BYTES_MAX, "%s\t", text);
-    return out;
-}
-
 static bool write_rows(struct exporting *exporting, const struct database_result *result)
 {
     const struct export_kind *kind = exporting->kind;
-    char guarded[EXPORT_COLUMNS_MAX][GUARDED_BYTES_MAX];
     const char *cells[EXPORT_COLUMNS_MAX];
     for (size_t row = 0; row < result_rows(result); row++) {
-        for (size_t i = 0; i < kind->columns; i++)
-            cells[i] = i < kind->columns_of_sql ? cell_guard(result_text(result, row, i), guarded[i]) : "";
+        for (size_t i = 0; i < kind->columns; i++) cells[i] = i < kind->columns_of_sql ? result_text(result, row, i) : "";
         if (!csv_write_row(exporting->out, cells, kind->columns)) return output_failed(exporting);
     }
     exporting->rows += result_rows(result);

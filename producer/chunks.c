@@ -8,10 +8,13 @@
 
 struct chunks {
     const struct submission *submission;
-    const struct entries *entries;
+    struct entries *entries;
     const struct reasons *reasons;
     size_t count;
-    uint32_t *first; /* of each chunk: the index of its first entry; one more for the end */
+    struct cut {
+        int64_t place; /* of the first entry */
+        size_t entries;
+    } * cuts; /* of each chunk */
     size_t used;
     char text[EVENT_CHUNK_BYTES_MAX + 1];
 };
@@ -53,50 +56,51 @@ static size_t entries_room(const struct submission *submission)
     return around < EVENT_CHUNK_BYTES_MAX ? EVENT_CHUNK_BYTES_MAX - around : 0;
 }
 
-static bool chunks_begin(struct chunks *chunks, size_t first, struct fault *fault)
+static bool chunks_begin(struct chunks *chunks, int64_t place, struct fault *fault)
 {
     if (chunks->count == EVENT_CHUNKS_MAX)
         return fault_set(
             fault, FAULT_REJECT, EX_DATAERR, "too-large",
             "the submission needs more than %d chunks; check that it is the right file, or give --chunk-entries a larger number",
             EVENT_CHUNKS_MAX);
-    chunks->first[chunks->count++] = (uint32_t)first;
+    chunks->cuts[chunks->count++] = (struct cut){.place = place};
     return true;
 }
 
 static bool chunks_cut(struct chunks *chunks, size_t entries_max, struct fault *fault)
 {
-    size_t count = entries_count(chunks->entries), room = entries_room(chunks->submission), used = 0;
+    size_t room = entries_room(chunks->submission), used = 0;
     if (room == 0) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for a chunk");
     if (!chunks_begin(chunks, 0, fault)) return false;
-    for (size_t i = 0; i < count; i++) {
-        struct entry entry = entries_get(chunks->entries, i);
-        size_t bytes = entry_bytes(&entry, chunks->reasons), first = chunks->first[chunks->count - 1];
-        if (i - first == entries_max || used + bytes > room) {
-            if (!chunks_begin(chunks, i, fault)) return false;
+    struct entry entry;
+    int64_t place = 0;
+    for (entries_seek(chunks->entries, 0); entries_next(chunks->entries, &entry, fault); place = entries_place(chunks->entries)) {
+        size_t bytes = entry_bytes(&entry, chunks->reasons);
+        if (chunks->cuts[chunks->count - 1].entries == entries_max || used + bytes > room) {
+            if (!chunks_begin(chunks, place, fault)) return false;
             used = 0;
         }
+        chunks->cuts[chunks->count - 1].entries++;
         used += bytes;
     }
-    chunks->first[chunks->count] = (uint32_t)count;
-    return true;
+    return fault->kind == FAULT_NONE;
 }
 
-struct chunks *chunks_new(const struct submission *submission, const struct entries *entries, const struct reasons *reasons,
-                          size_t entries_max, struct fault *fault)
+struct chunks *chunks_new(const struct submission *submission, struct entries *entries, const struct reasons *reasons, size_t entries_max,
+                          struct fault *fault)
 {
     struct chunks *chunks = calloc(1, sizeof *chunks);
-    uint32_t *first = calloc(EVENT_CHUNKS_MAX + 1, sizeof *first);
-    if (chunks == NULL || first == NULL) {
+    struct cut *cuts = calloc(EVENT_CHUNKS_MAX, sizeof *cuts);
+    if (chunks == NULL || cuts == NULL) {
         fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for the chunks");
-        free(first);
+        free(cuts);
         free(chunks);
         return NULL;
     }
     chunks->submission = submission;
     chunks->entries = entries;
     chunks->reasons = reasons;
-    chunks->first = first;
+    chunks->cuts = cuts;
     if (chunks_cut(chunks, entries_max, fault)) return chunks;
     chunks_free(chunks);
     return NULL;
@@ -105,7 +109,7 @@ struct chunks *chunks_new(const struct submission *submission, const struct entr
 void chunks_free(struct chunks *chunks)
 {
     if (chunks == NULL) return;
-    free(chunks->first);
+    free(chunks->cuts);
     free(chunks);
 }
 
@@ -153,16 +157,20 @@ static void text_add_entry(struct chunks *chunks, const struct entry *entry)
     text_add(chunks, "}", 1);
 }
 
-static void text_add_list(struct chunks *chunks, size_t chunk, enum event_list list)
+static bool text_add_list(struct chunks *chunks, size_t chunk, enum event_list list, struct fault *fault)
 {
+    const struct cut *cut = &chunks->cuts[chunk];
     bool is_first = true;
-    for (size_t i = chunks->first[chunk]; i < chunks->first[chunk + 1]; i++) {
-        struct entry entry = entries_get(chunks->entries, i);
+    entries_seek(chunks->entries, cut->place);
+    for (size_t i = 0; i < cut->entries; i++) {
+        struct entry entry;
+        if (!entries_next(chunks->entries, &entry, fault)) return false;
         if (entry.list != list) continue;
         if (!is_first) text_add(chunks, ",", 1);
         is_first = false;
         text_add_entry(chunks, &entry);
     }
+    return true;
 }
 
 const char *chunks_text(struct chunks *chunks, size_t index, size_t *bytes, struct fault *fault)
@@ -178,10 +186,10 @@ const char *chunks_text(struct chunks *chunks, size_t index, size_t *bytes, stru
     text_add(chunks, frame, strlen(frame) - 1);
     free(frame);
     text_add(chunks, FRAME_FAILED, strlen(FRAME_FAILED));
-    text_add_list(chunks, index, EVENT_LIST_FAILED);
+    if (!text_add_list(chunks, index, EVENT_LIST_FAILED, fault)) return NULL;
     if (strcmp(chunks->submission->mode, "list") == 0) {
         text_add(chunks, FRAME_PASSED, strlen(FRAME_PASSED));
-        text_add_list(chunks, index, EVENT_LIST_PASSED);
+        if (!text_add_list(chunks, index, EVENT_LIST_PASSED, fault)) return NULL;
     }
     text_add(chunks, FRAME_END, strlen(FRAME_END));
     chunks->text[chunks->used] = '\0';
@@ -191,10 +199,12 @@ const char *chunks_text(struct chunks *chunks, size_t index, size_t *bytes, stru
 
 int64_t chunks_row(const struct chunks *chunks, int64_t chunk, enum event_list list, int64_t index)
 {
+    struct fault fault = {.kind = FAULT_NONE};
+    struct entry entry;
     if (chunk < 1 || (uint64_t)chunk > chunks->count || index < 0) return 0;
-    for (size_t i = chunks->first[chunk - 1]; i < chunks->first[chunk]; i++) {
-        struct entry entry = entries_get(chunks->entries, i);
+    const struct cut *cut = &chunks->cuts[chunk - 1];
+    entries_seek(chunks->entries, cut->place);
+    for (size_t i = 0; i < cut->entries && entries_next(chunks->entries, &entry, &fault); i++)
         if (entry.list == list && index-- == 0) return entry.row;
-    }
     return 0;
 }

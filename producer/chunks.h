@@ -17,16 +17,17 @@
 struct chunks;
 
 /*
- * Cuts `entries`, which are sorted and stay as they are; all three are borrowed until chunks_free. `entries_max` lies in
- * 1..EVENT_ENTRIES_MAX. False: more than EVENT_CHUNKS_MAX chunks, or memory is out. Without entries there is one empty chunk.
+ * Cuts `entries`, which are sorted; all three are borrowed until chunks_free, and the entries are read by nobody else meanwhile.
+ * `entries_max` lies in 1..EVENT_ENTRIES_MAX. NULL: more than EVENT_CHUNKS_MAX chunks, memory is out, or the entries can't be read. Without
+ * entries there is one empty chunk.
  */
-struct chunks *chunks_new(const struct submission *submission, const struct entries *entries, const struct reasons *reasons,
-                          size_t entries_max, struct fault *fault);
+struct chunks *chunks_new(const struct submission *submission, struct entries *entries, const struct reasons *reasons, size_t entries_max,
+                          struct fault *fault);
 void chunks_free(struct chunks *chunks);
 
 size_t chunks_count(const struct chunks *chunks);
 
-/* The data of chunk `index` (from 0) as JSON; borrowed until the next call. NULL with the fault set when memory is out. */
+/* The data of chunk `index` (from 0) as JSON; borrowed until the next call. NULL with the fault set. */
 const char *chunks_text(struct chunks *chunks, size_t index, size_t *bytes, struct fault *fault);
 
 /*

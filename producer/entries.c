@@ -4,94 +4,67 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "producer/sorter.h"
+
 /*
- * One packed entry: a mark, the key's length (two bytes), the key, and where the text is not the key itself the text's
- * length (one byte) and the text. Most texts are the key: 21 bytes an entry.
+ * A record's key is the entry's key and behind it the row in four bytes, so that equal keys are sorted by their rows. That does not disturb
+ * the order of keys of which one begins with the other: no key holds a byte as low as a row's first.
+ * Its value is a mark and, where the text is not the key itself, the text. Most texts are the key: 27 bytes an entry.
  */
 enum {
+    ROW_BYTES = 4,
     MARK_REASON = 0x1F,
     MARK_HAS_TEXT = 0x40,
     MARK_PASSED = 0x80,
-    PACKED_KEY_AT = 3,
+    KEY_BYTE_MIN = 0x20, /* id_number_key promises it */
 };
 
 _Static_assert(REASONS_MAX - 1 <= MARK_REASON, "a reason fits into its bits of the mark");
-_Static_assert(ID_NUMBER_TEXT_BYTES_MAX <= UINT8_MAX && ID_KEY_BYTES_MAX <= UINT16_MAX, "lengths fit into their bytes");
-_Static_assert(CSV_ROWS_MAX <= UINT32_MAX && ENTRIES_BYTES_MAX <= UINT32_MAX, "rows and places fit into 32 bits");
-
-struct slot {
-    uint32_t at, row;
-};
+_Static_assert((CSV_ROWS_MAX >> 24) < KEY_BYTE_MIN, "a row's first byte is lower than any byte of a key");
+_Static_assert(ID_KEY_BYTES_MAX + ROW_BYTES + 1 + ID_NUMBER_TEXT_BYTES_MAX < SORTER_RECORD_BYTES_MAX - 4, "an entry fits into a record");
 
 struct entries {
-    unsigned char *packed;
-    size_t packed_bytes, packed_capacity;
-    struct slot *slots;
-    size_t count, capacity;
+    struct sorter *sorter;
+    size_t count, failed[REASONS_MAX];
 };
 
 struct entries *entries_new(void)
 {
-    return calloc(1, sizeof(struct entries));
+    struct entries *entries = calloc(1, sizeof *entries);
+    struct sorter *sorter = sorter_new();
+    if (entries == NULL || sorter == NULL) {
+        sorter_free(sorter);
+        free(entries);
+        return NULL;
+    }
+    entries->sorter = sorter;
+    return entries;
 }
 
 void entries_free(struct entries *entries)
 {
     if (entries == NULL) return;
-    free(entries->packed);
-    free(entries->slots);
+    sorter_free(entries->sorter);
     free(entries);
-}
-
-/* Makes room for `needed` items. Doubling touches no page before it is used, so the capacity is not the memory taken. */
-static bool array_reserve(void **items, size_t *capacity, size_t needed, size_t item_bytes, size_t maximum, struct fault *fault)
-{
-    enum { CAPACITY_FIRST = 4096 };
-    if (needed <= *capacity) return true;
-    if (needed > maximum)
-        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "too-large",
-                         "the file has more entries than one submission can hold (%d); "
-                         "check that it is the right file",
-                         ENTRIES_MAX);
-    size_t wanted = *capacity == 0 ? CAPACITY_FIRST : *capacity;
-    while (wanted < needed) wanted *= 2;
-    if (wanted > maximum) wanted = maximum;
-    void *grown = realloc(*items, wanted * item_bytes);
-    if (grown == NULL) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for %zu entries", needed);
-    *items = grown;
-    *capacity = wanted;
-    return true;
-}
-
-static unsigned char *pack_bytes(unsigned char *at, const char *bytes, size_t count)
-{
-    if (count > 0) memcpy(at, bytes, count);
-    return at + count;
 }
 
 bool entries_add(struct entries *entries, const struct entry *entry, struct fault *fault)
 {
+    unsigned char key[ID_KEY_BYTES_MAX + ROW_BYTES], value[1 + ID_NUMBER_TEXT_BYTES_MAX];
     bool has_text = entry->text_bytes != entry->key_bytes || memcmp(entry->text, entry->key, entry->key_bytes) != 0;
-    size_t bytes = PACKED_KEY_AT + entry->key_bytes + (has_text ? 1 + entry->text_bytes : 0);
-    void *packed = entries->packed, *slots = entries->slots;
-    bool ok = array_reserve(&packed, &entries->packed_capacity, entries->packed_bytes + bytes, 1, ENTRIES_BYTES_MAX, fault);
-    entries->packed = packed;
-    ok = ok && array_reserve(&slots, &entries->capacity, entries->count + 1, sizeof(struct slot), ENTRIES_MAX, fault);
-    entries->slots = slots;
-    if (!ok) return false;
-
-    unsigned char *at = entries->packed + entries->packed_bytes;
     int mark = entry->list == EVENT_LIST_PASSED ? MARK_PASSED : entry->reason & MARK_REASON;
-    *at++ = (unsigned char)(mark | (has_text ? MARK_HAS_TEXT : 0));
-    *at++ = (unsigned char)(entry->key_bytes >> 8);
-    *at++ = (unsigned char)(entry->key_bytes & 0xFF);
-    at = pack_bytes(at, entry->key, entry->key_bytes);
-    if (has_text) {
-        *at++ = (unsigned char)entry->text_bytes;
-        pack_bytes(at, entry->text, entry->text_bytes);
-    }
-    entries->slots[entries->count++] = (struct slot){.at = (uint32_t)entries->packed_bytes, .row = (uint32_t)entry->row};
-    entries->packed_bytes += bytes;
+    if (entries->count == ENTRIES_MAX)
+        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "too-large",
+                         "the file has more entries than one submission can hold (%d); check that it is the right file", ENTRIES_MAX);
+    memcpy(key, entry->key, entry->key_bytes);
+    for (int i = 0; i < ROW_BYTES; i++) key[entry->key_bytes + (size_t)i] = (unsigned char)(entry->row >> 8 * (ROW_BYTES - 1 - i) & 0xFF);
+    value[0] = (unsigned char)(mark | (has_text ? MARK_HAS_TEXT : 0));
+    if (has_text) memcpy(value + 1, entry->text, entry->text_bytes);
+    struct sorter_record record = {
+        .key = key, .value = value, .key_bytes = entry->key_bytes + ROW_BYTES, .value_bytes = has_text ? 1 + entry->text_bytes : 1};
+    if (!sorter_add(entries->sorter, &record, fault)) return false;
+    entries->count++;
+    if (entry->list == EVENT_LIST_FAILED) entries->failed[entry->reason]++;
     return true;
 }
 
@@ -100,58 +73,66 @@ size_t entries_count(const struct entries *entries)
     return entries->count;
 }
 
-static size_t packed_key_bytes(const unsigned char *packed)
+size_t entries_count_failed(const struct entries *entries, int reason)
 {
-    return (size_t)packed[1] << 8 | packed[2];
+    return entries->failed[reason];
 }
 
-struct entry entries_get(const struct entries *entries, size_t index)
+bool entries_sort(struct entries *entries, struct fault *fault)
 {
-    const struct slot *slot = &entries->slots[index];
-    const unsigned char *packed = entries->packed + slot->at;
-    struct entry entry = {
-        .key = (const char *)packed + PACKED_KEY_AT,
-        .key_bytes = packed_key_bytes(packed),
-        .list = (packed[0] & MARK_PASSED) != 0 ? EVENT_LIST_PASSED : EVENT_LIST_FAILED,
-        .reason = packed[0] & MARK_REASON,
-        .row = slot->row,
-    };
-    bool has_text = (packed[0] & MARK_HAS_TEXT) != 0;
-    entry.text = has_text ? entry.key + entry.key_bytes + 1 : entry.key;
-    entry.text_bytes = has_text ? (unsigned char)entry.text[-1] : entry.key_bytes;
-    return entry;
+    return sorter_sort(entries->sorter, fault);
 }
 
-static int packed_compare_keys(const unsigned char *left, const unsigned char *right)
+static int64_t row_of(const unsigned char *bytes)
 {
-    size_t left_bytes = packed_key_bytes(left), right_bytes = packed_key_bytes(right);
-    int order = memcmp(left + PACKED_KEY_AT, right + PACKED_KEY_AT, left_bytes < right_bytes ? left_bytes : right_bytes);
-    return order != 0 ? order : (left_bytes > right_bytes) - (left_bytes < right_bytes);
+    int64_t row = 0;
+    for (int i = 0; i < ROW_BYTES; i++) row = row << 8 | bytes[i];
+    return row;
 }
 
-static int slot_compare(const void *left, const void *right, void *packed)
+bool entries_next(struct entries *entries, struct entry *entry, struct fault *fault)
 {
-    const struct slot *a = left, *b = right;
-    const unsigned char *bytes = packed;
-    int order = packed_compare_keys(bytes + a->at, bytes + b->at);
-    return order != 0 ? order : (a->row > b->row) - (a->row < b->row);
+    struct sorter_record record;
+    if (!sorter_next(entries->sorter, &record, fault)) return false;
+    int mark = record.value[0];
+    bool has_text = (mark & MARK_HAS_TEXT) != 0;
+    entry->key = (const char *)record.key;
+    entry->key_bytes = record.key_bytes - ROW_BYTES;
+    entry->text = has_text ? (const char *)record.value + 1 : entry->key;
+    entry->text_bytes = has_text ? record.value_bytes - 1 : entry->key_bytes;
+    entry->list = (mark & MARK_PASSED) != 0 ? EVENT_LIST_PASSED : EVENT_LIST_FAILED;
+    entry->reason = mark & MARK_REASON;
+    entry->row = row_of(record.key + entry->key_bytes);
+    return true;
 }
 
-void entries_sort(struct entries *entries)
+int64_t entries_place(const struct entries *entries)
 {
-    if (entries->count > 1) qsort_r(entries->slots, entries->count, sizeof *entries->slots, slot_compare, entries->packed);
+    return sorter_place(entries->sorter);
 }
 
-void entries_each_twice(const struct entries *entries, void (*twice)(void *context, const struct entry *entry, int64_t first_row),
-                        void *context)
+void entries_seek(struct entries *entries, int64_t place)
 {
-    for (size_t i = 1, first = 0; i < entries->count; i++) {
-        const unsigned char *here = entries->packed + entries->slots[i].at, *before = entries->packed + entries->slots[first].at;
-        if (packed_compare_keys(here, before) != 0) {
-            first = i;
+    sorter_seek(entries->sorter, place);
+}
+
+bool entries_each_twice(struct entries *entries, void (*twice)(void *context, const struct entry *entry, int64_t first_row), void *context,
+                        struct fault *fault)
+{
+    char key[ID_KEY_BYTES_MAX];
+    size_t key_bytes = 0;
+    int64_t first_row = 0;
+    struct entry entry;
+    entries_seek(entries, 0);
+    while (entries_next(entries, &entry, fault)) {
+        if (first_row > 0 && entry.key_bytes == key_bytes && memcmp(entry.key, key, key_bytes) == 0) {
+            twice(context, &entry, first_row);
             continue;
         }
-        struct entry entry = entries_get(entries, i);
-        twice(context, &entry, entries->slots[first].row);
+        memcpy(key, entry.key, entry.key_bytes);
+        key_bytes = entry.key_bytes;
+        first_row = entry.row;
     }
+    entries_seek(entries, 0);
+    return fault->kind == FAULT_NONE;
 }

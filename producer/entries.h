@@ -1,7 +1,6 @@
 /*
- * The entries of one submission, kept compactly: the bytes of every key packed one after the other, and eight bytes an entry
- * that say where and of which row. About 29 bytes an entry in all, so 500,000 entries take 15 MB and 5 million 145 MB; sorting
- * takes up to eight bytes an entry more. Both arrays grow as needed, up to the maxima named here.
+ * The entries of one submission, sorted for sending in bounded memory (producer/sorter.h): a file of millions of rows takes no more than
+ * one that fills a single run. First all are added, then they are sorted, then read in order, as often as needed and from any place.
  */
 #ifndef NIANSHEN_PRODUCER_ENTRIES_H
 #define NIANSHEN_PRODUCER_ENTRIES_H
@@ -16,10 +15,7 @@
 #include "core/id_number.h"
 #include "producer/reasons.h"
 
-enum {
-    ENTRIES_MAX = CSV_ROWS_MAX,
-    ENTRIES_BYTES_MAX = 1024 * 1024 * 1024,
-};
+enum { ENTRIES_MAX = CSV_ROWS_MAX };
 
 struct entries;
 
@@ -37,18 +33,23 @@ struct entry {
 struct entries *entries_new(void);
 void entries_free(struct entries *entries);
 
-/* Copies the bytes. False, EX_DATAERR or EX_OSERR: a maximum is passed or memory is out. */
+/* Copies the bytes. False: a maximum is passed (EX_DATAERR), or as sorter_add. */
 bool entries_add(struct entries *entries, const struct entry *entry, struct fault *fault);
 size_t entries_count(const struct entries *entries);
+size_t entries_count_failed(const struct entries *entries, int reason);
 
-/* The entry at `index` in the present order; it points into the entries until the next entries_add. */
-struct entry entries_get(const struct entries *entries, size_t index);
+/* Sorts by the bytes of the keys, equal keys by their rows, and goes to the first. */
+bool entries_sort(struct entries *entries, struct fault *fault);
 
-/* Sorts by the bytes of the keys; equal keys stay in the order of their rows. */
-void entries_sort(struct entries *entries);
+/* The next entry in order; it points into the entries until the next call. False at the end, or with the fault set. */
+bool entries_next(struct entries *entries, struct entry *entry, struct fault *fault);
 
-/* After entries_sort: calls `twice` for every entry whose key an earlier row has too, with the first such row. */
-void entries_each_twice(const struct entries *entries, void (*twice)(void *context, const struct entry *entry, int64_t first_row),
-                        void *context);
+/* Where entries_next stands, to return there; 0 is the first entry. */
+int64_t entries_place(const struct entries *entries);
+void entries_seek(struct entries *entries, int64_t place);
+
+/* After entries_sort: calls `twice` for every entry whose key an earlier row has too, with the first such row. Ends at the first entry. */
+bool entries_each_twice(struct entries *entries, void (*twice)(void *context, const struct entry *entry, int64_t first_row), void *context,
+                        struct fault *fault);
 
 #endif

@@ -4,28 +4,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-/* Unlinked at once: ID numbers must not stay behind on the disk, whatever ends the program. */
-static FILE *spool_open(struct fault *fault)
-{
-    const char *folder = getenv("TMPDIR");
-    char *path = NULL;
-    if (asprintf(&path, "%s/nianshen-XXXXXX", folder != NULL && *folder != '\0' ? folder : P_tmpdir) < 0) path = NULL;
-    int descriptor = path != NULL ? mkostemp(path, O_CLOEXEC) : -1;
-    if (descriptor >= 0) unlink(path);
-    FILE *spool = descriptor >= 0 ? fdopen(descriptor, "w+") : NULL;
-    if (spool == NULL)
-        fault_set(fault, FAULT_FATAL, EX_CANTCREAT, "spool-failed",
-                  "no temporary file for standard input (%s); set TMPDIR to a folder with room, or give a file instead", strerror(errno));
-    if (spool == NULL && descriptor >= 0) close(descriptor);
-    free(path);
-    return spool;
-}
+#include "core/private_file.h"
 
 static bool spool_copy(FILE *from, FILE *spool, struct fault *fault)
 {
@@ -50,7 +33,7 @@ static bool spool_copy(FILE *from, FILE *spool, struct fault *fault)
 
 static FILE *input_spool(FILE *from, struct fault *fault)
 {
-    FILE *spool = spool_open(fault);
+    FILE *spool = private_file_temporary(fault);
     if (spool == NULL || spool_copy(from, spool, fault)) return spool;
     fclose(spool);
     return NULL;

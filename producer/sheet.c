@@ -177,7 +177,5 @@ bool sheet_read(FILE *file, const struct sheet_rules *rules, struct entries *ent
     if (!ok) return false;
     if (!sheet.has_header) return message_fault(fault, "empty-file", NULL);
     if (sheet.rows == 0 && rules->mode == SHEET_LIST) return message_fault(fault, "no-rows", NULL);
-    entries_sort(entries);
-    entries_each_twice(entries, sheet_refuse_twice, &sheet);
-    return true;
+    return entries_sort(entries, fault) && entries_each_twice(entries, sheet_refuse_twice, &sheet, fault);
 }

@@ -146,7 +146,8 @@ static bool submit_check_frame(const struct submit *submit, struct fault *fault)
     struct outgoing outgoing;
     size_t bytes;
     struct entries *none = entries_new();
-    struct chunks *chunks = none != NULL ? chunks_new(&submit->submission, none, &submit->reasons, 1, fault) : NULL;
+    struct chunks *chunks =
+        none != NULL && entries_sort(none, fault) ? chunks_new(&submit->submission, none, &submit->reasons, 1, fault) : NULL;
     const char *text = chunks != NULL ? chunks_text(chunks, 0, &bytes, fault) : NULL;
     if (text != NULL) {
         outgoing_fill(&outgoing, EVENT_MEMBER_REVIEW_SUBMITTED, submit->submission.unit, config_text(submit->config, "source"),
@@ -162,17 +163,14 @@ static bool submit_check_frame(const struct submit *submit, struct fault *fault)
 
 static void submit_print_summary(const struct submit *submit)
 {
-    size_t failed[REASONS_MAX] = {0}, failed_count = 0, count = entries_count(submit->entries), chunks = chunks_count(submit->chunks);
-    for (size_t i = 0; i < count; i++) {
-        struct entry entry = entries_get(submit->entries, i);
-        if (entry.list != EVENT_LIST_FAILED) continue;
-        failed[entry.reason]++;
-        failed_count++;
+    size_t failed = 0, count = entries_count(submit->entries), chunks = chunks_count(submit->chunks);
+    for (size_t i = 0; i < submit->reasons.count; i++) failed += entries_count_failed(submit->entries, (int)i);
+    fprintf(stderr, "不通过 failed: %zu", failed);
+    for (size_t i = 0; i < submit->reasons.count; i++) {
+        size_t of_reason = entries_count_failed(submit->entries, (int)i);
+        if (of_reason > 0) fprintf(stderr, "  %s %s %zu", submit->reasons.list[i].name, submit->reasons.list[i].code, of_reason);
     }
-    fprintf(stderr, "不通过 failed: %zu", failed_count);
-    for (size_t i = 0; i < submit->reasons.count; i++)
-        if (failed[i] > 0) fprintf(stderr, "  %s %s %zu", submit->reasons.list[i].name, submit->reasons.list[i].code, failed[i]);
-    if (submit->mode == SHEET_LIST) fprintf(stderr, "；通过 passed: %zu", count - failed_count);
+    if (submit->mode == SHEET_LIST) fprintf(stderr, "；通过 passed: %zu", count - failed);
     fprintf(stderr, "；分片 chunks: %zu；提交号 submission: %s\n", chunks, submit->submission_id);
     if (count == 0)
         fputs("文件没有列出会员：提交为空，即全部会员通过\n  the file lists nobody: an empty submission, every member passes\n", stderr);

@@ -294,6 +294,8 @@ static void test_write(void **state)
     assert_written((const char *[]){"a", "", "沈阳"}, 3, "a,,沈阳\r\n");
     assert_written((const char *[]){"a,b", "say \"x\"", "two\nlines", " x"}, 4, "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\" x\"\r\n");
     assert_written((const char *[]){"=1+1", "+86", "-1", "@a", "\tx", "=a,b"}, 6, "'=1+1,'+86,'-1,'@a,'\tx,\"'=a,b\"\r\n");
+    assert_written((const char *[]){"211011196605229673", "00001", "0", "2026", "21101119660522967X"}, 5,
+                   "211011196605229673\t,00001\t,0,2026,21101119660522967X\r\n");
     assert_written((const char *[]){""}, 1, "\r\n");
 }
 

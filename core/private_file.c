@@ -1,0 +1,41 @@
+#include "core/private_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+FILE *private_file_new(const char *path, struct fault *fault)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
+    if (file != NULL) return file;
+    if (errno == EEXIST)
+        fault_set(fault, FAULT_REJECT, EX_CANTCREAT, "output-exists",
+                  "文件 %s 已存在，不会覆盖；请换一个文件名，或先删除它\n"
+                  "  %s exists already and is not overwritten; choose another name, or remove it first",
+                  path, path);
+    fault_set(fault, FAULT_FATAL, EX_CANTCREAT, "output-failed", "无法写入文件 %s\n  %s can not be written: %s", path, path,
+              strerror(errno));
+    if (descriptor >= 0) close(descriptor);
+    return NULL;
+}
+
+FILE *private_file_temporary(struct fault *fault)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path = NULL;
+    if (asprintf(&path, "%s/nianshen-XXXXXX", folder != NULL && *folder != '\0' ? folder : P_tmpdir) < 0) path = NULL;
+    int descriptor = path != NULL ? mkostemp(path, O_CLOEXEC) : -1;
+    if (descriptor >= 0) unlink(path);
+    FILE *file = descriptor >= 0 ? fdopen(descriptor, "w+") : NULL;
+    if (file == NULL)
+        fault_set(fault, FAULT_FATAL, EX_CANTCREAT, "spool-failed", "no temporary file (%s); set TMPDIR to a folder with room",
+                  strerror(errno));
+    if (file == NULL && descriptor >= 0) close(descriptor);
+    free(path);
+    return file;
+}
