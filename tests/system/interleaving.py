@@ -71,28 +71,48 @@ def shuffled_together(sequences, chance):
     return [next(left[n]) for n in turns]
 
 
-def slices_of(scripts, topic, count, chance):
+def cut_at_random(chance):
+    """Each unit's part of a topic is spread over all slices."""
+
+    def cuts(number, early, count):
+        return sorted(chance.randint(0, early) for _ in range(count - 1))
+
+    return cuts
+
+
+def cut_in_waves(units):
+    """Each unit's part of a topic is in one slice, a few units a slice."""
+
+    def cuts(number, early, count):
+        wave = number * count // units
+        return [0] * wave + [early] * (count - 1 - wave)
+
+    return cuts
+
+
+def slices_of(scripts, topic, count, cuts_of, chance):
     """The topic in `count` slices, and one more of what comes after the campaign's end: lists of (script, number of the record)."""
     slices = [[] for _ in range(count + 1)]
-    for s in scripts:
+    for number, s in enumerate(scripts):
         early = sum(not sent.late for sent in s.sent[topic])
-        cuts = [0, *sorted(chance.randint(0, early) for _ in range(count - 1)), early, len(s.sent[topic])]
+        cuts = [0, *cuts_of(number, early, count), early, len(s.sent[topic])]
         for part, first, end in zip(slices, cuts, cuts[1:]):
-            part.append([(s, n) for n in range(first, end)])
+            part.append([(s, topic, n) for n in range(first, end)])
     return [shuffled_together(parts, chance) for parts in slices]
 
 
 class Publication:
     """Publishes scripts to a world, each topic in its own order, and remembers where each record went."""
 
-    def __init__(self, world, scripts, slices, chance):
-        self.world, self.scripts = world, scripts
+    def __init__(self, world, scripts, slices, chance, cuts_of=None):
+        self.world, self.scripts, self.chance = world, scripts, chance
         self.client = world.client(**{"enable.idempotence": True, "linger.ms": 20})
-        self.left = {topic: iter(slices_of(scripts, topic, slices, chance)) for topic in TOPICS}
+        self.left = {topic: iter(slices_of(scripts, topic, slices, cuts_of or cut_at_random(chance), chance)) for topic in TOPICS}
         self.places = {}  # (unit, topic, number of the record) → (topic, [(partition, offset)])
 
-    def next_slice(self, topic):
-        for s, n in next(self.left[topic]):
+    def next_slices(self, topics):
+        """The next slice of each of these topics, published together."""
+        for s, topic, n in shuffled_together([next(self.left[topic]) for topic in topics], self.chance):
             record, where = s.records[topic][n], {}
             if record.shift:
                 where["partition"] = (self.world.partition_of(s.unit) + record.shift) % self.world.partitions
@@ -100,19 +120,28 @@ class Publication:
             self.places[s.unit, topic, n] = record.topic, place
         self.client.flush()
 
-    def run(self, turns, chance, after_slice):
-        """All slices, the topics in the order of `turns`; then the campaign is closed, and what is late comes last."""
-        for topic in turns:
-            self.next_slice(topic)
-            after_slice()
+    def run(self, turns, after_turn):
+        """All slices; each turn names the topics of which the next one comes. Then the campaign is closed, and what is late comes last."""
+        for topics in turns:
+            self.next_slices(topics)
+            after_turn()
         self.world.ops("campaign", "close", "--year", facts.YEAR).expect(0)
-        for topic in chance.sample(TOPICS, len(TOPICS)):
-            self.next_slice(topic)
+        self.next_slices(TOPICS)
         return self
+
+    def is_taken_in(self, only_partition=None):
+        """True when all that was published so far is applied; `only_partition`: what of it is there."""
+        ends = {}
+        for topic, [(partition, offset)] in self.places.values():
+            if only_partition in (None, partition):
+                ends[topic, partition] = max(offset + 1, ends.get((topic, partition), 0))
+        at = {tuple(place): offset for *place, offset in self.world.sql("SELECT topic, partition, next_offset FROM nianshen.kafka_partition")}
+        return all(at.get(place, 0) >= end for place, end in ends.items())
 
 
 def random_turns(slices, chance):
-    turns = [topic for topic in TOPICS for _ in range(slices)]
+    """One topic a turn."""
+    turns = [(topic,) for topic in TOPICS for _ in range(slices)]
     chance.shuffle(turns)
     return turns
 
@@ -131,12 +160,12 @@ class Way:
     def play(self, world, scripts, chance):
         """Publishes everything; when it returns all of it is applied."""
         publication = Publication(world, scripts, self.slices, chance)
-        turns = [topic for topic in self.order for _ in range(self.slices)] or random_turns(self.slices, chance)
+        turns = [(topic,) for topic in self.order for _ in range(self.slices)] or random_turns(self.slices, chance)
         if self.is_live:
             world.worker(f"--batch-records={self.batch_records}").start().wait_ready()
-            publication.run(turns, chance, after_slice=lambda: None)
+            publication.run(turns, after_turn=lambda: None)
         else:
-            publication.run(turns, chance, after_slice=lambda: chance.random() < 2 / 3 and self.take_in(world))
+            publication.run(turns, after_turn=lambda: chance.random() < 2 / 3 and self.take_in(world))
             self.take_in(world)
         wait_all_consumed(world, RUN_SECONDS_MAX)
         return publication

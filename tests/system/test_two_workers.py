@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer
 
 import interleaving
-from interleaving import Copy, Publication, Way, random_turns
+from interleaving import Copy, Publication, Way, cut_in_waves, random_turns
 from model import history
 from model.history import TOPICS
 from support.books import wait_all_consumed
@@ -19,7 +19,7 @@ UNITS, PARTITIONS = 150, 3
 SPLIT = PARTITIONS - 1  # the partition that bystanders tear apart
 # Small micro-batches: many transactions stand against each other.
 EAGER = [*SHORT_SESSION, "--batch-records=5"]
-SLICES, SEED = 12, 20260302
+SLICES, WAVES, SEED = 12, 30, 20260302
 
 
 class Bystander:
@@ -71,10 +71,11 @@ def check(publication, digests, what):
 
 
 def test_three_workers_own_one_units_topics(played):
-    """Each of a unit's three topics in the hands of another worker, all at work at the same time: nothing misses the others' rows."""
+    """Each of a unit's three topics in the hands of another worker. In waves of a few units all three work on the same units at the same time: none
+    misses the others' rows, no submission is left waiting."""
     original, scripts, digests = played
     world, chance = Copy(original, "workers-split"), random.Random(SEED)
-    workers = [world.worker(*EAGER, name=f"split-{n}").start() for n in range(3)]
+    workers = [world.worker(*SHORT_SESSION, name=f"split-{n}").start() for n in range(3)]
     bystanders = [Bystander(world, "a-bystander", ["member-review", "approval"]), Bystander(world, "b-bystander", ["approval"])]
 
     def is_split():
@@ -83,8 +84,9 @@ def test_three_workers_own_one_units_topics(played):
 
     try:
         eventually(is_split, "each topic of the partition has another owner")
-        publication = Publication(world, scripts, SLICES, chance).run(random_turns(SLICES, chance), chance, after_slice=lambda: None)
-        eventually(lambda: all_consumed(world, SPLIT), "the partition is consumed", 60)
+        publication = Publication(world, scripts, WAVES, chance, cut_in_waves(UNITS))
+        publication.run([TOPICS] * WAVES, after_turn=lambda: wait_taken_in(publication))
+        wait_taken_in(publication)
         assert is_split(), "the owners have changed meanwhile"
     finally:
         for bystander in bystanders:
@@ -93,9 +95,8 @@ def test_three_workers_own_one_units_topics(played):
     assert [worker.stop() for worker in workers] == [0, 0, 0]
 
 
-def all_consumed(world, partition):
-    next_offsets = dict(world.sql("SELECT topic, next_offset FROM nianshen.partition_status WHERE partition = %s", [partition]))
-    return all(next_offsets.get(topic) == world.ends(topic)[partition] for topic in TOPICS)
+def wait_taken_in(publication):
+    eventually(lambda: publication.is_taken_in(SPLIT), "the partition is taken in", 60, pause=0.01)
 
 
 def test_workers_join_and_leave_under_load(played):
@@ -103,7 +104,7 @@ def test_workers_join_and_leave_under_load(played):
     original, scripts, digests = played
     world, chance = Copy(original, "workers-many"), random.Random(SEED + 1)
     crew = Crew(world, chance)
-    publication = Publication(world, scripts, SLICES, chance).run(random_turns(SLICES, chance), chance, after_slice=crew.change)
+    publication = Publication(world, scripts, SLICES, chance).run(random_turns(SLICES, chance), after_turn=crew.change)
     crew.leave_one()
     check(publication, digests, f"workers joining and leaving: {crew.story}")
     assert crew.joined >= 6 and crew.killed >= 2 and crew.stopped >= 2, crew.story
