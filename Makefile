@@ -97,14 +97,13 @@ unit: $(UNIT_TESTS) ## unit tests, under the sanitizers that SANITIZE names
 sql-test: $(BIN)/nianshen-ops ## tests of the SQL rules (pgTAP), on a database of their own
 	@tests/run-sql build/results/sql $(BIN)
 
+PYTEST := NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis \
+	build/venv/bin/python -m pytest
 system-test: all jars build/venv/.ready ## tests of the programs on a real broker and database; ARGS="-k name" selects, SANITIZE works
-	@NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis \
-		build/venv/bin/python -m pytest tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
+	@$(PYTEST) tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
 
-histories: all jars build/venv/.ready ## random histories in many interleavings against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
-	@NIANSHEN_HISTORIES=$${NIANSHEN_HISTORIES:-1000} NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache \
-		HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis build/venv/bin/python -m pytest \
-		tests/system/test_interleaving.py tests/system/test_two_workers.py $(ARGS)
+histories: all jars build/venv/.ready ## random histories in many orders against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
+	@$(PYTEST) tests/orders --junitxml=build/results/histories/junit.xml $(ARGS)
 
 fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)

@@ -1,6 +1,7 @@
 """A history made ready for one unit: the records to publish, and what the reference model says must come of them."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 from model import broken, facts, rules
@@ -58,6 +59,7 @@ def state_lines(script):
     lines |= {answer for s in intake.submissions.values() for answer in submission_answers(s)}
     lines |= {("outcome", review_type(r), r.sent.event.id) for r in intake.unit_reviews.values()}
     lines |= {("outcome", decision_type(d), d.sent.event.id) for d in intake.decisions if d.verdict != rules.WAITING}
+    lines |= {completed_line(*verdict.approved_by)} if verdict.approved_by else set()
     return lines | (roster_lines(verdict) if script.history.unit_is_known else set())
 
 
@@ -94,6 +96,14 @@ def submission_answers(submission):
         yield "outcome", "member-review.pending", submission.completed_by.event.id
     elif submission.state == "rejected":
         yield "outcome", "member-review.rejected", submission.completed_by.event.id
+
+
+def completed_line(submission, decision):
+    """The counts of the answer to an approval; nobody was gone already, for a roster changes by nothing else here."""
+    reasons = Counter(submission.failing().values())
+    removed, listed = sum(reasons.values()), len(facts.ROSTER)
+    by_reason = json.dumps(dict(sorted(reasons.items(), key=lambda item: (len(item[0]), item[0]))))
+    return "completed", decision.sent.event.id, listed, listed - removed, removed, 0, by_reason
 
 
 def roster_lines(verdict):

@@ -4,16 +4,13 @@ open campaign and a pool of units that were loaded before it opened, each of whi
 campaigns, outages of its own workers or wrong settings makes a world of its own.
 """
 
-import os
-import shutil
-
 import pytest
 
 pytest.register_assert_rewrite("support")
+pytest_plugins = ["support.fixtures"]
 
-from support import leaks, people
+from support import people
 from support.desk import Desk
-from support.stack import Stack
 
 YEAR = 2026
 SUPERIOR, OTHER_SUPERIOR = "S01", "S02"
@@ -22,24 +19,9 @@ REVIEWERS = [("R007", SUPERIOR), ("clerk-17", SUPERIOR), ("R020", OTHER_SUPERIOR
 POOL = {"small": (220, 6), "medium": (12, 60), "large": (1, 12_000)}
 
 
-# Minutes of random histories: `make histories` asks for them.
-collect_ignore = [] if "NIANSHEN_HISTORIES" in os.environ else ["test_interleaving.py", "test_two_workers.py"]
-
-
 def pytest_collection_modifyitems(items):
     """What looks at everything the session left behind comes last."""
     items.sort(key=lambda item: "test_afterwards" in item.nodeid)
-
-
-@pytest.fixture(scope="session")
-def stack(request):
-    made = Stack()
-    try:
-        yield made.start()
-    finally:
-        made.stop()
-        if request.session.testsfailed == 0:  # After a failure the logs stay, to be read.
-            shutil.rmtree(made.folder)
 
 
 @pytest.fixture(scope="session")
@@ -96,12 +78,3 @@ def make_world(stack, request):
     yield make
     for world in made:
         world.close()
-
-
-@pytest.fixture(autouse=True)
-def sanitizers_are_quiet(request):
-    """A sanitizer's report in the log of a worker fails the test that was running."""
-    yield
-    if "stack" in request.fixturenames:
-        for path in request.getfixturevalue("stack").logs():
-            leaks.check_no_sanitizer_report(path.read_text(), str(path))

@@ -1,21 +1,16 @@
 """Histories through the real parts: publishes them slice by slice in some interleaving of the topics, lets real workers take them in, and
 holds what stands in the database then against the reference model (tests/model)."""
 
-import sys
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
+from model import facts
+from model.history import TOPICS
+from model.script import script, state_lines
 from support import people
 from support.books import check_ledger, wait_all_consumed
 from support.programs import run
 from support.stack import World
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # The model stands beside the system tests.
-
-from model import facts  # noqa: E402
-from model.history import TOPICS  # noqa: E402
-from model.script import script, state_lines  # noqa: E402
 
 SHOWN_UNITS = 3
 RUN_SECONDS_MAX = 300
@@ -190,6 +185,9 @@ LINES = [
        WHERE o.kind = 'outcome' AND o.ce_type <> 'nianshen.member-review.waiting.v1' AND NOT (
            o.ce_type IN ('nianshen.member-review.pending.v1', 'nianshen.member-review.rejected.v1') AND EXISTS (
                SELECT FROM nianshen.submission s WHERE s.unit = o.unit AND s.completed_by = o.ce_causationid AND s.state = 'withdrawn'))""",
+    """SELECT o.unit, 'completed', o.ce_causationid, c.listed, c.passed, c.removed_total, c.already_gone, c.removed
+       FROM nianshen.outbox o, jsonb_to_record(o.body::jsonb) AS c (listed int, passed int, removed_total int, already_gone int, removed text)
+       WHERE o.ce_type = 'nianshen.member-review.completed.v1'""",
 ]
 
 
@@ -237,12 +235,17 @@ def differences(publication):
     return found
 
 
+def told(publication, found):
+    """The first of those that differ, each with its history; nothing if none does."""
+    by_unit = {s.unit: s for s in publication.scripts}
+    shown = ["\n".join([str(by_unit[unit]), *rows]) for unit, rows in list(found.items())[:SHOWN_UNITS]]
+    return "\n\n".join([f"{len(found)} units are not as the rules say, the first ones:", *shown]) if found else ""
+
+
 def check_by_model(publication, what):
     check_ledger(publication.world)
     found = differences(publication)
-    by_unit = {s.unit: s for s in publication.scripts}
-    shown = ["\n".join([str(by_unit[unit]), *rows]) for unit, rows in list(found.items())[:SHOWN_UNITS]]
-    assert not found, f"{what}: {len(found)} units are not as the rules say, the first ones:\n" + "\n\n".join(shown)
+    assert not found, f"{what}: {told(publication, found)}"
 
 
 def distribution(scripts):
