@@ -13,6 +13,7 @@ extern const struct option status_options[], review_list_options[], review_show_
 extern const struct option dead_letter_list_options[], dead_letter_show_options[];
 extern const struct option dead_letter_redrive_options[], dead_letter_discard_options[], digest_options[];
 extern const struct option check_options[];
+extern const struct option partition_list_options[], partition_resume_options[];
 
 int migrate_run(const struct config *config);
 int topics_create_run(const struct config *config);
@@ -37,5 +38,7 @@ int dead_letter_redrive_run(const struct config *config);
 int dead_letter_discard_run(const struct config *config);
 int digest_run(const struct config *config);
 int check_run(const struct config *config);
+int partition_list_run(const struct config *config);
+int partition_resume_run(const struct config *config);
 
 #endif

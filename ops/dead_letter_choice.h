@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "core/kafka.h"
+#include "ops/options.h"
 #include "ops/session.h"
 
 /* The choice and its report are held in memory as a whole, some hundred bytes a dead letter; records are not. */
@@ -21,10 +22,6 @@
 #define OPTION_OF_DRY_RUN                                                                                                                  \
     {                                                                                                                                      \
         .name = "dry_run", .kind = OPTION_SWITCH, .help = "Only show what would be done, which is the default."                            \
-    }
-#define OPTION_OF_EXECUTE                                                                                                                  \
-    {                                                                                                                                      \
-        .name = "execute", .kind = OPTION_SWITCH, .help = "Do it."                                                                         \
     }
 
 enum choice_result {

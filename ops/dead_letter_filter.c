@@ -5,14 +5,6 @@
 
 #include "core/event.h"
 
-bool dead_letter_topic(struct session *session, enum topic_kind *topic)
-{
-    const char *name = config_text(session->config, "topic");
-    return (topic_kind_of_name(name, topic) && (int)*topic < TOPIC_INPUTS) ||
-           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--topic: '%s' is none of unit-review, member-review and approval",
-                     name);
-}
-
 /* An offset means nothing without its partition, nor a partition without its topic: half a place would choose what nobody meant. */
 static bool check_place(struct session *session)
 {
@@ -21,7 +13,7 @@ static bool check_place(struct session *session)
     if (config_is_set(session->config, "offset") && !has_partition)
         return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--offset needs --topic and --partition");
     if (has_partition && !has_topic) return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--partition needs --topic");
-    return !has_topic || dead_letter_topic(session, &topic);
+    return !has_topic || session_input_topic(session, &topic);
 }
 
 bool dead_letter_filter_check(struct session *session)

@@ -6,23 +6,12 @@
 
 #include "core/config.h"
 #include "core/kafka.h"
+#include "ops/options.h"
 #include "ops/session.h"
 
 #define OPTION_OF_CODE                                                                                                                     \
     {                                                                                                                                      \
         .name = "code", .kind = OPTION_TEXT, .argument = "CODE", .help = "Only those with this code."                                      \
-    }
-
-#define OPTION_OF_TOPIC(is_required)                                                                                                       \
-    {                                                                                                                                      \
-        .name = "topic", .kind = OPTION_TEXT, .required = (is_required), .argument = "KIND",                                               \
-        .help = "unit-review, member-review or approval: the record's topic without the prefix."                                           \
-    }
-
-#define OPTION_OF_PARTITION(is_required)                                                                                                   \
-    {                                                                                                                                      \
-        .name = "partition", .kind = OPTION_NUMBER, .number_max = KAFKA_PARTITIONS_MAX - 1, .required = (is_required), .argument = "N",    \
-        .help = "The record's partition."                                                                                                  \
     }
 
 #define OPTION_OF_OFFSET(is_required)                                                                                                      \
@@ -41,8 +30,5 @@
 bool dead_letter_filter_check(struct session *session);
 /* `states` ends with NULL; NULL alone: every state. */
 void dead_letter_filter_add(struct session *session, const char *const *states);
-
-/* The input topic named by the option `topic`, which is set. */
-bool dead_letter_topic(struct session *session, enum topic_kind *topic);
 
 #endif

@@ -206,7 +206,7 @@ static bool read_place(struct session *session, struct kafka_position *at)
 {
     at->partition = (int32_t)config_number(session->config, "partition");
     at->offset = config_number(session->config, "offset");
-    return dead_letter_topic(session, &at->topic);
+    return session_input_topic(session, &at->topic);
 }
 
 /* The verdict is worth printing even when the broker is away: the exit status says that the record is missing. */

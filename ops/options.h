@@ -4,6 +4,7 @@
 
 #include "core/config.h"
 #include "core/event.h"
+#include "core/kafka.h"
 
 #define OPTION_OF_JSON                                                                                                                     \
     {                                                                                                                                      \
@@ -30,6 +31,23 @@
     {                                                                                                                                      \
         .name = "limit", .kind = OPTION_NUMBER, .fallback = rows, .number_min = 1, .number_max = 1000000, .argument = "N",                 \
         .help = "Show at most N rows."                                                                                                     \
+    }
+
+#define OPTION_OF_TOPIC(is_required)                                                                                                       \
+    {                                                                                                                                      \
+        .name = "topic", .kind = OPTION_TEXT, .required = (is_required), .argument = "KIND",                                               \
+        .help = "unit-review, member-review or approval: the input topic without the prefix."                                              \
+    }
+
+#define OPTION_OF_PARTITION(is_required)                                                                                                   \
+    {                                                                                                                                      \
+        .name = "partition", .kind = OPTION_NUMBER, .number_max = KAFKA_PARTITIONS_MAX - 1, .required = (is_required), .argument = "N",    \
+        .help = "The partition."                                                                                                           \
+    }
+
+#define OPTION_OF_EXECUTE                                                                                                                  \
+    {                                                                                                                                      \
+        .name = "execute", .kind = OPTION_SWITCH, .help = "Do it."                                                                         \
     }
 
 /* The end of a table. */

@@ -119,6 +119,14 @@ void session_add_number(struct session *session, const char *option)
         query_null(session->query);
 }
 
+bool session_input_topic(struct session *session, enum topic_kind *topic)
+{
+    const char *name = config_text(session->config, "topic");
+    return (topic_kind_of_name(name, topic) && (int)*topic < TOPIC_INPUTS) ||
+           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--topic: '%s' is none of unit-review, member-review and approval",
+                     name);
+}
+
 bool session_check_name(struct session *session, const char *option, size_t bytes_max)
 {
     const char *text = config_text(session->config, option);

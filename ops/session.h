@@ -15,6 +15,7 @@
 #include "core/config.h"
 #include "core/database.h"
 #include "core/fault.h"
+#include "core/topics.h"
 #include "ops/table.h"
 
 enum {
@@ -63,6 +64,9 @@ struct table *session_table(struct session *session, const struct table_column *
 
 /* An option's number as a parameter, null when it is not given. */
 void session_add_number(struct session *session, const char *option);
+
+/* The input topic named by the option `topic`, which is set; false (EX_USAGE) when it names none. */
+bool session_input_topic(struct session *session, enum topic_kind *topic);
 
 /* Text of an option that must be a name of at most `bytes_max` bytes, or unset; false (EX_USAGE) when it is not. */
 bool session_check_name(struct session *session, const char *option, size_t bytes_max);

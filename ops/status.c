@@ -5,15 +5,13 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "core/kafka.h"
-#include "core/topics.h"
+#include "ops/bounds.h"
 #include "ops/commands.h"
 #include "ops/options.h"
 #include "ops/session.h"
 
 enum {
     STATUS_ALARM = 1, /* exit status: a partition is halted or truncated, or a unit is held */
-    BOUNDS_TIMEOUT_MS = 3000,
     NUMBER_BYTES = 24,
 };
 
@@ -33,29 +31,19 @@ static const struct table_column columns[] = {
 static const char status_sql[] = "SELECT topic, partition, next_offset, end_offset, lag, owner, outbox_waiting, moved_ms, halted "
                                  "FROM nianshen.partition_status ORDER BY topic, partition";
 
-struct bounds {
-    struct kafka_reader *reader; /* NULL: the broker was not reached */
-    const char *bootstrap;
-};
-
-/* Asks once: behind a broker that does not answer each partition would cost another time-out. */
-static bool ask_end(struct bounds *bounds, const char *topic, int32_t partition, int64_t *end)
+/* A position that the topic does not hold: what was applied of it is gone, or what comes next is. */
+static void report_truncated(struct session *session, const char *topic, const char *partition, bool is_behind_end)
 {
-    struct fault fault = {0};
-    enum topic_kind kind;
-    int64_t first;
-    if (bounds->reader == NULL || !topic_kind_of_name(topic, &kind)) return false;
-    if (kafka_reader_bounds(bounds->reader, kind, partition, BOUNDS_TIMEOUT_MS, &first, end, &fault)) return true;
-    fprintf(stderr, "the ends are those the worker saw last, since Kafka at %s does not tell: %s\n", bounds->bootstrap, fault.text);
-    kafka_reader_free(bounds->reader);
-    bounds->reader = NULL;
-    return false;
+    fprintf(stderr, "%s partition %s %s: it was truncated or created anew, or this is another broker\n", topic, partition,
+            is_behind_end ? "ends before what was applied of it"
+                          : "begins behind what was applied of it, records that were never read are gone");
+    session->exit_status = STATUS_ALARM;
 }
 
-/* A position behind the end: the records that were applied are not in the topic any more. */
-static void report_truncated(struct session *session, const char *topic, const char *partition)
+static void report_halted(struct session *session, const char *topic, const char *partition)
 {
-    fprintf(stderr, "%s partition %s ends before what was applied of it: it was truncated or created anew, or this is another broker\n",
+    fprintf(stderr,
+            "%s partition %s is halted, nothing of it is read: see HALTED and docs/operations.md; nianshen-ops partition resume ends it\n",
             topic, partition);
     session->exit_status = STATUS_ALARM;
 }
@@ -65,30 +53,29 @@ static bool add_partition(struct session *session, struct table *table, struct b
 {
     const char *cells[STATUS_COLUMNS];
     char end_text[NUMBER_BYTES], lag_text[NUMBER_BYTES];
-    int64_t end, next = result_int8(result, row, NEXT_AT);
+    int64_t first, end, next = result_int8(result, row, NEXT_AT);
     for (size_t i = 0; i < STATUS_COLUMNS; i++) cells[i] = result_is_null(result, row, i) ? NULL : result_text(result, row, i);
-    if (ask_end(bounds, cells[TOPIC_AT], (int32_t)result_int8(result, row, PARTITION_AT), &end)) {
+    if (bounds_ask(bounds, cells[TOPIC_AT], (int32_t)result_int8(result, row, PARTITION_AT), &first, &end)) {
         (void)snprintf(end_text, sizeof end_text, "%" PRId64, end);
         (void)snprintf(lag_text, sizeof lag_text, "%" PRId64, end - next);
         cells[END_AT] = end_text;
         cells[LAG_AT] = lag_text;
-        if (end < next) report_truncated(session, cells[TOPIC_AT], cells[PARTITION_AT]);
+        if (end < next || first > next) report_truncated(session, cells[TOPIC_AT], cells[PARTITION_AT], end < next);
     }
-    if (cells[HALTED_AT] != NULL) session->exit_status = STATUS_ALARM;
+    if (cells[HALTED_AT] != NULL) report_halted(session, cells[TOPIC_AT], cells[PARTITION_AT]);
     return table_add(table, cells, &session->fault);
 }
 
 static bool print_partitions(struct session *session, const struct database_result *result)
 {
     struct table *table = table_new(columns, config_switch(session->config, "json"));
-    struct bounds bounds = {.bootstrap = config_text(session->config, "kafka_bootstrap")};
+    struct bounds bounds = {0};
     bool is_good = table != NULL || fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
-    if (result_rows(result) > 0) bounds.reader = kafka_reader_new(session->config, &session->fault);
-    is_good = is_good && session->fault.kind == FAULT_NONE;
+    is_good = is_good && (result_rows(result) == 0 || bounds_open(&bounds, session));
     for (size_t row = 0; is_good && row < result_rows(result); row++) is_good = add_partition(session, table, &bounds, result, row);
     if (is_good) table_print(table, stdout);
     if (is_good && table_rows(table) == 0) fputs("no worker has taken a partition yet: start nianshen-worker\n", stderr);
-    kafka_reader_free(bounds.reader);
+    bounds_close(&bounds);
     table_free(table);
     return is_good;
 }

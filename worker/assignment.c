@@ -55,6 +55,7 @@ void assignment_begin(struct worker *worker, const struct kafka_position *assign
     assignment->is_assigned = true;
     assignment->since_ms = worker->now_ms;
     assignment->look_at_ms = worker->now_ms + ASSIGNMENT_HALTED_MS;
+    assignment->alarm_at_ms = worker->now_ms + ASSIGNMENT_ALARM_MS;
     reading_start(worker); /* of nothing yet: it answers the group, which would wait for us otherwise */
 }
 
@@ -297,6 +298,8 @@ static bool end_backends_step(struct worker *worker)
 
 /* ---- doubt resolved ---- */
 
+static const char positions_sql[] = "SELECT topic, partition, epoch, halted FROM nianshen.positions($1, $2)";
+
 /*
  * What is still ours is claimed anew, so that the database knows the backend we use now. What is not: another worker took it over, and will
  * go on if Kafka agrees. If Kafka still gives it to us after a while, the other one was the stale one.
@@ -325,8 +328,54 @@ static void positions_known(struct worker *worker, struct database_result **resu
 
 static bool doubt_step(struct worker *worker)
 {
-    if (partitions_ask(worker, "SELECT topic, partition, epoch FROM nianshen.positions($1, $2)", is_doubted) == 0) return false;
+    if (partitions_ask(worker, positions_sql, is_doubted) == 0) return false;
     link_ask(worker, positions_known);
+    return true;
+}
+
+/* ---- halted partitions ---- */
+
+static bool is_halted(const struct worker *worker, const struct partition *partition)
+{
+    (void)worker;
+    return partition->state == PARTITION_HALTED && partition->halt_is_stored;
+}
+
+/* One that an operator has resumed is claimed anew, and goes on from where the database says. The others stay as they are. */
+static void halted_known(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    if (fault != NULL) {
+        question_failed(worker, fault);
+        return;
+    }
+    for (size_t row = 0; row < result_rows(*result); row++) {
+        struct partition *partition = row_partition(worker, *result, row);
+        if (partition == NULL || !is_halted(worker, partition) || !result_is_null(*result, row, 3)) continue;
+        log_info("partition-resumed", log_text("topic", topic_kind_name(partition->at.topic)),
+                 log_number("partition", partition->at.number));
+        partition->state = PARTITION_UNCLAIMED;
+        partition->claim_at_ms = worker->now_ms;
+        worker->assignment.is_settled = false;
+    }
+}
+
+/* Whoever reads the log now must see it, not only who read it when it began. */
+static void halted_alarm(struct worker *worker)
+{
+    if (worker->now_ms < worker->assignment.alarm_at_ms) return;
+    worker->assignment.alarm_at_ms = worker->now_ms + ASSIGNMENT_ALARM_MS;
+    for (size_t i = 0; i < worker->partitions.count; i++)
+        if (is_halted(worker, &worker->partitions.list[i])) halt_log(&worker->partitions.list[i]);
+}
+
+static bool halted_look_step(struct worker *worker)
+{
+    struct assignment *assignment = &worker->assignment;
+    if (worker->now_ms < assignment->look_at_ms || !link_is_idle(&worker->link)) return false;
+    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_HALTED_MS;
+    if (partitions_in(&worker->partitions, PARTITION_HALTED) == 0 || partitions_ask(worker, positions_sql, is_halted) == 0) return false;
+    halted_alarm(worker);
+    link_ask(worker, halted_known);
     return true;
 }
 
@@ -387,27 +436,12 @@ static bool is_settled(const struct partitions *partitions)
     return true;
 }
 
-/* Now and then a halted partition is claimed anew: that alarms again, or finds it resumed. */
-static void halted_look(struct worker *worker)
-{
-    struct assignment *assignment = &worker->assignment;
-    struct partitions *partitions = &worker->partitions;
-    if (worker->now_ms < assignment->look_at_ms) return;
-    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_HALTED_MS;
-    for (size_t i = 0; i < partitions->count; i++) {
-        struct partition *partition = &partitions->list[i];
-        if (partition->state != PARTITION_HALTED || !partition->halt_is_stored) continue;
-        partition->state = PARTITION_DOUBTED;
-        assignment->is_settled = false;
-    }
-}
-
 bool assignment_step(struct worker *worker)
 {
     struct assignment *assignment = &worker->assignment;
     if (assignment->is_revoking) return revoke_step(worker);
     if (!assignment->is_assigned || worker->is_stopping || worker->now_ms < assignment->retry_at_ms) return false;
-    halted_look(worker);
+    if (halted_look_step(worker)) return true;
     if (assignment->is_settled) return false;
     if (link_is_idle(&worker->link) && question_step(worker)) return true;
     if (bounds_step(worker)) return true;

@@ -48,16 +48,16 @@ LANGUAGE sql SECURITY INVOKER AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.positions(p_topic text[], p_partition integer[])
-RETURNS TABLE (topic text, partition integer, epoch bigint, next_offset bigint, owner text)
+RETURNS TABLE (topic text, partition integer, epoch bigint, next_offset bigint, owner text, halted text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
-    SELECT k.topic, k.partition, k.epoch, k.next_offset, k.owner FROM kafka_partition k
+    SELECT k.topic, k.partition, k.epoch, k.next_offset, k.owner, k.halted FROM kafka_partition k
     WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.halt(p_topic text, p_partition integer, p_epoch bigint, p_reason text) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     WITH halted AS (
-        UPDATE kafka_partition SET halted = p_reason, moved_ms = now_ms()
+        UPDATE kafka_partition SET halted = p_reason, halted_ms = now_ms(), moved_ms = now_ms()
         WHERE topic = p_topic AND partition = p_partition AND epoch = p_epoch RETURNING 1
     )
     SELECT EXISTS (SELECT FROM halted)
@@ -89,7 +89,8 @@ BEGIN
 END
 $$;
 
--- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one.
+-- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one. Dead letters of a
+-- halted partition stay: their originals would be read from a topic that may not be theirs.
 CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
 RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, unit text, ce_type text, ce_id text,
                ce_time_ms bigint, ce_causationid text, body text, code text, text text)
@@ -99,6 +100,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
         FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
         JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
         CROSS JOIN LATERAL (SELECT * FROM outbox b WHERE b.topic = k.topic AND b.partition = k.partition AND b.published_ms IS NULL
+                                AND (k.halted IS NULL OR b.kind = 'outcome')
                             ORDER BY b.outbox_id LIMIT p_limit) o
         ORDER BY o.outbox_id LIMIT p_limit
     ), weighed AS (

@@ -75,7 +75,7 @@ CREATE OR REPLACE VIEW nianshen.dead_letter_history AS
 SELECT a.action_id, a.topic, a.partition, a.record_offset,
        CASE WHEN a.action = 'redriven' AND a.new_offset IS NULL THEN 'redriving' ELSE a.action END AS state,
        a.at_ms, a.who, a.reason, a.new_partition, a.new_offset
-FROM nianshen.dead_letter_action a;
+FROM nianshen.dead_letter_action a WHERE a.resume_id IS NULL;
 
 -- state: open, or that of the last action.
 CREATE OR REPLACE VIEW nianshen.dead_letter AS
@@ -89,7 +89,11 @@ LEFT JOIN LATERAL (SELECT * FROM nianshen.dead_letter_history x
 WHERE l.kind = 'dead-letter';
 
 CREATE OR REPLACE VIEW nianshen.partition_status AS
-SELECT k.topic, k.partition, k.next_offset, k.end_offset, k.end_offset - k.next_offset AS lag, k.owner, k.epoch, k.halted,
+SELECT k.topic, k.partition, k.next_offset, k.end_offset, k.end_offset - k.next_offset AS lag, k.owner, k.epoch, k.halted, k.halted_ms,
        (SELECT count(*) FROM nianshen.outbox o WHERE o.topic = k.topic AND o.partition = k.partition AND o.published_ms IS NULL) AS outbox_waiting,
        k.moved_ms
 FROM nianshen.kafka_partition k;
+
+-- Each resumption of a halted partition, with what was given up.
+CREATE OR REPLACE VIEW nianshen.partition_resumption AS
+SELECT r.resume_id, r.topic, r.partition, r.at_ms, r.who, r.reason, r.halted, r.next_before, r.next_after, r.superseded FROM nianshen.partition_resume r;

@@ -176,7 +176,7 @@ SELECT e.unit, format('event %s of %s: %s partition %s offset %s %s', e.event_id
                       coalesce('stands in the ledger as ' || l.kind, 'has no ledger row'))
 FROM nianshen.event e
 LEFT JOIN nianshen.ledger l ON l.topic = e.topic AND l.partition = e.partition AND l.record_offset = e.record_offset
-WHERE l.kind IS DISTINCT FROM 'applied'
+WHERE e.record_offset >= 0 AND l.kind IS DISTINCT FROM 'applied' -- below zero: of a topic that was made anew
 UNION ALL
 SELECT l.unit, format('%s partition %s offset %s was applied, and its event is not known', l.topic, l.partition, l.record_offset)
 FROM nianshen.ledger l
@@ -232,7 +232,7 @@ CROSS JOIN LATERAL (VALUES
     (l.record_offset >= k.next_offset, format('the next offset is %s, and offset %s was consumed', k.next_offset, l.record_offset)),
     (k.end_offset < k.next_offset, format('the next offset is %s, behind the end %s', k.next_offset, k.end_offset)),
     (k.records > k.next_offset, format('%s records were consumed up to offset %s', k.records, k.next_offset)),
-    (k.last_offset IS DISTINCT FROM l.record_offset, format('the last record is said to be %s and is %s', k.last_offset, l.record_offset)),
+    (k.last_offset <> coalesce(l.record_offset, -1), format('the last record is said to be %s and is %s', k.last_offset, l.record_offset)),
     (k.last_append_ms <> l.append_ms, 'the last record is said to be of another moment'),
     (k.last_append_ms > k.max_append_ms, 'the latest moment is before that of the last record')
 ) AS f (is_violated, finding)

@@ -19,6 +19,7 @@ CREATE TABLE nianshen.kafka_partition (
     last_sha256 bytea,
     max_append_ms bigint NOT NULL DEFAULT 0, -- no reference change is dated before this
     halted text, -- why it stands still until an operator resumes it
+    halted_ms bigint,
     moved_ms bigint,
     PRIMARY KEY (topic, partition)
 );
@@ -65,9 +66,30 @@ CREATE TABLE nianshen.dead_letter_action (
     reason text,
     new_partition integer, -- where the record was published again
     new_offset bigint,
-    FOREIGN KEY (topic, partition, record_offset) REFERENCES nianshen.ledger
+    resume_id bigint -- the resumption that made its ledger row history: another record has this place now
 );
 CREATE INDEX ON nianshen.dead_letter_action (topic, partition, record_offset);
+
+-- Each resumption of a halted partition: what was known, who accepted it, and what was given up by it.
+CREATE TABLE nianshen.partition_resume (
+    resume_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    at_ms bigint NOT NULL,
+    who text NOT NULL,
+    reason text,
+    halted text NOT NULL, -- why it had stood still
+    next_before bigint NOT NULL,
+    next_after bigint NOT NULL, -- higher: the offsets between were never read; lower: other records stand now where these had been consumed
+    superseded bigint NOT NULL -- ledger rows of such records
+);
+
+-- Ledger rows of records that a topic made anew does not have any more. Their effects stay.
+CREATE TABLE nianshen.ledger_superseded (
+    resume_id bigint NOT NULL REFERENCES nianshen.partition_resume,
+    LIKE nianshen.ledger,
+    PRIMARY KEY (resume_id, record_offset)
+);
 
 -- Units with a record that our own SQL could not digest: their records are held until `unit release`, all others go on. A released unit stays here
 -- until the owners of its partitions have applied what was held, each topic in its order.

@@ -1,5 +1,7 @@
 """nianshen-worker --until-end: takes in what stands in the topics, publishes what came of it, and ends."""
 
+import json
+
 import pytest
 from confluent_kafka import Producer
 
@@ -45,5 +47,6 @@ def test_transactions_of_an_upstream(world):
         (producer.commit_transaction if commit else producer.abort_transaction)(30)
     world.run_until_end().expect(0)
     assert world.sql("SELECT event_id FROM nianshen.unit_review") == [("committed",)]
-    # Three markers and two aborted records: offsets without a row.
+    # Three markers and two aborted records: offsets without a row, and none of them counts as lag.
     check_books(world, gaps=5)
+    assert {row["lag"] for row in json.loads(world.ops("status", "--json").expect(0).out)} == {0}

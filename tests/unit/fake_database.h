@@ -284,7 +284,9 @@ static void fake_positions(const struct database_query *query, struct database_r
     for (size_t i = 0; i < query->parameters[0].count; i++, result->rows++) {
         fake_cell_text(result, 0, fake_text(query, 1, i));
         fake_cell_text(result, 1, fake_text(query, 2, i));
-        fake_cell_int(result, 2, fake_position_of(query, 1, i)->epoch);
+        const struct fake_position *position = fake_position_of(query, 1, i);
+        fake_cell_int(result, 2, position->epoch);
+        if (position->halted[0] != '\0') fake_cell_text(result, 3, position->halted);
     }
 }
 
