@@ -274,7 +274,7 @@ static void failed_add(struct database_query *query, int32_t number, const struc
         else if (column == F_INDEX)
             query_add_int4(query, (int32_t)i);
         else
-            add_text(query, column == F_KEY ? failed->key : column == F_REASON ? failed->reason : failed->warning);
+            add_text(query, column == F_KEY ? failed->key : column == F_REASON ? failed->reason : failed->warnings);
     }
 }
 

@@ -51,7 +51,7 @@ enum topic_kind event_type_topic(enum event_type type);
 struct event_failed { /* one entry of "failed" */
     const char *key; /* id_number_key of id_number */
     const char *reason; /* as sent, "" when missing or not a text the contract allows */
-    const char *warning; /* static code of the ID check, NULL when there is none */
+    const char *warnings; /* codes that only warn, joined by ',', the most important first; NULL when there are none */
 };
 
 enum event_list { EVENT_LIST_FAILED, EVENT_LIST_PASSED };
@@ -91,8 +91,9 @@ struct event {
     uint8_t content_sha256[EVENT_SHA256_BYTES]; /* over the type and the data as sorted, compact JSON */
     /*
      * The data without "failed" and "passed", as compact JSON text: what the database reads its fields from. Field types and
-     * lengths are already checked; fields that the contract does not know are still in it. A valid profile.contact_mobile is
-     * written as its 11 digits.
+     * lengths are already checked; fields that the contract does not know are still in it. Of a unit review, a valid
+     * profile.contact_mobile is written as its 11 digits, a credit_code in upper case without blanks, and "warnings" holds what is
+     * doubtful: objects of code, field, position and expected.
      */
     const char *body;
     const char *refusal; /* unit review only: static code of a bad profile field (the outcome is `rejected`); NULL when fine */

@@ -1,12 +1,15 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "core/event_internal.h"
 #include "core/id_number.h"
+#include "core/retirement.h"
 #include "core/text.h"
 
 enum {
     ERRORS_FIRST = 16,
     MASKED_BYTES_MAX = 4 * 40 + 1, /* 40 characters */
+    WARNINGS_BYTES_MAX = 256, /* of one entry: all codes that only warn are shorter together */
 };
 
 static const char *const list_names[] = {[EVENT_LIST_FAILED] = "failed", [EVENT_LIST_PASSED] = "passed"};
@@ -77,19 +80,18 @@ static bool add_error(struct reader *reader, enum event_list list, size_t index,
 
 /* ---- entries ---- */
 
-/* Checks one ID number and keeps its key; `*warning` is the check's code when it only warns. */
-static bool read_number(struct reader *reader, enum event_list list, size_t index, const char **warning)
+/* Checks one ID number and keeps its key. */
+static bool read_number(struct reader *reader, enum event_list list, size_t index, struct id_verdict *verdict)
 {
     char key[ID_KEY_BYTES_MAX + 1];
     size_t length;
     const char *text = number_text(reader, list, index, &length);
-    struct id_verdict verdict = id_number_check(text, length, reader->today);
-    size_t key_bytes = id_number_key(text, length, &verdict, key);
+    *verdict = id_number_check(text, length, reader->today);
+    size_t key_bytes = id_number_key(text, length, verdict, key);
 
-    *warning = verdict.level == ID_WARNING ? verdict.code : NULL;
     reader->lists[list].keys[index] = arena_copy(reader->arena, key, key_bytes);
     if (reader->lists[list].keys[index] == NULL) return json_guard_no_memory(reader->fault);
-    return verdict.level != ID_ERROR || add_error(reader, list, index, verdict.code, &verdict);
+    return verdict->level != ID_ERROR || add_error(reader, list, index, verdict->code, verdict);
 }
 
 static bool check_string(struct reader *reader, const json_t *value, enum event_list list, size_t index, const char *member)
@@ -110,14 +112,36 @@ static bool read_reason(struct reader *reader, const json_t *reason, size_t inde
     return *out != NULL || json_guard_no_memory(reader->fault);
 }
 
+static void add_warning(char warnings[WARNINGS_BYTES_MAX], const char *code)
+{
+    size_t used = strlen(warnings);
+    if (code != NULL) (void)snprintf(warnings + used, WARNINGS_BYTES_MAX - used, "%s%s", used > 0 ? "," : "", code);
+}
+
+/* A retirement that is too early comes first: it speaks of the decision, the others of how the number is written. */
+static bool read_warnings(struct reader *reader, const struct id_verdict *verdict, struct event_failed *failed)
+{
+    char warnings[WARNINGS_BYTES_MAX] = "";
+    if (verdict->level != ID_ERROR) {
+        if (strcmp(failed->reason, "retired") == 0)
+            add_warning(warnings, retirement_warning(verdict->gender, verdict->born, reader->today));
+        add_warning(warnings, verdict->code);
+        for (size_t i = 0; verdict->others[i] != NULL; i++) add_warning(warnings, verdict->others[i]);
+    }
+    if (warnings[0] != '\0') failed->warnings = arena_copy(reader->arena, warnings, strlen(warnings));
+    return warnings[0] == '\0' || failed->warnings != NULL || json_guard_no_memory(reader->fault);
+}
+
 static bool read_failed_entry(struct reader *reader, size_t index, struct event_failed *failed)
 {
     const json_t *item = json_array_get(reader->lists[EVENT_LIST_FAILED].items, index);
     if (!json_is_object(item)) return json_guard_refuse(reader->fault, "schema", "/data/failed/%zu must be an object", index);
     const json_t *reason = json_object_get(item, "reason");
+    struct id_verdict verdict;
+    *failed = (struct event_failed){0};
     if (!check_string(reader, json_object_get(item, "id_number"), EVENT_LIST_FAILED, index, "/id_number") ||
-        !check_string(reader, reason, EVENT_LIST_FAILED, index, "/reason") ||
-        !read_number(reader, EVENT_LIST_FAILED, index, &failed->warning) || !read_reason(reader, reason, index, &failed->reason))
+        !check_string(reader, reason, EVENT_LIST_FAILED, index, "/reason") || !read_number(reader, EVENT_LIST_FAILED, index, &verdict) ||
+        !read_reason(reader, reason, index, &failed->reason) || !read_warnings(reader, &verdict, failed))
         return false;
     failed->key = reader->lists[EVENT_LIST_FAILED].keys[index];
     return true;
@@ -138,10 +162,10 @@ static bool read_failed(struct reader *reader)
 static bool read_passed(struct reader *reader)
 {
     const struct list *passed = &reader->lists[EVENT_LIST_PASSED];
-    const char *warning;
+    struct id_verdict verdict;
     for (size_t i = 0; i < passed->count; i++)
         if (!check_string(reader, json_array_get(passed->items, i), EVENT_LIST_PASSED, i, "") ||
-            !read_number(reader, EVENT_LIST_PASSED, i, &warning))
+            !read_number(reader, EVENT_LIST_PASSED, i, &verdict))
             return false;
     reader->chunk->passed_count = passed->count;
     return true;

@@ -174,6 +174,30 @@ static bool normalise_mobile(json_t *profile, struct fault *fault)
     return json_object_set_new(profile, "contact_mobile", json_string(digits)) == 0 || json_guard_no_memory(fault);
 }
 
+/* A credit code is kept in upper case without blanks; what is doubtful about it goes to `warnings`. */
+static bool normalise_credit_code(json_t *profile, json_t *warnings, struct fault *fault)
+{
+    const json_t *value = json_object_get(profile, "credit_code");
+    if (!json_is_string(value)) return true;
+    struct credit_code_verdict verdict = credit_code_check(json_string_value(value), json_string_length(value));
+    char expected[] = {verdict.expected, '\0'};
+    if (verdict.level != CREDIT_CODE_WARNING) return true;
+    json_t *warning =
+        json_pack("{s:s, s:s, s:o, s:s*}", "code", verdict.code, "field", "profile.credit_code", "position",
+                  verdict.position > 0 ? json_integer(verdict.position) : json_null(), "expected", verdict.expected != 0 ? expected : NULL);
+    bool ok =
+        json_array_append_new(warnings, warning) == 0 && json_object_set_new(profile, "credit_code", json_string(verdict.normalised)) == 0;
+    return ok || json_guard_no_memory(fault);
+}
+
+/* Whatever the sender has called "warnings" is replaced: they are ours. */
+static bool normalise_profile(json_t *data, struct fault *fault)
+{
+    json_t *profile = json_object_get(data, "profile"), *warnings = json_array();
+    if (json_object_set_new(data, "warnings", warnings) != 0) return json_guard_no_memory(fault);
+    return normalise_mobile(profile, fault) && normalise_credit_code(profile, warnings, fault);
+}
+
 /* ---- a chunk ---- */
 
 static bool read_chunk(struct arena *arena, const json_t *data, date_ymd today, struct event *event, struct fault *fault)
@@ -262,7 +286,7 @@ bool event_fields_read(struct arena *arena, json_t *data, date_ymd today, struct
     if (event->unit == NULL) return json_guard_no_memory(fault);
 
     json_t *profile = json_object_get(data, "profile");
-    if (event->type == EVENT_UNIT_REVIEW_CONFIRMED && (!read_profile(profile, event, fault) || !normalise_mobile(profile, fault)))
+    if (event->type == EVENT_UNIT_REVIEW_CONFIRMED && (!read_profile(profile, event, fault) || !normalise_profile(data, fault)))
         return false;
     if (event->type == EVENT_MEMBER_REVIEW_SUBMITTED && !read_chunk(arena, data, today, event, fault)) return false;
     return write_body(arena, data, event, fault);

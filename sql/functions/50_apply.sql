@@ -28,7 +28,7 @@ CREATE OR REPLACE FUNCTION nianshen.apply(
     r_source text[], r_id text[], r_sha256 bytea[], r_body text[], r_code text[], r_text text[],
     r_failed_count integer[], r_passed_count integer[], r_unsorted_list text[], r_unsorted_index integer[], r_first_key text[], r_last_key text[],
     r_listed text[], r_marks text[],
-    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warning text[],
+    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warnings text[],
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[],
     p_hold text[])
 RETURNS TABLE (applied integer, duplicates integer, dead_letters integer, held integer, outbox integer)
@@ -71,7 +71,7 @@ BEGIN
     PERFORM unit_reviews_judge(touch, records);
     PERFORM decisions_store(touch, records);
     PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
-    PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, r_marks, f_record, f_index, f_key, f_reason, f_warning,
+    PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, r_marks, f_record, f_index, f_key, f_reason, f_warnings,
                          e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
     PERFORM submissions_complete(records);
     PERFORM settle(touch, records);

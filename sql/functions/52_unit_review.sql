@@ -7,11 +7,16 @@ LANGUAGE sql IMMUTABLE AS $$
         'contact_name', p_profile -> 'contact_name', 'credit_code', p_profile -> 'credit_code', 'name', p_profile -> 'name'))
 $$;
 
-CREATE OR REPLACE FUNCTION nianshen.unit_review_outcome(p_event_id text, p_unit text, p_year integer, p_refusal text, p_field text) RETURNS jsonb
+CREATE OR REPLACE FUNCTION nianshen.unit_review_outcome(p_event_id text, p_unit text, p_year integer, p_refusal text, p_field text,
+                                                        p_warnings jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN jsonb_build_object('unit', p_unit, 'year', p_year, 'unit_review', p_event_id) ||
-        CASE WHEN p_refusal IS NULL THEN '{"warnings": []}'
+        CASE WHEN p_refusal IS NULL THEN jsonb_build_object('warnings', (
+                 SELECT coalesce(jsonb_agg(jsonb_build_object('code', w.code, 'field', w.field,
+                            'zh', nianshen.code_text(w.code, true, w.position, w.expected, w.field),
+                            'en', nianshen.code_text(w.code, false, w.position, w.expected, w.field)) ORDER BY w.code), '[]')
+                 FROM jsonb_to_recordset(p_warnings) AS w (code text, field text, position integer, expected text)))
              ELSE jsonb_build_object('errors', jsonb_build_array(jsonb_build_object('code', p_refusal, 'field', p_field,
                       'zh', nianshen.code_text(p_refusal, true, p_field => p_field), 'en', nianshen.code_text(p_refusal, false, p_field => p_field))))
         END;
@@ -38,7 +43,8 @@ BEGIN
     )
     SELECT array_agg(ROW(j.unit, j.year, j.topic, j.source, j.event_id, j.append_ms,
                          'nianshen.unit-review.' || CASE WHEN j.refusal IS NULL THEN 'accepted' ELSE 'rejected' END || '.v1',
-                         unit_review_outcome(j.event_id, j.unit, j.year, j.refusal, CASE WHEN j.refusal = j.code THEN j.text END))::outcome
+                         unit_review_outcome(j.event_id, j.unit, j.year, j.refusal, CASE WHEN j.refusal = j.code THEN j.text END,
+                                             j.body -> 'warnings'))::outcome
                      ORDER BY j.n)
     INTO outcomes FROM judged j;
     PERFORM outcomes_write(p_touch, outcomes);

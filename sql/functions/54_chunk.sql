@@ -69,7 +69,7 @@ $$;
 
 -- Checks the rows of each new chunk. One that came outside the campaign is refused as a whole later: there is no roster to check it against.
 CREATE OR REPLACE FUNCTION nianshen.chunks_check(p_records nianshen.record_in[], r_first_key text[], r_last_key text[], r_listed text[], r_marks text[],
-    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warning text[],
+    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warnings text[],
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[])
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -82,8 +82,8 @@ BEGIN
         JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
         WHERE r.kind = 'chunk' AND campaign_open_at(r.year, r.append_ms)
     ), failing AS ( -- failing entries with the membership that they mean
-        SELECT c.n, c.submission_key, c.unit, c.year, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warning, m.enrolment
-        FROM unnest(f_record, f_index, f_key, f_reason, f_warning) AS f (record, index, key, reason, warning)
+        SELECT c.n, c.submission_key, c.unit, c.year, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warnings, m.enrolment
+        FROM unnest(f_record, f_index, f_key, f_reason, f_warnings) AS f (record, index, key, reason, warnings)
         JOIN checked c ON c.n = f.record
         LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, f.key, f.key) r) m ON true
     ), entries AS (
@@ -120,7 +120,8 @@ BEGIN
         SELECT f.n, 'failed', f.index, true, 'unknown-reason', mask_id(f.key), NULL, NULL, NULL
         FROM failing f WHERE f.reason <> '' AND NOT EXISTS (SELECT FROM failure_reason q WHERE q.reason = f.reason)
         UNION ALL
-        SELECT f.n, 'failed', f.index, false, f.warning, mask_id(f.key), NULL, NULL, NULL FROM failing f WHERE f.warning IS NOT NULL
+        SELECT f.n, 'failed', f.index, false, w.code, mask_id(f.key), NULL, NULL, NULL
+        FROM failing f CROSS JOIN LATERAL unnest(string_to_array(f.warnings, ',')) AS w (code)
     ), kept AS (
         INSERT INTO row_finding (submission_key, chunk, list, index, is_error, code, masked, member_no, position, expected)
         SELECT c.submission_key, c.chunk, o.list, o.index, o.is_error, o.code, o.masked, o.member_no, o.position, o.expected

@@ -1,7 +1,7 @@
 """nianshen-producer: files in, events out, answers with the file's own rows."""
 
-from conftest import YEAR
-from support import events
+from conftest import SUPERIOR, YEAR
+from support import events, people
 from support.desk import Desk, import_file, list_file
 from support.people import csv_text, id_number, masked
 
@@ -101,6 +101,25 @@ def test_spreadsheet_habits(main, desk):
     assert [w["code"] for w in pending.data["warnings"]] == ["id-normalised"]
     desk.approve(submission, pending.data["digest"], "--wait").expect(0)
     assert main.removed(desk.unit.code) == {number: "left"}
+
+
+def test_warnings_reach_the_reviewer(make_world):
+    """Every warning of an entry stands in the pending outcome and in the reviewer's detail, in both languages, and blocks nothing."""
+    unit = people.unit("W0001", SUPERIOR, people.BIRTHDAYS - 10, 5)  # the youngest there are
+    main = make_world([unit])
+    main.worker().start().wait_ready()
+    desk = Desk(main, unit, YEAR)
+    accepted = desk.confirm("--wait", credit_code="91350211m0000xuf46")
+    review = main.outcomes.wait(desk.unit.code, "unit-review.accepted", unit_review=desk.unit_review)
+    assert [(w["code"], w["field"]) for w in review.data["warnings"]] == [("credit-code-check", "profile.credit_code")], accepted
+    assert "R" in review.data["warnings"][0]["en"] and "R" in review.data["warnings"][0]["zh"]
+    young = unit.members[0]
+    submission, pending = desk.pending(import_file([(f"{young.id_number[:6]} {young.id_number[6:]}", "retired")]))
+    expected = ["id-normalised", "retired-too-young"]
+    assert [w["code"] for w in pending.data["warnings"]] == expected and pending.data["warnings_total"] == 2
+    assert all(w["zh"] and w["en"] and w["id_number"] == masked(young.id_number) for w in pending.data["warnings"])
+    assert main.sql("SELECT warnings FROM nianshen.review_detail WHERE submission = %s", [submission]) == [(expected,)]
+    desk.approve(submission, pending.data["digest"], "--wait").expect(0)
 
 
 def test_data_on_stdout_talk_on_stderr(main, desk):

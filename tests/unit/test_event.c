@@ -710,6 +710,22 @@ static void test_profile_mobile(void **state)
     assert_memory_not_equal(fixture->event.content_sha256, first, sizeof first);
 }
 
+/* A credit code is stored in upper case; what is doubtful is ours to say, whatever the sender has called "warnings". */
+static void test_profile_warnings(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_profile(fixture, "{\"credit_code\":\" 81320400509163849a\"}", NULL, NULL);
+    assert_non_null(strstr(fixture->event.body, "\"credit_code\":\"81320400509163849A\""));
+    assert_non_null(strstr(fixture->event.body, "\"warnings\":[{\"code\":\"credit-code-normalised\","));
+    assert_profile(fixture, "{\"credit_code\":\"91350211M0000XUF46\"}", NULL, NULL);
+    assert_non_null(strstr(fixture->event.body,
+                           "{\"code\":\"credit-code-check\",\"expected\":\"R\",\"field\":\"profile.credit_code\",\"position\":18}"));
+    assert_profile(fixture, "{}", NULL, NULL);
+    assert_non_null(strstr(fixture->event.body, "\"warnings\":[]"));
+    assert_field(fixture, 0, "warnings", "[{\"code\":\"forged\"}]", GOOD);
+    assert_non_null(strstr(fixture->event.body, "\"warnings\":[]"));
+}
+
 /* ---- memory ---- */
 
 /* An arena that is full at any point is an outage, never the record's fault, and nothing leaks. */
@@ -834,6 +850,7 @@ int main(void)
         WITH_FIXTURE(test_profile_content),
         WITH_FIXTURE(test_profile_types),
         WITH_FIXTURE(test_profile_mobile),
+        WITH_FIXTURE(test_profile_warnings),
         WITH_FIXTURE(test_small_arenas),
         WITH_FIXTURE(test_headers_fill),
         WITH_FIXTURE(test_of_structured),

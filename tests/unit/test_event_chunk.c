@@ -103,6 +103,15 @@ static const char *errors_of(const struct event_chunk *chunk)
 
 /* ---- entries ---- */
 
+/* A retirement that is too early for the number's birth date is a warning, and comes before what the number's check says. */
+static void test_retired(void **state)
+{
+    const struct event_chunk *chunk =
+        chunk_of(*state, "[" FAILED("110101199003070118", "left") "," FAILED("11010119900307 0118", "retired") "]", NULL);
+    assert_null(chunk->failed[0].warnings);
+    assert_string_equal(chunk->failed[1].warnings, "retired-too-young,id-normalised");
+}
+
 /* Keys are the normal forms, in the order sent; only failed entries carry the check's warning. */
 static void test_entries(void **state)
 {
@@ -112,10 +121,10 @@ static void test_entries(void **state)
     assert_int_equal(chunk->passed_count, 0);
     assert_string_equal(chunk->failed[0].key, B);
     assert_string_equal(chunk->failed[0].reason, "retired");
-    assert_string_equal(chunk->failed[0].warning, "id-normalised");
+    assert_string_equal(chunk->failed[0].warnings, "id-normalised");
     assert_string_equal(chunk->failed[1].key, D);
-    assert_string_equal(chunk->failed[1].warning, "id-upgraded");
-    assert_null(chunk->failed[2].warning);
+    assert_string_equal(chunk->failed[1].warnings, "id-upgraded");
+    assert_null(chunk->failed[2].warnings);
     assert_string_equal(chunk->failed[2].reason, "x y");
     chunk = chunk_of(*state, "[]", "[\"11010519491231002x\"]");
     assert_int_equal(chunk->passed_count, 1);
@@ -151,7 +160,7 @@ static void test_bad_numbers(void **state)
                                           " 211***********9674; passed[0] id-letter@11=0 2110111966O5229673 211***********9673");
     assert_string_equal(chunk->failed[0].key, MALFORMED);
     assert_string_equal(chunk->failed[0].reason, "left");
-    assert_null(chunk->failed[0].warning);
+    assert_null(chunk->failed[0].warnings);
     chunk = chunk_of(*state, "[" FAILED(" a\\nb ", "left") "]", NULL);
     assert_string_equal(errors_of(chunk), "failed[0] id-length@0=- a\\x0Ab  *** ");
 }
@@ -337,19 +346,13 @@ static void test_small_arenas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_FIXTURE(test_entries),
-        WITH_FIXTURE(test_empty),
-        WITH_FIXTURE(test_bad_numbers),
-        WITH_FIXTURE(test_missing),
-        WITH_FIXTURE(test_long_numbers),
-        WITH_FIXTURE(test_wrong_types),
-        WITH_FIXTURE(test_unsorted),
-        WITH_FIXTURE(test_order_of_keys),
-        WITH_FIXTURE(test_equal_neighbours),
-        WITH_FIXTURE(test_merged),
-        WITH_FIXTURE(test_merged_without_keys),
-        WITH_FIXTURE(test_range),
-        WITH_FIXTURE(test_full_chunk),
+        WITH_FIXTURE(test_retired),       WITH_FIXTURE(test_entries),
+        WITH_FIXTURE(test_empty),         WITH_FIXTURE(test_bad_numbers),
+        WITH_FIXTURE(test_missing),       WITH_FIXTURE(test_long_numbers),
+        WITH_FIXTURE(test_wrong_types),   WITH_FIXTURE(test_unsorted),
+        WITH_FIXTURE(test_order_of_keys), WITH_FIXTURE(test_equal_neighbours),
+        WITH_FIXTURE(test_merged),        WITH_FIXTURE(test_merged_without_keys),
+        WITH_FIXTURE(test_range),         WITH_FIXTURE(test_full_chunk),
         WITH_FIXTURE(test_small_arenas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

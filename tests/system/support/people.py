@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
 GIVEN = ["晓梅", "建国", "文博", "雨桐", "志强", "丽华", "思远", "海燕", "子涵", "国庆", "婷", "伟"]
-# Codes of today, retired codes and one (320219) that stands in no published list: all of them are on real cards.
-REGIONS = ["110101", "310115", "320219", "432500", "440301", "510212", "610102", "210111"]
+# Codes of today and retired codes: all of them are on real cards.
+REGIONS = ["110101", "310115", "320204", "432500", "440301", "510212", "610102", "210111"]
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 FIRST_BIRTHDAY = datetime.date(1962, 1, 1)
 BIRTHDAYS = 14_000  # an even number; up to the spring of 2000: nobody is of an unusual age
