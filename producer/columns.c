@@ -15,6 +15,7 @@ static const char *const column_names[COLUMNS][COLUMN_NAMES_MAX] = {
     [COLUMN_ID_NUMBER] = {"身份证号码", "身份证号", "公民身份号码", "证件号码", "证件号", "id_number", "id number"},
     [COLUMN_REASON] = {"不通过原因", "未通过原因", "原因", "减员原因", "reason"},
     [COLUMN_RESULT] = {"年审结果", "结果", "result"},
+    [COLUMN_CHECK] = {"检查结果", "check result"},
 };
 
 const char *column_name(enum column column)

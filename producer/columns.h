@@ -11,7 +11,7 @@
 #include "core/csv.h"
 #include "core/fault.h"
 
-enum column { COLUMN_ID_NUMBER, COLUMN_REASON, COLUMN_RESULT, COLUMNS };
+enum column { COLUMN_ID_NUMBER, COLUMN_REASON, COLUMN_RESULT, COLUMN_CHECK, COLUMNS }; /* COLUMN_CHECK: what --report said, not read */
 enum { COLUMN_TITLE_BYTES_MAX = 90 };
 
 struct columns {

@@ -193,6 +193,18 @@ static void outcome_print_entries(const struct outcome *outcome, const char *nam
     fputs("\n", out);
 }
 
+static void outcome_tell_errors(const struct outcome *outcome, const struct outcome_rows *rows)
+{
+    size_t index;
+    json_t *entry;
+    json_array_foreach(json_object_get(outcome->data, "errors"), index, entry)
+    {
+        int64_t row = entry_row(entry, rows);
+        int position = (int)json_integer_value(json_object_get(entry, "position"));
+        if (row > 0) rows->error(rows->context, row, text_of(entry, "code"), position, *text_of(entry, "expected"));
+    }
+}
+
 void outcome_print(const struct outcome *outcome, const struct outcome_rows *rows, FILE *out)
 {
     const char *zh = text_of(outcome->data, "zh"), *en = text_of(outcome->data, "en"), *code = text_of(outcome->data, "code");
@@ -209,4 +221,5 @@ void outcome_print(const struct outcome *outcome, const struct outcome_rows *row
     outcome_print_fields(outcome, out);
     outcome_print_entries(outcome, "warnings", "warnings_total", "提示", rows, out);
     outcome_print_entries(outcome, "errors", "errors_total", "错误", rows, out);
+    if (rows != NULL) outcome_tell_errors(outcome, rows);
 }

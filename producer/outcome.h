@@ -14,6 +14,8 @@ enum { OUTCOME_ROWS_MAX = 100 }; /* told; the others are counted */
 /* Where an entry of the submission stands in its file; 0 when it does not. */
 struct outcome_rows {
     int64_t (*row)(const void *context, int64_t chunk, enum event_list list, int64_t index);
+    /* Told of every error that has a row, also of those that are not printed. */
+    void (*error)(const void *context, int64_t row, const char *code, int position, char expected);
     const void *context;
 };
 

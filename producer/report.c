@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "core/code.h"
+#include "producer/marks.h"
 #include "producer/message.h"
 
 void report_start(struct report *report)
@@ -38,6 +39,7 @@ static void problems_add(struct problems *problems, const struct problem *proble
 void report_error(struct report *report, const struct problem *problem)
 {
     problems_add(&report->errors, problem);
+    if (report->marks != NULL && report->fault.kind == FAULT_NONE) (void)marks_add(report->marks, problem, &report->fault);
 }
 
 void report_warning(struct report *report, const struct problem *problem)

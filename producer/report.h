@@ -35,8 +35,12 @@ struct problems { /* the first by row, sorted; memory is taken when the first on
     int64_t total;
 };
 
+struct marks;
+
 struct report {
     struct problems errors, warnings;
+    struct marks *marks; /* takes every error too, when not NULL; borrowed */
+    struct fault fault; /* of the marks */
 };
 
 void report_start(struct report *report);

@@ -1,16 +1,20 @@
 /* submit: a clerk's file to the chunks of one submission. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "core/moment.h"
+#include "core/private_file.h"
 #include "producer/arguments.h"
 #include "producer/chunks.h"
 #include "producer/commands.h"
 #include "producer/dispatch.h"
 #include "producer/input.h"
+#include "producer/marks.h"
 #include "producer/options.h"
 #include "producer/report.h"
 #include "producer/sheet.h"
@@ -48,6 +52,12 @@ const struct option submit_options[] = {
      .number_max = EVENT_ENTRIES_MAX,
      .argument = "N",
      .help = "The most entries of one event."},
+    {.name = "report",
+     .kind = OPTION_TEXT,
+     .argument = "FILE.csv",
+     .help =
+         "When rows are refused, write the file again with a column that says why (检查报告): to be mended and submitted. It holds full "
+         "numbers; only its owner may read it."},
     OPTION_OF_DRY_RUN,
     OPTION_OF_SOURCE,
     OPTION_OF_WAIT,
@@ -63,7 +73,10 @@ struct submit {
     enum sheet_mode mode;
     struct reasons reasons;
     struct entries *entries;
+    FILE *file;
     struct report report;
+    struct marks *marks; /* NULL without --report */
+    FILE *marked; /* what --report names */
     struct chunks *chunks;
 };
 
@@ -104,6 +117,37 @@ static bool submit_read_reasons(struct submit *submit, int *fallback, struct fau
                      setting, setting);
 }
 
+/* ---- --report ---- */
+
+/* Before anything is read: nobody should wait for a file to be sent, only to hear that there is no place for the report. */
+static bool submit_open_report(struct submit *submit, struct fault *fault)
+{
+    const char *path = config_text(submit->config, "report");
+    if (path == NULL) return true;
+    submit->marked = private_file_new(path, fault);
+    submit->marks = submit->report.marks = submit->marked != NULL ? marks_new() : NULL;
+    return submit->marks != NULL || fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for the report");
+}
+
+/* No marks, no file. A half-written one is not left behind either. */
+static void submit_close_report(struct submit *submit, int *status)
+{
+    const char *path = config_text(submit->config, "report");
+    struct fault fault = submit->report.fault;
+    if (submit->marked == NULL) return;
+    bool is_wanted = submit->marks != NULL && marks_count(submit->marks) > 0;
+    bool ok = !is_wanted || (fault.kind == FAULT_NONE && marks_write(submit->marks, submit->file, submit->marked, &fault));
+    if (fclose(submit->marked) != 0 && ok)
+        ok = fault_set(&fault, FAULT_FATAL, EX_IOERR, "output-failed", "%s can not be written: %s", path, strerror(errno));
+    if (!ok || !is_wanted) (void)unlink(path);
+    if (!ok) *status = report_fault(&fault);
+    if (ok && is_wanted)
+        fprintf(stderr,
+                "检查报告已写入 %s：按“检查结果”列修改后可直接提交；其中有完整证件号码，请妥善保管\n"
+                "  the report is in %s: mend the rows and submit it as it is; it holds full ID numbers, keep it safe\n",
+                path, path);
+}
+
 static bool submit_read_file(struct submit *submit, struct fault *fault)
 {
     struct sheet_rules rules = {
@@ -114,10 +158,9 @@ static bool submit_read_file(struct submit *submit, struct fault *fault)
     };
     const char *path = arguments_file(submit->config, fault);
     if (path == NULL || !submit_read_reasons(submit, &rules.reason_fallback, fault)) return false;
-    FILE *file = input_open(path, fault);
-    if (file == NULL) return false;
-    bool ok = sheet_read(file, &rules, submit->entries, &submit->report, fault);
-    fclose(file);
+    submit->file = input_open(path, fault);
+    if (submit->file == NULL || !submit_open_report(submit, fault)) return false;
+    bool ok = sheet_read(submit->file, &rules, submit->entries, &submit->report, fault);
     report_print(&submit->report, "行", "row");
     if (submit->report.errors.total == 0) return ok;
     return fault_set(fault, FAULT_REJECT, EX_DATAERR, "row-errors",
@@ -193,12 +236,23 @@ static int submit_rehearse(struct submit *submit, struct fault *fault)
 
 static int64_t submit_row(const void *context, int64_t chunk, enum event_list list, int64_t index)
 {
-    return chunks_row(context, chunk, list, index);
+    const struct submit *submit = context;
+    return chunks_row(submit->chunks, chunk, list, index);
+}
+
+/* What the worker refuses goes into the report as well. */
+static void submit_note_error(const void *context, int64_t row, const char *code, int position, char expected)
+{
+    const struct submit *submit = context;
+    struct problem problem = {.row = row, .position = position, .expected = expected};
+    struct fault fault = {.kind = FAULT_NONE};
+    snprintf(problem.code, sizeof problem.code, "%s", code);
+    if (submit->marks != NULL && !marks_add(submit->marks, &problem, &fault)) (void)report_fault(&fault);
 }
 
 static int submit_send(struct submit *submit)
 {
-    struct outcome_rows rows = {.row = submit_row, .context = submit->chunks};
+    struct outcome_rows rows = {.row = submit_row, .error = submit_note_error, .context = submit};
     struct dispatch dispatch = {
         .judged = {.unit = submit->submission.unit,
                    .year = submit->submission.year,
@@ -228,8 +282,11 @@ int submit_run(const struct config *config)
         submit_print_summary(&submit);
         status = config_switch(config, "dry_run") ? submit_rehearse(&submit, &fault) : submit_send(&submit);
     }
+    submit_close_report(&submit, &status);
+    if (submit.file != NULL) fclose(submit.file);
     chunks_free(submit.chunks);
     entries_free(submit.entries);
+    marks_free(submit.marks);
     report_free(&submit.report);
     return status;
 }

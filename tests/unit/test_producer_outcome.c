@@ -17,7 +17,16 @@ static int64_t row_for_test(const void *context, int64_t chunk, enum event_list 
     return chunk * 1000 + index + (list == EVENT_LIST_PASSED ? 500 : 0);
 }
 
-static const struct outcome_rows rows = {.row = row_for_test, .context = NULL};
+static int64_t told_rows;
+
+static void error_for_test(const void *context, int64_t row, const char *code, int position, char expected)
+{
+    (void)context, (void)position, (void)expected;
+    assert_true(row > 0 && *code != '\0');
+    told_rows++;
+}
+
+static const struct outcome_rows rows = {.row = row_for_test, .error = error_for_test, .context = NULL};
 
 static struct outcome *outcome_of(const char *type, const char *json)
 {
