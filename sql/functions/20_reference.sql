@@ -86,8 +86,10 @@ DECLARE
     closes bigint := coalesce(p_until_ms, forever_ms());
     other record;
 BEGIN
-    now_is := reference_change_ms();
+    -- The roster's lock before the reference lock, as a load takes them: while an opening waits for a load, the workers go on.
+    PERFORM set_config('lock_timeout', '2s', true);
     PERFORM pg_advisory_xact_lock(roster_lock_key());
+    now_is := reference_change_ms();
     opens := coalesce(p_from_ms, now_is);
     IF EXISTS (SELECT FROM campaign_term WHERE year = p_year) THEN
         PERFORM refuse(format('the campaign of %s exists already', p_year), 'nianshen-ops campaign list shows it; extend moves its end');

@@ -152,11 +152,14 @@ DECLARE
     updated bigint;
 BEGIN
     UPDATE membership m
-    SET name = s.name, gender = s.gender, id_type = s.id_type, id_number = s.id_number, id_valid_until = s.id_valid_until, mobile = s.mobile
-    FROM staging_member s
-    WHERE s.load_id = p_load_id AND m.unit = s.unit AND m.member_no = s.member_no AND m.valid_until_ms = forever_ms() AND m.id_key = s.id_key
-        AND (m.name, m.gender, m.id_type, m.id_number, m.id_valid_until, m.mobile)
-            IS DISTINCT FROM (s.name, s.gender, s.id_type, s.id_number, s.id_valid_until, s.mobile);
+    SET name = c.name, gender = c.gender, id_type = c.id_type, id_number = c.id_number, id_valid_until = c.id_valid_until, mobile = c.mobile
+    -- Locked in the order in which an approval locks them.
+    FROM (SELECT s.* FROM staging_member s
+          JOIN membership o ON o.unit = s.unit AND o.member_no = s.member_no AND o.valid_until_ms = forever_ms() AND o.id_key = s.id_key
+          WHERE s.load_id = p_load_id AND (o.name, o.gender, o.id_type, o.id_number, o.id_valid_until, o.mobile)
+              IS DISTINCT FROM (s.name, s.gender, s.id_type, s.id_number, s.id_valid_until, s.mobile)
+          ORDER BY o.unit, o.id_key FOR UPDATE OF o) c
+    WHERE m.unit = c.unit AND m.member_no = c.member_no AND m.valid_until_ms = forever_ms();
     GET DIAGNOSTICS updated = ROW_COUNT;
     RETURN updated;
 END

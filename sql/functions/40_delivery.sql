@@ -114,7 +114,8 @@ $$;
 -- After the delivery reports.
 CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
-    UPDATE outbox SET published_ms = now_ms() WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL
+    UPDATE outbox SET published_ms = now_ms()
+    WHERE outbox_id IN (SELECT o.outbox_id FROM outbox o WHERE o.outbox_id = ANY (p_ids) AND o.published_ms IS NULL ORDER BY o.outbox_id FOR UPDATE)
 $$;
 
 -- Records of released units that are to be applied now, of partitions that the caller owns, in the order of their topic. The caller reads them again

@@ -1,152 +1,179 @@
-"""What stands in a worker's way in the database for a while is waited out: nothing becomes a dead letter, and nobody else is stalled."""
+"""Sessions that stand in each other's way: deadlocks and serialization failures are tried again, and a worker that is stopped in the middle of its
+transaction does not stop the others, also when reference data are changed at the same time."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 
-from conftest import YEAR
+from conftest import SUPERIOR, YEAR
 from support import events, people
-from support.books import check_books
-from support.programs import SHORT_SESSION
+from support.books import check_books, wait_all_consumed
 from support.wait import eventually
 
-UNITS = 12
-# A session of ours that waits must not be the one that ends a deadlock: the worker's looks first.
-WORKER_DEADLOCK_TIMEOUT, OUR_DEADLOCK_TIMEOUT = "3s", "60s"
-FAILURES = 3  # one after the other, before it goes well
-# As conditions of the server, not of the data: conflicts, no room, a limit, a lock, a shutdown, an I/O error.
-PASSING = ["40001", "40P01", "53100", "53200", "53400", "55P03", "57P05", "58030"]
+FAILURES = 7  # more than the worker tries over one connection
+# Longer than a change of reference data waits for its lock: in between the other worker must get on.
+SESSION = ["--kafka.session.timeout.ms=8000", "--kafka.heartbeat.interval.ms=300"]
 
 
-@pytest.fixture
-def world(make_world):
-    return make_world([people.unit(f"L{n:02d}", "S01", 470_000 + 10 * n, 4) for n in range(UNITS)])
+def units_of(names):
+    return [people.unit(name, SUPERIOR, 490_000 + 10 * n, 3) for n, name in enumerate(names)]
 
 
-def answer(world, review):
-    return world.outcomes.wait_for(lambda o: o.causation == review.id, f"the answer to {review.id}", 45)
-
-
-def check_waited_out(world, worker, sqlstate):
-    assert worker.is_running and worker.log.count("event=started") == 1, "the same process goes on"
-    assert f"sqlstate-{sqlstate}" in worker.log, worker.log[-3000:]
-    assert world.sql("SELECT count(*) FROM nianshen.dead_letter") == [(0,)]
-    assert world.sql("SELECT count(*) FROM nianshen.held_unit") == [(0,)]
-    return check_books(world)
-
-
-def is_waiting_for_a_lock(world, kind="transactionid", user="nianshen_worker"):
-    """Whether a session of that user waits for such a lock; returns the backends."""
-    query = """SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND NOT l.granted
-               WHERE a.datname = current_database() AND a.usename = %s AND l.locktype = %s"""
-    return world.sql(query, [user, kind])
-
-
-def test_a_deadlock_is_retried(world):
-    """A session of somebody else takes our locks in the opposite order: PostgreSQL ends the worker's transaction, the worker tries again."""
-    with world.stack.cluster.connect() as admin:
-        admin.execute(f"ALTER DATABASE \"{world.database}\" SET deadlock_timeout = '{WORKER_DEADLOCK_TIMEOUT}'")
-    worker = world.worker().start().wait_ready()
-    other = world.stack.cluster.connect(world.database)
-    other.execute(f"SET deadlock_timeout = '{OUR_DEADLOCK_TIMEOUT}'")
-    other.execute("BEGIN")
-    other.execute("SELECT FROM nianshen.unit_profile WHERE unit = 'L00' FOR UPDATE")
-    review = events.unit_review("L00", YEAR)
-    world.client().send(review)
-    eventually(lambda: is_waiting_for_a_lock(world), "the worker holds its offset row and waits for the unit", pause=0.01)
-    other.execute("SELECT FROM nianshen.kafka_partition WHERE (topic, partition) = ('unit-review', %s) FOR UPDATE", [world.partition_of("L00")])
-    eventually(lambda: "sqlstate-40P01" in worker.log, lambda: f"the worker was the one\n{worker.log[-3000:]}")
-    other.execute("ROLLBACK")
-    other.close()
-    assert answer(world, review).kind == "unit-review.accepted"
-    assert len(check_waited_out(world, worker, "40P01")) == 1
-
-
-@pytest.mark.parametrize("sqlstate", PASSING)
-def test_what_passes_is_retried(world, sqlstate):
-    """A state of the server in the middle of a micro-batch, some times in a row, then none: every record has its effect, once."""
-    with world.stack.cluster.connect(world.database) as admin:
-        admin.execute("CREATE SEQUENCE public.failures; GRANT USAGE ON SEQUENCE public.failures TO PUBLIC")
-        admin.execute(
-            f"""CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
-                BEGIN
-                    IF nextval('public.failures') <= {FAILURES} THEN RAISE EXCEPTION 'planted' USING ERRCODE = '{sqlstate}'; END IF;
-                    RETURN NULL;
-                END $$"""
-        )
-        admin.execute("CREATE TRIGGER fail AFTER INSERT ON nianshen.unit_review FOR EACH STATEMENT EXECUTE FUNCTION public.fail()")
-    worker = world.worker().start().wait_ready()
-    reviews = [events.unit_review(f"L{n:02d}", YEAR) for n in range(UNITS)]
+def unit_reviews(world, *units):
+    reviews = [events.unit_review(unit, YEAR) for unit in units]
     world.client().send(*reviews)
-    assert {answer(world, review).kind for review in reviews} == {"unit-review.accepted"}
-    assert len(check_waited_out(world, worker, sqlstate)) == UNITS
+    return reviews
 
 
-class Obstacle(threading.Thread):
-    """Holds a unit's row, and so a worker in the middle of a transaction, until the server has ended that worker's session."""
+def check_accepted(world, reviews):
+    """Each is accepted once; nothing is a dead letter or held."""
+    wait_all_consumed(world)
+    check_books(world)
+    for review in reviews:
+        world.outcomes.wait(review.data["unit"], "unit-review.accepted", unit_review=review.id)
+    assert world.sql("SELECT count(*) FROM nianshen.ledger WHERE kind <> 'applied'") == [(0,)]
 
-    def __init__(self, world, unit):
-        super().__init__()
-        self.world, self.connection = world, world.stack.cluster.connect(world.database)
-        self.pids, self.has_ended = [], False
-        self.connection.execute("BEGIN")
-        self.connection.execute("SELECT FROM nianshen.unit_profile WHERE unit = %s FOR UPDATE", [unit])
 
-    def await_victim(self):
-        self.pids = [pid for pid, in eventually(lambda: is_waiting_for_a_lock(self.world), "the worker waits in its transaction", pause=0.01)]
-        self.start()
+@contextmanager
+def session_holding(world, unit, setup="SELECT 1"):
+    """A session, of an operator who forgot it, that holds the row of a unit."""
+    with world.stack.cluster.connect(world.database) as session:
+        session.execute(setup)
+        session.execute("BEGIN")
+        lock(session, unit)
+        yield session
+        session.execute("ROLLBACK")
 
-    def run(self):
-        def is_gone():  # in a transaction of its own: within one, pg_stat_activity stays as first seen
-            return self.world.sql("SELECT count(*) FROM pg_stat_activity WHERE pid = ANY (%s)", [self.pids]) == [(0,)]
 
+def lock(session, unit):
+    session.execute("SELECT FROM nianshen.unit_profile WHERE unit = %s FOR UPDATE", [unit])
+
+
+def waiting_backends(world):
+    """The workers' sessions that wait for a row of a table."""
+    rows = world.sql(
+        "SELECT a.pid FROM pg_stat_activity a WHERE a.datname = %s AND a.usename = 'nianshen_worker' AND a.wait_event_type = 'Lock'"
+        " AND a.wait_event <> 'advisory'", [world.database])
+    return [pid for pid, in rows]
+
+
+def test_deadlock(make_world):
+    """Another session locks the same units in the opposite order: PostgreSQL ends the micro-batch's transaction, and the worker does it again."""
+    world = make_world(units_of(["E1", "E2"]), partitions=1)  # both records come in one micro-batch
+    with world.stack.cluster.connect() as admin:  # the worker's session finds the deadlock, not the other one, and late enough to be in one
+        admin.execute(f'ALTER DATABASE "{world.database}" SET deadlock_timeout = \'3s\'')
+    reviews = unit_reviews(world, "E1", "E2")
+    with session_holding(world, "E2", "SET deadlock_timeout = '60s'") as other:
+        worker = world.worker().start()
+        eventually(lambda: waiting_backends(world), "the worker holds E1 and waits for E2", pause=0.01)
+        lock(other, "E1")
+    check_accepted(world, reviews)
+    assert "apply-retry" in worker.log and "sqlstate-40P01" in worker.log
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("failures", [1, FAILURES])
+def test_serialization_failure(make_world, failures):
+    """However often the database says 40001: the micro-batch is done again, over a new connection in the end, and nothing is lost."""
+    world = make_world(units_of(["F1"]))
+    with world.stack.cluster.connect(world.database) as admin:
+        admin.execute("CREATE SEQUENCE public.failures")
+        admin.execute("GRANT USAGE ON SEQUENCE public.failures TO PUBLIC")
+        admin.execute(f"""CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('public.failures') <= {failures} THEN
+                    RAISE EXCEPTION USING errcode = '40001', message = 'could not serialize access';
+                END IF;
+                RETURN new;
+            END $$""")
+        admin.execute("CREATE TRIGGER fail AFTER INSERT ON nianshen.unit_review FOR EACH ROW EXECUTE FUNCTION public.fail()")
+    reviews = unit_reviews(world, "F1")
+    worker = world.worker().start()
+    check_accepted(world, reviews)
+    assert worker.log.count("apply-retry") == failures and "sqlstate-40001" in worker.log
+    assert ("database-away" in worker.log) == (failures == FAILURES)
+    assert worker.stop() == 0
+
+
+class Changes:
+    """Changes of reference data, asked for again and again until they are done, as a patient operator would."""
+
+    def __init__(self, world, units):
+        self.world, self.units, self.is_wanted, self.said = world, units, True, []
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self):
+        self._until_done(lambda: self.world.ops("reviewer", "add", "--reviewer", "R099", "--superior", SUPERIOR))
+        self._until_done(lambda: self.world.load(self.units))
+
+    def _until_done(self, change):
+        while self.is_wanted:
+            result = change()
+            self.said.append(result.status)
+            if result.status != 75:
+                return
+
+    def wait_done(self):
+        eventually(lambda: not self.thread.is_alive(), lambda: f"the changes are done; they said {self.said}", 45)
+        assert self.said.count(0) == 2 and set(self.said) <= {0, 75}, self.said
+
+    def end(self):
+        self.is_wanted = False
+        self.thread.join()
+
+
+def is_asked_for(world):
+    """A change of reference data waits for the workers."""
+    asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND NOT granted"
+    return world.sql(f"{asked} AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")[0][0] > 0
+
+
+def test_stopped_worker_and_a_reference_change(make_world):
+    """One worker is stopped (SIGSTOP) in the middle of its transaction, in which it holds the reference lock; a reviewer is to be added and a unit to
+    get another superior. The other worker goes on with its partitions meanwhile, takes over, ends the transaction, and the changes are done."""
+    units = units_of([f"G{n}" for n in range(8)])
+    world = make_world(units)
+    stopped = world.worker(*SESSION, name="a-stopped").start().wait_ready()
+    other = world.worker(*SESSION, name="b-other").start()
+    eventually(lambda: len(stopped.owns()) == 3 == len(other.owns()), "each has a partition")
+    [theirs] = {partition for _, partition in stopped.owns()}
+    first = next(u.code for u in units if world.partition_of(u.code) == theirs)
+    mine = [u.code for u in units if world.partition_of(u.code) != theirs]
+    changed = [people.Unit(u.code, SUPERIOR if u.code != mine[0] else "S09", u.members, u.name) for u in units]
+
+    with session_holding(world, first):
+        reviews = unit_reviews(world, first)
+        [backend] = eventually(lambda: waiting_backends(world), "the worker is in the middle of its transaction", pause=0.01)
+        stopped.freeze()
+        changes = Changes(world, changed)
         try:
-            self.has_ended = eventually(is_gone, "the stopped worker's session is ended", 60, pause=0.01)
-        finally:
-            self.connection.close()
-
-
-class Change(threading.Thread):
-    """`reviewer add`, again and again as the exit status 75 asks for, until it is done."""
-
-    def __init__(self, world):
-        super().__init__()
-        self.world, self.status = world, None
-
-    def run(self):
-        while self.status in (None, 75):
-            self.status = self.world.ops("reviewer", "add", "--reviewer", "R099", "--superior", "S01").status
-
-
-def test_a_stopped_worker_and_a_reference_change(world):
-    """A worker stops for good (SIGSTOP) while its transaction holds the reference lock, and reference data is to change, which wants that lock for
-    itself: the other worker goes on with its own partitions, takes over those of the stopped one, and the change comes through."""
-    stopped, other = (world.worker(*SHORT_SESSION, name=name).start() for name in ("stopped", "other"))
-    eventually(lambda: stopped.owns() and other.owns() and len(stopped.owns() | other.owns()) == 3 * world.partitions, "both own partitions")
-    by_partition = {world.partition_of(f"L{n:02d}"): f"L{n:02d}" for n in range(UNITS)}
-    theirs, others = ([by_partition[p] for topic, p in worker.owns() if topic == "unit-review"][0] for worker in (stopped, other))
-
-    obstacle, change = Obstacle(world, theirs), Change(world)
-    behind = events.unit_review(theirs, YEAR)
-    world.client().send(behind)
-    obstacle.await_victim()
-    stopped.freeze()
-    change.start()
-    eventually(lambda: is_waiting_for_a_lock(world, "advisory", "nianshen_ops"), "the change waits for the reference lock", pause=0.01)
-    reviews = [events.unit_review(others, YEAR) for _ in range(5)]
-    for review in reviews:  # one by one: each of them has to pass the waiting change
-        world.client().send(review)
-        answer(world, review)
-    for thread in (obstacle, change):
-        thread.join(60)
-    assert obstacle.has_ended and change.status == 0, "the stopped session was ended, the change came through"
-    assert answer(world, behind).kind == "unit-review.accepted"
-    other.wait_ready()
-
+            eventually(lambda: is_asked_for(world), "the change waits for the worker's transaction", pause=0.01)
+            reviews += go_on(world, mine, backend)
+            eventually(lambda: "backends-ended" in other.log, lambda: f"the other one takes over\n{other.log[-3000:]}")
+            assert not alive(world, backend)
+        except BaseException:
+            changes.end()
+            raise
+    changes.wait_done()
     stopped.thaw()
-    eventually(lambda: stopped.owns() and other.owns(), "the stopped worker is back at work", 45)
-    last = events.unit_review(theirs, YEAR)
-    world.client().send(last)
-    answer(world, last)
-    assert len(check_books(world)) == len(reviews) + 2
-    assert world.sql("SELECT count(*) FROM nianshen.dead_letter") == [(0,)]
+    check_accepted(world, reviews)
+    assert world.sql("SELECT superior FROM nianshen.unit_superior WHERE unit = %s ORDER BY valid_from_ms", [mine[0]]) == [(SUPERIOR,), ("S09",)]
+    assert [stopped.stop(), other.stop()] == [0, 0]
+
+
+def alive(world, backend):
+    return world.sql("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [backend])[0][0] == 1
+
+
+def go_on(world, units, backend):
+    """Unit reviews of these units are taken in, one after the other, while the stopped worker's transaction still stands."""
+    reviews, rounds = [], 0
+    while alive(world, backend):
+        [review] = unit_reviews(world, units[rounds % len(units)])
+        world.outcomes.wait(review.data["unit"], "unit-review.accepted", unit_review=review.id)
+        reviews.append(review)
+        rounds += alive(world, backend)
+    assert rounds > 0, "the stopped worker's transaction stopped the other one"
+    return reviews
