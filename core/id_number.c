@@ -130,19 +130,21 @@ static bool is_scientific(const struct reading *reading)
     if (at == reading->count || (character_at(reading, at) != 'E' && character_at(reading, at) != 'e')) return false;
     at++;
     if (at < reading->count && character_at(reading, at) == '+') at++;
+    if (at < reading->count && character_at(reading, at) == '0') at++; /* LibreOffice writes E+017 */
     if (reading->count - at != 2) return false;
     uint32_t last = character_at(reading, at + 1);
     return character_at(reading, at) == '1' && last >= '4' && last <= '7';
 }
 
-/* 432500197707302784.0: the column was read as decimal numbers. */
+/* 432500197707302784.0 or .00: the column was read as decimal numbers. */
 static bool is_decimal(const struct reading *reading)
 {
-    size_t digits = reading->count - 2;
-    if (reading->count != OLD_CHARS + 2 && reading->count != ID_NUMBER_CHARS + 2) return false;
-    for (size_t i = 0; i < digits; i++)
-        if (!is_digit(character_at(reading, i))) return false;
-    return character_at(reading, digits) == '.' && character_at(reading, digits + 1) == '0';
+    size_t digits = 0, at;
+    while (digits < reading->count && is_digit(character_at(reading, digits))) digits++;
+    if (digits != OLD_CHARS && digits != ID_NUMBER_CHARS) return false;
+    if (digits == reading->count || character_at(reading, digits) != '.') return false;
+    for (at = digits + 1; at < reading->count && character_at(reading, at) == '0';) at++;
+    return at == reading->count && at > digits + 1;
 }
 
 static char letter_of(uint32_t character)
