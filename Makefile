@@ -109,6 +109,9 @@ fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)
 	@tests/run-fuzz build/results/fuzz build/fuzz/corpus $(FUZZ_TARGETS)
 
+mutants: all ## deliberate bugs, one a rule, that the tests must find; ARGS="sql unit" or parts of names choose
+	@tests/mutants/run build/results/mutants $(CURDIR)/$(BIN) $(ARGS)
+
 lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)
 	@tests/lint/run
 
@@ -132,7 +135,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories mutants lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))

@@ -64,6 +64,8 @@ SELECT 300, 'U1', '01', 'K01', 'K01', now_ms(), now_ms(), forever_ms();
 SELECT is(pg_temp.feed(pg_temp.decision('approved', 's6', (SELECT digest FROM submission WHERE submission = 's6')) || '{"id": "d6"}'), '{0,1,0,0}',
           'the same approval again is a duplicate');
 SELECT is((SELECT count(*) FROM member WHERE unit = 'U1'), 5::bigint, 'and does not remove a later membership of the same person');
+SELECT pg_temp.feed(pg_temp.decision('approved', 's6') || '{"id": "d6 again"}') AS fed \gset
+SELECT is((SELECT count(*) FROM member WHERE unit = 'U1'), 5::bigint, 'nor does another approval of the same submission');
 
 -- Attribution and time.
 SELECT is(pg_temp.feed(pg_temp.chunk('s1', 1, 1, 0, '[]') || '{"unit": "U9"}'), '{0,0,1,0}', 'a submission of an unknown unit is a dead letter');

@@ -24,6 +24,7 @@ enum { ARENA_BYTES_MAX = 32 * 1024 * 1024, TEXT_BYTES_MAX = 1024 * 1024 };
 struct fixture {
     struct arena *arena;
     char *text;
+    int64_t append_ms;
     struct event event;
     struct fault fault;
 };
@@ -32,6 +33,7 @@ static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     if (fixture == NULL) return -1;
+    fixture->append_ms = 1772323200000; /* 2026-03-01, 08:00 in China */
     fixture->arena = arena_new(ARENA_BYTES_MAX);
     fixture->text = malloc(TEXT_BYTES_MAX);
     *state = fixture;
@@ -52,7 +54,7 @@ static bool decode_text(struct fixture *fixture)
     struct event_headers headers;
     event_headers_fill(&headers, "nianshen.member-review.submitted.v1", "s", "i", NULL, NULL);
     struct kafka_record record = {.topic = TOPIC_MEMBER_REVIEW,
-                                  .append_ms = 1772323200000,
+                                  .append_ms = fixture->append_ms,
                                   .key = "U",
                                   .key_bytes = 1,
                                   .value = fixture->text,
@@ -163,6 +165,16 @@ static void test_bad_numbers(void **state)
     assert_null(chunk->failed[0].warnings);
     chunk = chunk_of(*state, "[" FAILED(" a\\nb ", "left") "]", NULL);
     assert_string_equal(errors_of(chunk), "failed[0] id-length@0=- a\\x0Ab  *** ");
+}
+
+/* C was born on 1966-05-22: the day began in China at 16:00 in Greenwich, whatever day it is for the machine now. */
+static void test_today_is_the_append_time(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->append_ms = -114076800000;
+    assert_string_equal(errors_of(chunk_of(fixture, "[]", "[\"" C "\"]")), "");
+    fixture->append_ms--;
+    assert_string_equal(errors_of(chunk_of(fixture, "[]", "[\"" C "\"]")), "passed[0] id-future@7=- " C " 211***********9673");
 }
 
 /* Missing and empty numbers and reasons are row errors of the entry, together if both are wrong. */
@@ -346,13 +358,21 @@ static void test_small_arenas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_FIXTURE(test_retired),       WITH_FIXTURE(test_entries),
-        WITH_FIXTURE(test_empty),         WITH_FIXTURE(test_bad_numbers),
-        WITH_FIXTURE(test_missing),       WITH_FIXTURE(test_long_numbers),
-        WITH_FIXTURE(test_wrong_types),   WITH_FIXTURE(test_unsorted),
-        WITH_FIXTURE(test_order_of_keys), WITH_FIXTURE(test_equal_neighbours),
-        WITH_FIXTURE(test_merged),        WITH_FIXTURE(test_merged_without_keys),
-        WITH_FIXTURE(test_range),         WITH_FIXTURE(test_full_chunk),
+        WITH_FIXTURE(test_retired),
+        WITH_FIXTURE(test_entries),
+        WITH_FIXTURE(test_empty),
+        WITH_FIXTURE(test_bad_numbers),
+        WITH_FIXTURE(test_today_is_the_append_time),
+        WITH_FIXTURE(test_missing),
+        WITH_FIXTURE(test_long_numbers),
+        WITH_FIXTURE(test_wrong_types),
+        WITH_FIXTURE(test_unsorted),
+        WITH_FIXTURE(test_order_of_keys),
+        WITH_FIXTURE(test_equal_neighbours),
+        WITH_FIXTURE(test_merged),
+        WITH_FIXTURE(test_merged_without_keys),
+        WITH_FIXTURE(test_range),
+        WITH_FIXTURE(test_full_chunk),
         WITH_FIXTURE(test_small_arenas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
