@@ -159,14 +159,12 @@ static bool head_ends(struct head *head, char byte)
 {
     const char *delimiter = memchr(delimiters, byte, DELIMITERS);
     if (byte == '"') head->is_quoted = !head->is_quoted;
-    if (head->is_quoted) {
-        head->has_content = true;
-    } else if (byte == '\r' || byte == '\n') {
+    if (!head->is_quoted && (byte == '\r' || byte == '\n')) {
         if (head->has_content) return true;
         memset(head->seen, 0, sizeof head->seen);
-    } else if (delimiter != NULL) {
+    } else if (!head->is_quoted && delimiter != NULL) {
         head->seen[delimiter - delimiters]++;
-    } else if (byte != ' ') {
+    } else if (head->is_quoted || byte != ' ') {
         head->has_content = true;
     }
     return false;
