@@ -159,6 +159,10 @@ static bool read_attributes(struct envelope *envelope, struct fault *fault)
 static bool read_headers(struct envelope *envelope, bool *is_structured, struct fault *fault)
 {
     const struct kafka_record *record = envelope->record;
+    if (record->has_lost_headers)
+        return json_guard_refuse(fault, "bad-header",
+                                 "more than 100000 headers, so many that they can neither be read nor copied; %d are allowed",
+                                 EVENT_HEADERS_MAX);
     if (record->header_count > EVENT_HEADERS_MAX)
         return json_guard_refuse(fault, "bad-header", "%zu headers, more than %d", record->header_count, EVENT_HEADERS_MAX);
     const struct kafka_header *header = find_header(record, "content-type", fault);

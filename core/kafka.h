@@ -37,6 +37,7 @@ struct kafka_record {
     size_t value_bytes;
     const struct kafka_header *headers;
     size_t header_count;
+    bool has_lost_headers; /* there are some, but the client library reads none of more than 100,000: header_count is 0 */
     void *handle; /* owns all the bytes above; kafka_record_release frees it */
 };
 

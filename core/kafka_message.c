@@ -8,6 +8,8 @@
 /* What the record's bytes live in: the message, and the array of headers that points into it. */
 struct message_handle {
     rd_kafka_message_t *message;
+    size_t header_count;
+    bool has_lost_headers;
     struct kafka_header headers[];
 };
 
@@ -19,26 +21,26 @@ void kafka_record_release(struct kafka_record *record)
     *record = (struct kafka_record){0};
 }
 
-/* Headers that can't be parsed count as none: the record then becomes a dead letter by its missing attributes. */
-static struct message_handle *handle_new(rd_kafka_message_t *message, size_t *header_count)
+static struct message_handle *handle_new(rd_kafka_message_t *message)
 {
     rd_kafka_headers_t *headers = NULL;
-    size_t count = rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_header_cnt(headers) : 0;
+    rd_kafka_resp_err_t error = rd_kafka_message_headers(message, &headers);
+    size_t count = error == RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_header_cnt(headers) : 0;
     struct message_handle *handle = malloc(sizeof *handle + count * sizeof handle->headers[0]);
     if (handle == NULL) return NULL;
     handle->message = message;
+    handle->header_count = count;
+    handle->has_lost_headers = error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__NOENT;
     for (size_t i = 0; i < count; i++) {
         struct kafka_header *header = &handle->headers[i];
         rd_kafka_header_get_all(headers, i, &header->name, &header->value, &header->value_bytes);
     }
-    *header_count = count;
     return handle;
 }
 
 static void take_record(enum topic_kind topic, rd_kafka_message_t *message, struct kafka_happening *out)
 {
-    size_t header_count;
-    struct message_handle *handle = handle_new(message, &header_count);
+    struct message_handle *handle = handle_new(message);
     if (handle == NULL) {
         rd_kafka_message_destroy(message);
         out->kind = KAFKA_OUTAGE;
@@ -57,7 +59,8 @@ static void take_record(enum topic_kind topic, rd_kafka_message_t *message, stru
         .value = message->payload,
         .value_bytes = message->len,
         .headers = handle->headers,
-        .header_count = header_count,
+        .header_count = handle->header_count,
+        .has_lost_headers = handle->has_lost_headers,
         .handle = handle,
     };
 }
