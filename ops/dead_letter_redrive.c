@@ -145,11 +145,16 @@ static bool note_delivered(struct redrive *redrive, size_t index, int64_t action
     return false;
 }
 
-static bool note_refused(struct redrive *redrive, size_t index)
+/* For certain it has not arrived, so it is again what it was; the history keeps why. */
+static bool note_refused(struct redrive *redrive, size_t index, int64_t action)
 {
-    char text[FAULT_TEXT_BYTES_MAX + 64];
-    (void)snprintf(text, sizeof text, "%s; it stays redriving: mend the cause, then use --again", redrive->delivery.fault.text);
-    return choice_note(&redrive->choice, index, CHOICE_REFUSED, NULL, text);
+    struct session *session = redrive->choice.session;
+    const char *text = redrive->delivery.fault.text;
+    struct database_query *query = session_ask(session, "SELECT nianshen.redrive_refused($1, $2)");
+    query_int8(query, action);
+    query_text(query, text);
+    bool is_noted = session_run(session, NULL);
+    return choice_note(&redrive->choice, index, CHOICE_REFUSED, NULL, text) && is_noted;
 }
 
 static bool note_unreported(struct redrive *redrive, size_t index, const struct kafka_position *at)
@@ -168,12 +173,15 @@ static bool note_unreported(struct redrive *redrive, size_t index, const struct 
 static bool send_one(struct redrive *redrive, size_t index, const struct kafka_position *at, const struct kafka_record *record)
 {
     int64_t action = 0;
+    if (record->has_lost_headers)
+        return choice_note(&redrive->choice, index, CHOICE_REFUSED, NULL,
+                           "it has more than 100000 headers, which can not be sent again as they were");
     if (redrive->producer == NULL) return choice_note(&redrive->choice, index, CHOICE_PLANNED, NULL, NULL);
     if (!ask_leave(redrive, at, &action)) return false;
     if (action == 0) return choice_note(&redrive->choice, index, CHOICE_SKIPPED, NULL, "somebody else was faster");
     publish(redrive, record);
     if (!redrive->delivery.is_reported) return note_unreported(redrive, index, at);
-    if (redrive->delivery.result == KAFKA_REFUSED) return note_refused(redrive, index);
+    if (redrive->delivery.result == KAFKA_REFUSED) return note_refused(redrive, index, action);
     return note_delivered(redrive, index, action);
 }
 

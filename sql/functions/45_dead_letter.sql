@@ -26,6 +26,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     UPDATE dead_letter_action SET new_partition = p_new_partition, new_offset = p_new_offset WHERE action_id = p_action_id
 $$;
 
+-- The broker did not take it, for certain: the dead letter is again what it was before the redrive.
+CREATE OR REPLACE FUNCTION nianshen.redrive_refused(p_action_id bigint, p_reason text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+    UPDATE dead_letter_action SET action = 'refused', reason = p_reason WHERE action_id = p_action_id AND action = 'redriven' AND new_offset IS NULL
+$$;
+
 -- True when it was open and is discarded now.
 CREATE OR REPLACE FUNCTION nianshen.dead_letter_discard(p_topic text, p_partition integer, p_offset bigint, p_reason text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$

@@ -77,7 +77,7 @@ SELECT a.action_id, a.topic, a.partition, a.record_offset,
        a.at_ms, a.who, a.reason, a.new_partition, a.new_offset
 FROM nianshen.dead_letter_action a WHERE a.resume_id IS NULL;
 
--- state: open, or that of the last action.
+-- state: open, or that of the last action that had an effect.
 CREATE OR REPLACE VIEW nianshen.dead_letter AS
 SELECT l.topic, l.partition, l.record_offset, l.append_ms, l.unit, l.code, l.text, o.published_ms,
        coalesce(h.state, 'open') AS state, h.at_ms AS state_ms, h.who, h.reason, h.new_partition, h.new_offset
@@ -85,6 +85,7 @@ FROM nianshen.ledger l
 LEFT JOIN nianshen.outbox o ON o.topic = l.topic AND o.partition = l.partition AND o.record_offset = l.record_offset AND o.kind = 'dead-letter'
 LEFT JOIN LATERAL (SELECT * FROM nianshen.dead_letter_history x
                    WHERE x.topic = l.topic AND x.partition = l.partition AND x.record_offset = l.record_offset
+                     AND x.state <> 'refused'
                    ORDER BY x.action_id DESC LIMIT 1) h ON true
 WHERE l.kind = 'dead-letter';
 

@@ -60,7 +60,7 @@ CREATE TABLE nianshen.dead_letter_action (
     topic text COLLATE "C" NOT NULL,
     partition integer NOT NULL,
     record_offset bigint NOT NULL,
-    action text NOT NULL CHECK (action IN ('redriven', 'discarded')),
+    action text NOT NULL CHECK (action IN ('redriven', 'refused', 'discarded')),
     at_ms bigint NOT NULL,
     who text NOT NULL,
     reason text,

@@ -50,10 +50,16 @@ SELECT redrive_done(:action, 0, 5) AS done \gset
 SELECT is((SELECT state || new_offset FROM dead_letter WHERE record_offset = 3), 'redriven5', 'then it is done');
 SELECT is(redrive_start('member-review', 0, 3, false), NULL, 'and not done again');
 SELECT isnt(redrive_start('member-review', 0, 3, true), NULL, 'unless asked for');
+SELECT redrive_start('member-review', 0, 4, false) AS action \gset
+SELECT redrive_refused(:action, 'too large') AS refused \gset
+SELECT is((SELECT state FROM dead_letter WHERE record_offset = 4), 'open', 'what the broker refused is open again');
+SELECT is((SELECT reason FROM dead_letter_history WHERE state = 'refused'), 'too large', 'and the history says why');
+SELECT redrive_refused(action_id, 'late') AS refused FROM dead_letter_action WHERE record_offset = 3 AND new_offset IS NOT NULL \gset
+SELECT is((SELECT count(*) FROM dead_letter_history WHERE state = 'redriven'), 1::bigint, 'what arrived can not be refused');
 SELECT ok(dead_letter_discard('member-review', 0, 4, 'a test'), 'the other is discarded');
 SELECT ok(NOT dead_letter_discard('member-review', 0, 4, 'again'), 'once');
 SELECT is(redrive_start('member-review', 0, 4, true), NULL, 'and not redriven any more');
-SELECT is((SELECT count(*) FROM dead_letter_action), 3::bigint, 'the history is kept');
+SELECT is((SELECT count(*) FROM dead_letter_action), 4::bigint, 'the history is kept');
 
 -- Least privilege.
 SET LOCAL ROLE nianshen_worker;

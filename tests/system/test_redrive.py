@@ -265,10 +265,15 @@ def test_refused_by_the_broker(make_world):
     large = world.client().send_record("unit-review", b"NOBODY", b"{" * 50_000)
     break_records(world, 1)
     set_topic(world, "unit-review", "max.message.bytes", "10000")
-    rows = redrive(world, "--execute", expect=65, says=["refuse", "--again", "1 redriven, 1 refused"])
+    rows = redrive(world, "--execute", expect=65, says=["1 redriven, 1 refused"])
     assert [r["result"] for r in rows] == ["refused", "redriven"]
+    assert "large" in rows[0]["text"].lower()
+    assert dead_letters(world, "--state", "open") == {("unit-review", *large): "open"}, "it has not arrived: it is open as before"
     set_topic(world, "unit-review", "max.message.bytes", "1048576")
-    redrive(world, *place_flags("unit-review", large), "--again", "--execute", says="1 redriven")
+    rows = redrive(world, "--execute", says="1 redriven")
+    assert [(r["partition"], r["offset"]) for r in rows] == [large]
+    assert [h[0] for h in history(world)] == ["refused", "redriven", "redriven"], "and the history keeps why"
+    assert "large" in history(world)[0][2].lower()
 
 
 def test_record_that_is_gone(make_world):
