@@ -16,7 +16,7 @@ YEAR = 2026
 SUPERIOR, OTHER_SUPERIOR = "S01", "S02"
 REVIEWERS = [("R007", SUPERIOR), ("clerk-17", SUPERIOR), ("R020", OTHER_SUPERIOR)]
 # How many units of how many members the pool holds.
-POOL = {"small": (220, 6), "medium": (12, 60), "large": (1, 12_000)}
+POOL = {"small": (320, 6), "medium": (12, 60), "large": (1, 12_000)}
 
 
 def pytest_collection_modifyitems(items):
