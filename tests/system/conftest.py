@@ -24,6 +24,18 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: "test_afterwards" in item.nodeid)
 
 
+def pytest_deselected(items):
+    """`whole_session` skips what only all tests together can show."""
+    if items:
+        items[0].session.is_partial = True
+
+
+@pytest.fixture
+def whole_session(request):
+    if getattr(request.session, "is_partial", False):
+        pytest.skip("only some of the tests were selected")
+
+
 @pytest.fixture(scope="session")
 def pool():
     units, first_index = {}, 0

@@ -1,6 +1,7 @@
 """Runs last: what all the other tests left behind in the stack."""
 
-from support import leaks
+import outcome_schemas
+from support import codes, leaks
 from support.books import check_ledger
 
 
@@ -12,6 +13,14 @@ def test_the_shared_world_adds_up(main):
     for outcome in main.outcomes.records:
         assert ids.setdefault(outcome.id, outcome.data) == outcome.data
     assert ids
+
+
+def test_every_code_was_produced(main, whole_session):
+    """No code of schemas/codes.tsv is without a test in which the programs really produced it."""
+    main.outcomes.drain()
+    main.dead_letters.drain()
+    missing = codes.never_produced(outcome_schemas.CODES)
+    assert not missing, f"no test produced: {' '.join(missing)}"
 
 
 def test_no_log_names_a_person(main, stack):

@@ -7,7 +7,7 @@ import uuid
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 import outcome_schemas
-from support import leaks
+from support import codes, leaks
 from support.wait import DeadlinePassed
 
 
@@ -112,6 +112,7 @@ class Outcomes(Follower):
         outcome_schemas.check(outcome.headers, outcome.value)
         leaks.check_no_personal_data(outcome.value.decode() + str(outcome.headers), str(outcome))
         assert outcome.data["unit"] == outcome.key, str(outcome)
+        codes.note_outcome(outcome.data)
         return outcome
 
     def of(self, unit):
@@ -134,6 +135,10 @@ class Outcomes(Follower):
 
 class DeadLetters(Follower):
     """The dead-letter topic."""
+
+    def taken(self, message):
+        codes.in_dead_letters.add(self.added_headers(message)["nianshen_dl_code"])
+        return message
 
     def wait(self, topic, partition, offset):
         """The dead letter of one record of an input topic (full name), as (message, its own nianshen_dl_* headers)."""

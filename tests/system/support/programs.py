@@ -6,11 +6,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from support import leaks
+from support import codes, leaks
 from support.wait import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = Path(os.environ.get("NIANSHEN_BIN", ROOT / "build" / "bin")).resolve()
+IS_RELEASE = BIN == ROOT / "build" / "bin"  # not one of the sanitized builds
 RUN_SECONDS_MAX = 60
 READY_SECONDS_MAX = 30
 # For workers that are to be killed: the group notices a dead member soon.
@@ -54,6 +55,7 @@ def run(program, *args, env, input=None, cwd=None, personal_data=False, seconds=
     command = [str(BIN / program), *map(str, args)]
     done = subprocess.run(command, env=env, input=input, cwd=cwd, capture_output=True, timeout=seconds)
     result = Result([program, *map(str, args)], done.returncode, done.stdout.decode(), done.stderr.decode())
+    codes.note_output(result.out + result.err)
     leaks.check_no_sanitizer_report(result.err, str(result))
     assert not set("\x1b\r") & set(result.err), f"colour or a progress bar, where no terminal is\n{result}"
     if not personal_data:

@@ -150,11 +150,11 @@ class World:
 
     # ---- reference data ----
 
-    def load(self, units, *flags):
+    def load(self, units, *flags, **more):
         units_file, members_file = self.folder / "units.csv", self.folder / "members.csv"
         units_file.write_text(people.units_csv(units), encoding="utf-8")
         members_file.write_text(people.members_csv(units), encoding="utf-8")
-        return self.ops("roster", "load", "--units", units_file, "--members", members_file, *flags)
+        return self.ops("roster", "load", "--units", units_file, "--members", members_file, *flags, **more)
 
     def open_campaign(self, year, reviewers):
         """`reviewers` are pairs of reviewer and superior."""
