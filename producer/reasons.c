@@ -30,12 +30,18 @@ bool reasons_read(struct reasons *reasons, const char *setting, struct fault *fa
     }
 }
 
+static int reasons_find_code(const struct reasons *reasons, const char *code, size_t length)
+{
+    for (size_t i = 0; i < reasons->count; i++)
+        if (strlen(reasons->list[i].code) == length && strncasecmp(reasons->list[i].code, code, length) == 0) return (int)i;
+    return REASON_NONE;
+}
+
 int reasons_find(const struct reasons *reasons, const char *text, size_t length)
 {
     for (size_t i = 0; i < reasons->count; i++) {
         const char *code = reasons->list[i].code, *name = reasons->list[i].name;
-        if (strlen(code) == length && strncasecmp(code, text, length) == 0) return (int)i;
-        if (strlen(name) == length && memcmp(name, text, length) == 0) return (int)i;
+        if (strlen(name) == length && memcmp(name, text, length) == 0) return reasons_find_code(reasons, code, strlen(code));
     }
-    return REASON_NONE;
+    return reasons_find_code(reasons, text, length);
 }

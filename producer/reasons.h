@@ -17,7 +17,9 @@ enum {
     REASON_NONE = -1,
 };
 
-#define REASONS_DEFAULT "retired=退休,left=离职,deceased=死亡"
+/* A code may stand more than once: its first name is the one that is shown, the others are only understood. */
+#define REASONS_DEFAULT                                                                                                                    \
+    "retired=退休,left=离职,deceased=死亡,retired=已退休,left=已离职,left=辞职,deceased=已死亡,deceased=去世,deceased=已故,deceased=病故"
 
 struct reasons {
     size_t count;
@@ -30,7 +32,7 @@ struct reasons {
 /* Reads "code=name,code=name". False, EX_CONFIG: the setting is not of that form. */
 bool reasons_read(struct reasons *reasons, const char *setting, struct fault *fault);
 
-/* The index of the reason whose code (in any case) or name this is; REASON_NONE when there is none. */
+/* The index of the reason whose code (in any case) or name this is, the first one of its code; REASON_NONE when there is none. */
 int reasons_find(const struct reasons *reasons, const char *text, size_t length);
 
 #endif

@@ -67,6 +67,16 @@ BEGIN
 END
 $$;
 
+-- Whom a number means that a spreadsheet cut to its first fifteen digits: the only member whose number begins with them, else null.
+CREATE OR REPLACE FUNCTION nianshen.truncated_member(p_unit text, p_year integer, p_key text) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN CASE WHEN p_key ~ '^[0-9]{15}000$' THEN (
+        SELECT min(r.member_no) FROM nianshen.roster_at_opening(p_unit, p_year, left(p_key, 15) || '000', left(p_key, 15) || '99X') r
+        HAVING count(*) = 1) END;
+END
+$$;
+
 -- Checks the rows of each new chunk. One that came outside the campaign is refused as a whole later: there is no roster to check it against.
 CREATE OR REPLACE FUNCTION nianshen.chunks_check(p_records nianshen.record_in[], r_first_key text[], r_last_key text[], r_listed text[], r_marks text[],
     f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warnings text[],
@@ -91,7 +101,8 @@ BEGIN
         SELECT f.submission_key, f.chunk, f.index, f.key, f.reason, f.enrolment FROM failing f WHERE f.enrolment IS NOT NULL
     ), bad AS ( -- what the core found in single rows
         SELECT c.n, e.list, e.index, e.code, e.masked, nullif(e.position, 0) AS position, e.expected,
-               e.code LIKE 'id-%' AS is_malformed, m.enrolment IS NOT NULL AS on_roster
+               e.code LIKE 'id-%' AS is_malformed, m.enrolment IS NOT NULL AS on_roster,
+               CASE e.code WHEN 'id-spreadsheet' THEN truncated_member(c.unit, c.year, e.key) END AS member_no
         FROM unnest(e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected)
             AS e (record, list, index, code, key, masked, position, expected)
         JOIN checked c ON c.n = e.record
@@ -108,12 +119,12 @@ BEGIN
     ), found AS (
         -- A malformed number that the roster has in the same letters is only a warning.
         SELECT b.n, b.list, b.index, NOT (b.is_malformed AND b.on_roster) AS is_error,
-               CASE WHEN b.is_malformed AND b.on_roster THEN 'roster-malformed' ELSE b.code END AS code, b.masked, NULL AS member_no, b.position,
+               CASE WHEN b.is_malformed AND b.on_roster THEN 'roster-malformed' ELSE b.code END AS code, b.masked, b.member_no, b.position,
                b.expected
         FROM bad b
         UNION ALL
         SELECT d.n, d.list, d.index, true, CASE WHEN d.on_roster THEN 'not-listed' ELSE not_on_roster_code(d.unit, d.year, d.key) END,
-               mask_id(d.key), d.member_no, NULL, NULL
+               mask_id(d.key), coalesce(d.member_no, truncated_member(d.unit, d.year, d.key)), NULL, NULL
         FROM differing d
         WHERE d.on_roster OR NOT EXISTS (SELECT FROM bad b WHERE b.n = d.n AND b.list = d.list AND b.index = d.index AND b.is_malformed)
         UNION ALL

@@ -57,5 +57,17 @@ SELECT pg_temp.feed(pg_temp.chunk('odd2', 1, 1, 6, '[["X", "left"]]', '["K02", "
                     || '{"errors": [["failed", 0, "id-length", "X"]]}') AS fed \gset
 SELECT is(pg_temp.findings_of('odd2'), '1/failed/0:id-length 01:not-listed', 'any other malformed number is one error, not two');
 
+-- A spreadsheet keeps fifteen digits of a number; who is meant is named where only one member can be.
+INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, name, enrolled_ms, valid_from_ms, valid_until_ms)
+VALUES (201, 'U1', '21', '432500197707302784', '', 'one', 0, 0, forever_ms()), (202, 'U1', '22', '110101199003070011', '', 'two', 0, 0, forever_ms()),
+       (203, 'U1', '23', '11010119900307002X', '', 'three', 0, 0, forever_ms()), (204, 'U1', '24', '110101199003070038', '', 'four', 0, 0, forever_ms()),
+       (205, 'U1', '25', '110101199003070054', '', 'five', 0, 0, forever_ms());
+SELECT pg_temp.feed(pg_temp.chunk('cut', 1, 1, 3, '[["110101199003070000", "left"], ["110101200001010000", "left"], ["432500197707302000", "left"]]')) AS fed \gset
+SELECT is(pg_temp.findings_of('cut'), '1/failed/0:not-on-roster 1/failed/1:not-on-roster 1/failed/2/21:not-on-roster',
+          'the member is named whose number begins with the fifteen digits, if there is one and no other');
+SELECT pg_temp.feed(pg_temp.chunk('cut-2', 1, 1, 0, '[]') ||
+                    '{"errors": [["failed", 0, "id-spreadsheet", "432500197707302000"], ["failed", 1, "id-check", "432500197707302000"]]}') AS fed \gset
+SELECT is(pg_temp.findings_of('cut-2'), '1/failed/0/21:id-spreadsheet 1/failed/1:id-check', 'and where the check character showed it already');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -33,6 +33,28 @@ def test_wait_names_the_files_rows(main, desk):
     assert any("not-on-roster" in line and str(row) in line.replace(masked(stranger), "") for line in done.err.splitlines()), done
 
 
+def test_report_of_what_the_worker_refuses(main, desk, tmp_path):
+    """What only the roster shows goes into the report as well; of a cut number whose check fits by chance the member is named."""
+    desk.confirm("--wait")
+    stranger, known = id_number(470_002), desk.unit.members[0].id_number
+    report = tmp_path / "report.csv"
+    done = desk.submit(import_file([(stranger, "left"), (known, "left")]), "--wait", "--report", report).expect(65, says=["not-on-roster"])
+    lines = report.read_text().splitlines()
+    assert "[not-on-roster]" in lines[1] and lines[2].endswith("离职,"), done
+    desk.submit("\n".join([lines[0], *lines[2:]]), "--wait").expect(0)
+
+
+def test_a_cut_number_names_its_member(main, take):
+    """An upstream sent what a spreadsheet had kept of a number: the outcome names the only member that it can be."""
+    unit = take()
+    member = unit.members[0]
+    review = events.unit_review(unit.code, YEAR)
+    chunks = events.submission(unit.code, YEAR, review.id, {member.id_number[:15] + "000": "left"})
+    main.client().send(review, *chunks)
+    rejected = main.outcomes.wait(unit.code, "member-review.rejected", submission=chunks[0].data["submission"])
+    assert [(e["code"], e["member_no"]) for e in rejected.data["errors"]] == [("id-spreadsheet", member.member_no)]
+
+
 def test_bad_rows_never_leave(main, desk):
     """Everything that the file alone shows to be wrong is listed with its row, nothing is sent, exit status 65."""
     good = desk.unit.members[0].id_number

@@ -274,6 +274,9 @@ static void reasons_are_a_setting(void **state)
     assert_int_equal(reasons_find(&reasons, "MOVED", 5), 1);
     assert_int_equal(reasons_find(&reasons, "move", 4), REASON_NONE);
     assert_int_equal(reasons_find(&reasons, "", 0), REASON_NONE);
+    assert_true(reasons_read(&reasons, REASONS_DEFAULT, &fault));
+    assert_int_equal(reasons_find(&reasons, "去世", strlen("去世")), reasons_find(&reasons, "deceased", strlen("deceased")));
+    assert_int_equal(reasons_find(&reasons, "辞职", strlen("辞职")), reasons_find(&reasons, "离职", strlen("离职")));
     static const char *const bad[] = {"", "retired", "=退休", "retired=", "retired=退休,", ",retired=退休"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         fault_clear(&fault);
