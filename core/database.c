@@ -27,6 +27,7 @@ enum database_phase {
     PHASE_IDLE,
     PHASE_ASKING, /* a statement is on its way */
     PHASE_COPYING, /* the server takes rows */
+    PHASE_READING, /* the server gives rows */
 };
 
 struct database {
@@ -41,6 +42,7 @@ struct database {
     char *copy; /* rows not handed to libpq yet */
     size_t copy_used;
     size_t copy_capacity;
+    char *line; /* of a COPY that is read; libpq's memory */
 };
 
 struct database_result {
@@ -85,13 +87,17 @@ static bool user_has_set(const PQconninfoOption *defaults, const char *name)
     return false;
 }
 
-static PGconn *connection_begin(const char *application_name)
+static PGconn *connection_begin(const char *application_name, const char *database_name)
 {
-    const char *names[CONNECTION_SETTINGS + 2];
-    const char *values[CONNECTION_SETTINGS + 2];
+    const char *names[CONNECTION_SETTINGS + 3];
+    const char *values[CONNECTION_SETTINGS + 3];
     size_t count = 0;
     names[count] = "fallback_application_name";
     values[count++] = application_name;
+    if (database_name != NULL) {
+        names[count] = "dbname";
+        values[count++] = database_name;
+    }
     PQconninfoOption *defaults = PQconndefaults();
     for (size_t i = 0; i < CONNECTION_SETTINGS; i++) {
         if (!connection_settings[i].is_ours && user_has_set(defaults, connection_settings[i].name)) continue;
@@ -144,10 +150,11 @@ static void notice_log(void *context, const PGresult *notice)
               log_text("message", PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY)));
 }
 
-struct database *database_open_start(const char *application_name, struct fault *fault)
+/* `database_name` NULL: as the environment says. */
+static struct database *database_open_start_other(const char *application_name, const char *database_name, struct fault *fault)
 {
     struct database *database = calloc(1, sizeof *database);
-    PGconn *connection = database == NULL ? NULL : connection_begin(application_name);
+    PGconn *connection = database == NULL ? NULL : connection_begin(application_name, database_name);
     if (connection == NULL) {
         free(database);
         fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory while connecting to PostgreSQL");
@@ -168,10 +175,16 @@ struct database *database_open_start(const char *application_name, struct fault 
     return database;
 }
 
+struct database *database_open_start(const char *application_name, struct fault *fault)
+{
+    return database_open_start_other(application_name, NULL, fault);
+}
+
 void database_close(struct database *database)
 {
     if (database == NULL) return;
     result_free(database->answer);
+    PQfreemem(database->line);
     PQfinish(database->connection);
     free(database->copy);
     free(database);
@@ -243,9 +256,10 @@ static bool database_wait(const struct database *database, int64_t deadline_ms)
     }
 }
 
-static struct database *database_open_once(const char *application_name, int64_t deadline_ms, struct fault *fault)
+static struct database *database_open_once(const char *application_name, const char *database_name, int64_t deadline_ms,
+                                           struct fault *fault)
 {
-    struct database *database = database_open_start(application_name, fault);
+    struct database *database = database_open_start_other(application_name, database_name, fault);
     if (database == NULL) return NULL;
     if (database->connect_deadline_ms > deadline_ms) database->connect_deadline_ms = deadline_ms;
     enum database_state state;
@@ -257,10 +271,15 @@ static struct database *database_open_once(const char *application_name, int64_t
 
 struct database *database_open(const char *application_name, int timeout_ms, struct fault *fault)
 {
+    return database_open_other(application_name, NULL, timeout_ms, fault);
+}
+
+struct database *database_open_other(const char *application_name, const char *database_name, int timeout_ms, struct fault *fault)
+{
     int64_t deadline_ms = clock_ms() + timeout_ms;
     for (;;) {
         struct fault attempt = {0};
-        struct database *database = database_open_once(application_name, deadline_ms, &attempt);
+        struct database *database = database_open_once(application_name, database_name, deadline_ms, &attempt);
         if (database != NULL) return database;
         if (attempt.kind != FAULT_RETRY || clock_ms() + CONNECT_RETRY_PAUSE_MS >= deadline_ms) {
             fault_set(fault, attempt.kind, attempt.exit_status, attempt.code, "%s", attempt.text);
@@ -332,6 +351,10 @@ static bool database_take_answer(struct database *database, PGresult *rows)
     case PGRES_COPY_IN:
         PQclear(rows);
         database->phase = PHASE_COPYING;
+        return true;
+    case PGRES_COPY_OUT:
+        PQclear(rows);
+        database->phase = PHASE_READING;
         return true;
     default:
         database_keep_error(database, rows);
@@ -564,10 +587,40 @@ bool database_copy_row(struct database *database, const char *const *values, siz
     return database->copy_used < COPY_BUFFER_BYTES || copy_push(database, fault);
 }
 
+bool database_copy_lines(struct database *database, const char *lines, size_t bytes, struct fault *fault)
+{
+    if (!copy_reserve(database, bytes, fault)) return false;
+    memcpy(database->copy + database->copy_used, lines, bytes);
+    database->copy_used += bytes;
+    return database->copy_used < COPY_BUFFER_BYTES || copy_push(database, fault);
+}
+
 bool database_copy_end(struct database *database, struct fault *fault)
 {
     if (database->copy_used > 0 && !copy_push(database, fault)) return false;
     if (PQputCopyEnd(database->connection, NULL) <= 0) return copy_refused(database, fault);
+    database->phase = PHASE_ASKING;
+    return database_await(database, -1, NULL, fault);
+}
+
+bool database_copy_read(struct database *database, const char **line, size_t *bytes, struct fault *fault)
+{
+    int length;
+    assert(database->phase == PHASE_READING);
+    PQfreemem(database->line);
+    database->line = NULL;
+    *line = NULL;
+    *bytes = 0;
+    while ((length = PQgetCopyData(database->connection, &database->line, 1)) == 0) {
+        database_wait(database, -1);
+        if (PQconsumeInput(database->connection) == 0) return database_fault_lost(database, fault);
+    }
+    if (length > 0) {
+        *line = database->line;
+        *bytes = (size_t)length;
+        return true;
+    }
+    /* The end, or an error: both come as the statement's answer. */
     database->phase = PHASE_ASKING;
     return database_await(database, -1, NULL, fault);
 }

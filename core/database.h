@@ -22,6 +22,8 @@ struct database_query;
  * host, port and remedy, never a password.
  */
 struct database *database_open(const char *application_name, int timeout_ms, struct fault *fault);
+/* The same, to another database of that server. */
+struct database *database_open_other(const char *application_name, const char *database_name, int timeout_ms, struct fault *fault);
 /*
  * One attempt without waiting: call database_poll until it is no longer DATABASE_BUSY (it gives up after connect_timeout, 10 s unless
  * the user sets PGCONNECT_TIMEOUT). NULL when the attempt has failed already. Looking up a host's name may wait.
@@ -90,7 +92,14 @@ bool database_run_script(struct database *database, const char *script, struct f
  */
 bool database_copy_start(struct database *database, const char *sql, struct fault *fault);
 bool database_copy_row(struct database *database, const char *const *values, size_t count, struct fault *fault);
+/* Lines that are in COPY's text format already, each with its newline. */
+bool database_copy_lines(struct database *database, const char *lines, size_t bytes, struct fault *fault);
 bool database_copy_end(struct database *database, struct fault *fault);
+/*
+ * COPY … TO STDOUT in text format: start it with database_copy_start, then read line by line, each with its newline; `*bytes` 0 after the
+ * last. A line is borrowed until the next call. A COPY that is not read to its end makes the connection useless: close it.
+ */
+bool database_copy_read(struct database *database, const char **line, size_t *bytes, struct fault *fault);
 /* True when the connection is lost and must be opened anew. */
 bool database_is_lost(const struct database *database);
 

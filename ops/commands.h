@@ -20,6 +20,8 @@ int topics_create_run(const struct config *config);
 int topics_check_run(const struct config *config);
 int roster_load_run(const struct config *config);
 int roster_export_run(const struct config *config);
+int reference_dump_run(const struct config *config);
+int reference_restore_run(const struct config *config);
 int campaign_open_run(const struct config *config);
 int campaign_close_run(const struct config *config);
 int campaign_extend_run(const struct config *config);

@@ -63,8 +63,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$ S
 
 CREATE OR REPLACE FUNCTION nianshen.schema_version_set(p_version text) RETURNS void
 LANGUAGE sql AS $$
-    INSERT INTO nianshen.schema_release (version) VALUES (p_version) ON CONFLICT (only_row) DO UPDATE SET version = excluded.version
+    INSERT INTO nianshen.schema_release (version) VALUES (p_version) ON CONFLICT (only_row) DO UPDATE SET version = excluded.version;
+    INSERT INTO nianshen.release (version, since_ms) SELECT p_version, nianshen.now_ms()
+    WHERE NOT EXISTS (SELECT FROM nianshen.release r WHERE r.version = p_version)
 $$;
+
+-- Under which release verdicts are made now.
+CREATE OR REPLACE FUNCTION nianshen.current_release() RETURNS integer
+LANGUAGE sql STABLE AS $$ SELECT r.release FROM nianshen.schema_release s JOIN nianshen.release r ON r.version = s.version $$;
 
 CREATE OR REPLACE FUNCTION nianshen.audit(p_action text, p_unit text, p_detail text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$

@@ -4,6 +4,12 @@
 CREATE OR REPLACE FUNCTION nianshen.roster_load_start() RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$ SELECT nextval('load_seq') $$;
 
+CREATE OR REPLACE FUNCTION nianshen.profile_of(p_unit nianshen.staging_unit) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT jsonb_build_object('name', (p_unit).name, 'credit_code', (p_unit).credit_code, 'address', (p_unit).address,
+                              'contact_name', (p_unit).contact_name, 'contact_mobile', (p_unit).contact_mobile)
+$$;
+
 -- Units: new ones, changed profiles, changed superiors (a new version). A transaction of its own, since it takes the reference lock.
 CREATE OR REPLACE FUNCTION nianshen.roster_load_units(p_load_id bigint)
 RETURNS TABLE (kind text, code text, line bigint, unit text, member_no text, text_zh text, text_en text, count bigint)
@@ -23,11 +29,11 @@ BEGIN
     moved := ARRAY(SELECT s.unit FROM staging_unit s JOIN unit_superior v ON v.unit = s.unit AND v.valid_until_ms = forever_ms()
                    WHERE s.load_id = p_load_id AND v.superior <> s.superior);
     WITH changes AS (
-        INSERT INTO unit_profile AS u (unit, created_ms, name, credit_code, address, contact_name, contact_mobile)
-        SELECT s.unit, from_ms, s.name, s.credit_code, s.address, s.contact_name, s.contact_mobile
+        INSERT INTO unit_profile AS u (unit, created_ms, name, credit_code, address, contact_name, contact_mobile, loaded, loaded_ms)
+        SELECT s.unit, from_ms, s.name, s.credit_code, s.address, s.contact_name, s.contact_mobile, profile_of(s), from_ms
         FROM staging_unit s WHERE s.load_id = p_load_id ORDER BY s.unit
         ON CONFLICT (unit) DO UPDATE SET name = excluded.name, credit_code = excluded.credit_code, address = excluded.address,
-            contact_name = excluded.contact_name, contact_mobile = excluded.contact_mobile
+            contact_name = excluded.contact_name, contact_mobile = excluded.contact_mobile, loaded = excluded.loaded, loaded_ms = excluded.loaded_ms
         WHERE (u.name, u.credit_code, u.address, u.contact_name, u.contact_mobile)
             IS DISTINCT FROM (excluded.name, excluded.credit_code, excluded.address, excluded.contact_name, excluded.contact_mobile)
         RETURNING u.unit, u.created_ms = from_ms AS is_new
@@ -74,7 +80,15 @@ LANGUAGE sql STABLE AS $$
         LEFT JOIN nianshen.membership taken
             ON taken.unit = s.unit AND taken.id_key = s.id_key AND taken.valid_until_ms = nianshen.forever_ms() AND taken.member_no <> s.member_no
         LEFT JOIN LATERAL (SELECT r.enrolment FROM nianshen.removed_member r
-                           WHERE r.unit = s.unit AND r.member_no = s.member_no AND r.id_key = s.id_key LIMIT 1) gone ON true
+                           WHERE r.unit = s.unit AND r.member_no = s.member_no AND r.id_key = s.id_key
+                           UNION ALL
+                           -- One that was restored with its end; the approval that archives it is not read again yet.
+                           SELECT m.enrolment FROM nianshen.membership m
+                           WHERE same.enrolment IS NULL AND m.unit = s.unit AND m.member_no = s.member_no AND m.id_key = s.id_key
+                               AND NOT EXISTS (SELECT FROM nianshen.membership n
+                                               WHERE n.enrolment = m.enrolment AND n.valid_until_ms > m.valid_until_ms)
+                               AND NOT EXISTS (SELECT FROM nianshen.removed_member r WHERE r.enrolment = m.enrolment)
+                           LIMIT 1) gone ON true
     )
     SELECT j.line, j.unit, j.member_no, CASE WHEN j.code = 'member-removed' THEN 'skipped' ELSE 'refused' END, j.code, j.other
     FROM judged j WHERE j.code IS NOT NULL

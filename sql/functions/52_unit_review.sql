@@ -36,9 +36,9 @@ BEGIN
             END AS refusal
         FROM unnest(p_records) r WHERE r.kind = 'unit-review'
     ), stored AS (
-        INSERT INTO unit_review (unit, year, source, event_id, submitted_by, profile, append_ms, verdict, code)
+        INSERT INTO unit_review (unit, year, source, event_id, submitted_by, profile, append_ms, verdict, code, release)
         SELECT j.unit, j.year, j.source, j.event_id, j.body ->> 'submitted_by', profile_changes(j.body -> 'profile'), j.append_ms,
-               CASE WHEN j.refusal IS NULL THEN 'accepted' ELSE 'rejected' END, j.refusal
+               CASE WHEN j.refusal IS NULL THEN 'accepted' ELSE 'rejected' END, j.refusal, (SELECT current_release())
         FROM judged j
     )
     SELECT array_agg(ROW(j.unit, j.year, j.topic, j.source, j.event_id, j.append_ms,

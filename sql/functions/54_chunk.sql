@@ -56,13 +56,16 @@ BEGIN
 END
 $$;
 
--- A key that is not on the roster of the campaign: enrolled too late, or unknown to the unit.
-CREATE OR REPLACE FUNCTION nianshen.not_on_roster_code(p_unit text, p_year integer, p_key text) RETURNS text
+-- A key that is not on the roster of the campaign: enrolled too late, or unknown to the unit when the chunk came.
+CREATE OR REPLACE FUNCTION nianshen.not_on_roster_code(p_unit text, p_year integer, p_key text, p_append_ms bigint) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN CASE WHEN EXISTS (
-        SELECT FROM nianshen.membership m, nianshen.campaign_term c
-        WHERE m.unit = p_unit AND m.id_key = p_key COLLATE "C" AND c.year = p_year AND m.enrolled_ms >= c.opens_ms)
+        SELECT FROM nianshen.campaign_term c, nianshen.membership m
+        WHERE c.year = p_year AND m.unit = p_unit AND m.id_key = p_key COLLATE "C" AND m.enrolled_ms >= c.opens_ms AND m.valid_from_ms <= p_append_ms
+        UNION ALL
+        SELECT FROM nianshen.campaign_term c, nianshen.removed_member r
+        WHERE c.year = p_year AND r.unit = p_unit AND r.id_key = p_key COLLATE "C" AND r.enrolled_ms >= c.opens_ms AND r.valid_from_ms <= p_append_ms)
     THEN 'not-in-campaign' ELSE 'not-on-roster' END;
 END
 $$;
@@ -85,14 +88,14 @@ RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     WITH checked AS ( -- the chunks, once
-        SELECT r.n, s.submission_key, r.unit, r.year, (r.body ->> 'chunk')::integer AS chunk, r_listed[r.n] AS listed, r_marks[r.n] AS marks,
+        SELECT r.n, s.submission_key, r.unit, r.year, r.append_ms, (r.body ->> 'chunk')::integer AS chunk, r_listed[r.n] AS listed, r_marks[r.n] AS marks,
                r_first_key[r.n] AS first_key, r_last_key[r.n] AS last_key, s.mode,
                r_listed[r.n] IS NULL OR listed_is_roster(r.unit, r.year, r_listed[r.n], r_first_key[r.n], r_last_key[r.n]) AS is_roster
         FROM unnest(p_records) r
         JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
         WHERE r.kind = 'chunk' AND campaign_open_at(r.year, r.append_ms)
     ), failing AS ( -- failing entries with the membership that they mean
-        SELECT c.n, c.submission_key, c.unit, c.year, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warnings, m.enrolment
+        SELECT c.n, c.submission_key, c.unit, c.year, c.append_ms, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warnings, m.enrolment
         FROM unnest(f_record, f_index, f_key, f_reason, f_warnings) AS f (record, index, key, reason, warnings)
         JOIN checked c ON c.n = f.record
         LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, f.key, f.key) r) m ON true
@@ -108,14 +111,14 @@ BEGIN
         JOIN checked c ON c.n = e.record
         LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, e.key, e.key) r) m ON true
     ), differing AS ( -- what the roster says: of list mode both ways, else a failing entry only has to be on it
-        SELECT c.n, c.unit, c.year, d.key, d.list,
+        SELECT c.n, c.unit, c.year, c.append_ms, d.key, d.list,
                -- Entries without a number come first in their list and are not among the listed keys.
                d.index + (SELECT count(*)::integer FROM bad b WHERE b.n = c.n AND b.list = d.list AND b.code = 'id-missing') AS index,
                d.member_no, d.on_roster
         FROM checked c CROSS JOIN LATERAL listed_differences(c.unit, c.year, c.listed, c.marks, c.first_key, c.last_key) d
         WHERE NOT c.is_roster
         UNION ALL
-        SELECT f.n, f.unit, f.year, f.key, 'failed', f.index, NULL, false FROM failing f WHERE f.by_lookup AND f.enrolment IS NULL
+        SELECT f.n, f.unit, f.year, f.append_ms, f.key, 'failed', f.index, NULL, false FROM failing f WHERE f.by_lookup AND f.enrolment IS NULL
     ), found AS (
         -- A malformed number that the roster has in the same letters is only a warning.
         SELECT b.n, b.list, b.index, NOT (b.is_malformed AND b.on_roster) AS is_error,
@@ -123,7 +126,7 @@ BEGIN
                b.expected
         FROM bad b
         UNION ALL
-        SELECT d.n, d.list, d.index, true, CASE WHEN d.on_roster THEN 'not-listed' ELSE not_on_roster_code(d.unit, d.year, d.key) END,
+        SELECT d.n, d.list, d.index, true, CASE WHEN d.on_roster THEN 'not-listed' ELSE not_on_roster_code(d.unit, d.year, d.key, d.append_ms) END,
                mask_id(d.key), coalesce(d.member_no, truncated_member(d.unit, d.year, d.key)), NULL, NULL
         FROM differing d
         WHERE d.on_roster OR NOT EXISTS (SELECT FROM bad b WHERE b.n = d.n AND b.list = d.list AND b.index = d.index AND b.is_malformed)

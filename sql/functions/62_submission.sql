@@ -171,14 +171,14 @@ DECLARE
     checked bigint[];
     settled bigint[];
 BEGIN
-    UPDATE submission s SET state = 'rejected', code = head_refusal(s), decided_ms = s.completed_ms
+    UPDATE submission s SET state = 'rejected', code = head_refusal(s), decided_ms = s.completed_ms, release = (SELECT current_release())
     WHERE s.submission_key = ANY (heads) AND head_refusal(s) NOT IN ('', 'unit-review-missing');
     checked := ARRAY(SELECT s.submission_key FROM submission s
                      WHERE s.submission_key = ANY (heads) AND s.state = 'waiting' AND head_refusal(s) = '');
     PERFORM submissions_check(checked);
-    UPDATE submission s SET state = 'rejected', code = row_refusal(s), decided_ms = s.completed_ms
+    UPDATE submission s SET state = 'rejected', code = row_refusal(s), decided_ms = s.completed_ms, release = (SELECT current_release())
     WHERE s.submission_key = ANY (checked) AND s.error_total > 0;
-    UPDATE submission s SET state = 'pending', listed = n.listed, failed = n.failed, passed = n.listed - n.failed
+    UPDATE submission s SET state = 'pending', listed = n.listed, failed = n.failed, passed = n.listed - n.failed, release = (SELECT current_release())
     FROM (SELECT t.submission_key, (SELECT count(*) FROM roster_at_opening(t.unit, t.year, '', last_key())) AS listed,
                  (SELECT sum(c.failed_count) FROM chunk c WHERE c.submission_key = t.submission_key) AS failed
           FROM submission t WHERE t.submission_key = ANY (checked) AND t.error_total = 0) n

@@ -21,10 +21,10 @@ BEGIN
         FROM unnest(p_records) r WHERE r.kind IN ('approved', 'returned', 'withdrawn')
     ), stored AS (
         INSERT INTO decision (unit, year, source, event_id, submission, record_offset, append_ms, kind, digest, superior, reviewer, submitted_by,
-                              comment, verdict, code)
+                              comment, verdict, code, release)
         SELECT j.unit, j.year, j.source, j.event_id, j.body ->> 'submission', j.record_offset, j.append_ms, j.kind, j.body ->> 'digest',
                j.body ->> 'superior', j.body ->> 'reviewer', j.body ->> 'submitted_by', j.body ->> 'comment',
-               CASE WHEN j.refusal IS NULL THEN 'waiting' ELSE 'rejected' END, j.refusal
+               CASE WHEN j.refusal IS NULL THEN 'waiting' ELSE 'rejected' END, j.refusal, (SELECT current_release())
         FROM judged j
         RETURNING decision
     )
@@ -85,7 +85,8 @@ BEGIN
     WITH verdicts AS (
         SELECT n.*, decision_verdict(n::decision) AS answer FROM decisions_next(p_touch) n
     ), updated AS (
-        UPDATE decision d SET verdict = CASE WHEN v.answer = '' THEN 'accepted' ELSE 'rejected' END, code = nullif(v.answer, '')
+        UPDATE decision d SET verdict = CASE WHEN v.answer = '' THEN 'accepted' ELSE 'rejected' END, code = nullif(v.answer, ''),
+            release = (SELECT current_release())
         FROM verdicts v
         WHERE v.answer <> 'wait' AND d.unit = v.unit AND d.year = v.year AND d.source = v.source AND d.event_id = v.event_id
         RETURNING d AS decision
@@ -106,7 +107,7 @@ CREATE OR REPLACE FUNCTION nianshen.submissions_close(p_touch nianshen.touched[]
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE submission s
-    SET state = d.kind, decided_ms = d.append_ms, code = NULL,
+    SET state = d.kind, decided_ms = d.append_ms, code = NULL, release = d.release,
         digest = CASE WHEN d.kind = 'returned' THEN s.digest END, listed = CASE WHEN d.kind = 'returned' THEN s.listed END,
         passed = CASE WHEN d.kind = 'returned' THEN s.passed END, failed = CASE WHEN d.kind = 'returned' THEN s.failed END
     FROM unnest(p_decisions) d
@@ -118,17 +119,17 @@ END
 $$;
 
 -- The effect of it all: the failed members leave the roster for the archive, the profile changes take effect, the year's review is done. It removes
--- the memberships that were reviewed, never a later one of the same person.
+-- the memberships that were reviewed, never a later one of the same person: of each the last version, which in a rebuild is restored with its end.
 CREATE OR REPLACE FUNCTION nianshen.submissions_approve(p_touch nianshen.touched[], p_decisions nianshen.decision[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     IF cardinality(p_decisions) = 0 THEN
         RETURN;
     END IF;
-    UPDATE submission s SET state = 'approved', decided_ms = d.append_ms
+    UPDATE submission s SET state = 'approved', decided_ms = d.append_ms, release = d.release
     FROM unnest(p_decisions) d WHERE s.unit = d.unit AND s.year = d.year AND s.submission = d.submission;
     PERFORM FROM membership m
-    WHERE m.valid_until_ms = forever_ms() AND m.enrolment IN (
+    WHERE m.enrolment IN (
         SELECT e.enrolment FROM unnest(p_decisions) d
         JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
         JOIN entry e ON e.submission_key = s.submission_key)
@@ -138,24 +139,38 @@ BEGIN
         USING unnest(p_decisions) d
         JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
         JOIN entry e ON e.submission_key = s.submission_key
-        WHERE m.enrolment = e.enrolment AND m.valid_until_ms = forever_ms()
+        CROSS JOIN LATERAL (SELECT v.valid_until_ms FROM membership v WHERE v.enrolment = e.enrolment ORDER BY v.valid_until_ms DESC LIMIT 1) last
+        WHERE m.enrolment = e.enrolment AND m.valid_until_ms = last.valid_until_ms
+            AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment)
         RETURNING m.*, s.year, s.submission, e.reason, d.source, d.event_id, d.append_ms
     )
     INSERT INTO removed_member (enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile, enrolled_ms,
                                 valid_from_ms, valid_until_ms, year, submission, reason, decision_source, decision, removed_ms)
     SELECT g.enrolment, g.unit, g.member_no, g.id_key, g.id_code, g.name, g.gender, g.id_type, g.id_number, g.id_valid_until, g.mobile, g.enrolled_ms,
-           g.valid_from_ms, greatest(g.append_ms, g.valid_from_ms), g.year, g.submission, g.reason, g.source, g.event_id, g.append_ms
+           g.valid_from_ms, greatest(g.append_ms, g.valid_from_ms + 1), g.year, g.submission, g.reason, g.source, g.event_id, g.append_ms
     FROM gone g;
-    UPDATE unit_profile u
-    SET name = coalesce(r.profile ->> 'name', u.name), credit_code = coalesce(r.profile ->> 'credit_code', u.credit_code),
-        address = coalesce(r.profile ->> 'address', u.address), contact_name = coalesce(r.profile ->> 'contact_name', u.contact_name),
-        contact_mobile = coalesce(r.profile ->> 'contact_mobile', u.contact_mobile)
-    FROM unnest(p_decisions) d
-    JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
-    JOIN unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
-    WHERE u.unit = d.unit;
+    PERFORM profiles_renew(ARRAY(SELECT d.unit FROM unnest(p_decisions) d));
     PERFORM outcomes_write(p_touch, ARRAY(SELECT decision_outcome(d, 'nianshen.member-review.completed.v1', completed_body(s))
         FROM unnest(p_decisions) d JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission));
+END
+$$;
+
+-- Profiles as loaded, and over them the changes of the submissions approved since, the latest last: whatever order approvals are applied in.
+CREATE OR REPLACE FUNCTION nianshen.profiles_renew(p_units text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE nianshen.unit_profile u
+    SET name = n.profile ->> 'name', credit_code = n.profile ->> 'credit_code', address = n.profile ->> 'address',
+        contact_name = n.profile ->> 'contact_name', contact_mobile = n.profile ->> 'contact_mobile'
+    FROM (
+        SELECT o.unit, o.loaded || coalesce((
+            SELECT jsonb_object_agg(p.key, p.value ORDER BY s.decided_ms, s.year)
+            FROM nianshen.submission s
+            JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
+            CROSS JOIN LATERAL jsonb_each(r.profile) p
+            WHERE s.unit = o.unit AND s.state = 'approved' AND s.decided_ms > o.loaded_ms), '{}') AS profile
+        FROM nianshen.unit_profile o WHERE o.unit = ANY (p_units)) n
+    WHERE u.unit = n.unit;
 END
 $$;
 

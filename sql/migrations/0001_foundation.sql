@@ -37,6 +37,13 @@ CREATE TABLE nianshen.schema_release (
     version text NOT NULL
 );
 
+-- Each version that ever judged here. A verdict names its own, so that what a later release judges otherwise is not taken for damage.
+CREATE TABLE nianshen.release (
+    release integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version text NOT NULL UNIQUE,
+    since_ms bigint NOT NULL
+);
+
 -- Filled from schemas/codes.tsv by each migrate.
 CREATE TABLE nianshen.code (
     code text COLLATE "C" PRIMARY KEY,

@@ -21,6 +21,7 @@ CREATE TABLE nianshen.campaign_term (
     CHECK (opens_ms < closes_ms)
 );
 
+-- The profile that is valid now: as it was last loaded, and over it what approvals changed since.
 CREATE TABLE nianshen.unit_profile (
     unit text COLLATE "C" PRIMARY KEY,
     created_ms bigint NOT NULL,
@@ -28,7 +29,9 @@ CREATE TABLE nianshen.unit_profile (
     credit_code text,
     address text,
     contact_name text,
-    contact_mobile text
+    contact_mobile text,
+    loaded jsonb NOT NULL, -- these five fields as loaded
+    loaded_ms bigint NOT NULL -- a decision that was appended before it changes nothing
 );
 
 CREATE TABLE nianshen.unit_superior (
@@ -74,7 +77,7 @@ CREATE TABLE nianshen.membership (
     UNIQUE (member_no, unit, valid_until_ms)
 );
 
--- The archive: the last version of a removed membership, with why and by which decision.
+-- The archive: the last version of a removed membership, with why and by which decision. An enrolment is gone when it stands here.
 CREATE TABLE nianshen.removed_member (
     LIKE nianshen.membership,
     year integer NOT NULL,

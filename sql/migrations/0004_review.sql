@@ -13,6 +13,7 @@ CREATE TABLE nianshen.unit_review (
     append_ms bigint NOT NULL,
     verdict text NOT NULL CHECK (verdict IN ('accepted', 'rejected')),
     code text,
+    release integer, -- that judged it
     PRIMARY KEY (unit, year, source, event_id)
 );
 
@@ -42,6 +43,7 @@ CREATE TABLE nianshen.submission (
     passed integer,
     failed integer,
     decided_ms bigint,
+    release integer, -- that judged it last
     UNIQUE (unit, year, submission)
 );
 CREATE INDEX ON nianshen.submission (unit, year, completed_offset) WHERE state IN ('waiting', 'pending');
@@ -107,6 +109,7 @@ CREATE TABLE nianshen.decision (
     comment text,
     verdict text NOT NULL CHECK (verdict IN ('waiting', 'accepted', 'rejected')),
     code text,
+    release integer, -- that judged it
     PRIMARY KEY (unit, year, source, event_id)
 );
 CREATE INDEX ON nianshen.decision (unit, year, submission, record_offset);

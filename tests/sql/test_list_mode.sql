@@ -40,7 +40,9 @@ SELECT pg_temp.feed(pg_temp.chunk('bad', 1, 1, 6, '[["K02", "gone"]]', '["K01", 
 SELECT is(pg_temp.findings_of('bad'), '1/failed/0:unknown-reason', 'an unknown reason is a row error');
 
 INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
-SELECT 200, 'U1', '07', 'K07', 'K07', now_ms() + 500000, now_ms() + 500000, forever_ms();
+SELECT 200, 'U1', '07', 'K07', 'K07', ms + 1500, ms + 1500, forever_ms() FROM clock;
+SELECT pg_temp.feed(pg_temp.chunk('early', 1, 1, 7, '[["K07", "left"]]', '["K01", "K02", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('early'), '1/failed/0:not-on-roster', 'who is enrolled later is unknown when the chunk comes, whenever it is applied');
 SELECT pg_temp.feed(pg_temp.chunk('late', 1, 1, 7, '[["K07", "left"]]', '["K01", "K02", "K03", "K04", "K05", "K06"]')) AS fed \gset
 SELECT is(pg_temp.findings_of('late'), '1/failed/0:not-in-campaign', 'who was enrolled after the opening is not part of the campaign');
 SELECT pg_temp.feed(pg_temp.chunk('six', 1, 1, 6, '[]', '["K01", "K02", "K03", "K04", "K05", "K06"]')) AS fed \gset

@@ -30,7 +30,7 @@ SELECT pg_temp.feed(pg_temp.chunk('upon', 1, 1, 0, '[]', NULL, 'bad')) AS fed \g
 SELECT is(pg_temp.state_of('upon'), 'rejected unit-review-rejected', 'so is a submission that refers to it');
 
 -- Who decides: the direct superior alone.
-INSERT INTO unit_profile (unit, created_ms, name) VALUES ('S1', 0, 'a superior that is a unit itself');
+SELECT pg_temp.known_unit('S1', 'a superior that is a unit itself') AS known \gset
 INSERT INTO unit_superior VALUES ('S1', 'S0', 0, forever_ms());
 INSERT INTO reviewer_term VALUES ('R0', 'S0', NULL, 0, forever_ms());
 SELECT pg_temp.feed(pg_temp.chunk('p', 1, 1, 2, '[["K05", "left"], ["K06", "retired"]]')) AS fed \gset

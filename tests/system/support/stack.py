@@ -148,6 +148,12 @@ class World:
         """Lets a worker take in all that stands in the topics now, and end."""
         return run("nianshen-worker", "--until-end", env=self.env("nianshen_worker"), **more)
 
+    def lose_database(self):
+        """The database is gone; a new one stands migrated in its place. The topics are as they were."""
+        with self.stack.cluster.connect() as admin:
+            admin.execute(f'DROP DATABASE "{self.database}" WITH (FORCE)')
+        self.stack.create_database(self.database)
+
     # ---- reference data ----
 
     def load(self, units, *flags, **more):

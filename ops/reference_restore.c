@@ -1,0 +1,107 @@
+/*
+ * nianshen-ops reference restore: reads a reference dump into a database that was just migrated, in one transaction. A file that was cut
+ * off or altered has another end than its last line says, and is refused as a whole.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ops/commands.h"
+#include "ops/reference.h"
+#include "ops/reference_file.h"
+#include "ops/session.h"
+
+enum { LINE_BYTES_MAX = 1024 * 1024 };
+
+struct restoring {
+    struct session *session;
+    EVP_MD_CTX *hash;
+    char *line; /* LINE_BYTES_MAX bytes */
+    size_t line_bytes;
+    int64_t line_number;
+    int64_t rows;
+};
+
+static bool refused(struct restoring *restoring, const char *what)
+{
+    return fault_set(&restoring->session->fault, FAULT_REJECT, EX_DATAERR, "reference-file",
+                     "line %" PRId64 " of the dump: %s; nothing was restored, use a whole file of nianshen-ops reference dump",
+                     restoring->line_number, what);
+}
+
+/* The next line with its newline. */
+static bool line_read(struct restoring *restoring)
+{
+    restoring->line_number++;
+    if (fgets(restoring->line, LINE_BYTES_MAX, stdin) == NULL)
+        return refused(restoring, feof(stdin) ? "the file ends here, it was cut off" : "it could not be read");
+    restoring->line_bytes = strlen(restoring->line);
+    if (restoring->line_bytes == 0 || restoring->line[restoring->line_bytes - 1] != '\n')
+        return refused(restoring, "it is cut off, or far too long");
+    return true;
+}
+
+static bool line_hash(struct restoring *restoring)
+{
+    return EVP_DigestUpdate(restoring->hash, restoring->line, restoring->line_bytes) == 1 ||
+           fault_set(&restoring->session->fault, FAULT_FATAL, EX_SOFTWARE, "sha256", "libcrypto has no SHA-256");
+}
+
+static bool restore_section(struct restoring *restoring, const struct reference_section *section)
+{
+    struct session *session = restoring->session;
+    char head[REFERENCE_HEAD_BYTES_MAX];
+    reference_section_head(section, head);
+    if (!line_read(restoring) || !line_hash(restoring)) return false;
+    if (strcmp(restoring->line, head) != 0) return refused(restoring, "it is not the section that belongs here");
+    if (!reference_fill(session->database, section, &session->fault)) return false;
+    for (;; restoring->rows++) {
+        if (!line_read(restoring) || !line_hash(restoring)) return false;
+        if (strcmp(restoring->line, REFERENCE_SECTION_END) == 0) return database_copy_end(session->database, &session->fault);
+        if (!database_copy_lines(session->database, restoring->line, restoring->line_bytes, &session->fault)) return false;
+    }
+}
+
+/* The last line must be the one that a dump of these lines ends with, and nothing may follow it. */
+static bool check_end(struct restoring *restoring)
+{
+    char expected[REFERENCE_HEAD_BYTES_MAX];
+    if (!line_read(restoring)) return false;
+    if (!reference_end(restoring->hash, restoring->rows, expected) || strcmp(restoring->line, expected) != 0)
+        return refused(restoring, "the rows above are not those that were dumped: their number or their SHA-256 differs");
+    return getc(stdin) == EOF || refused(restoring, "something follows the end");
+}
+
+static bool restore(struct restoring *restoring)
+{
+    struct session *session = restoring->session;
+    if (!line_read(restoring) || !line_hash(restoring) || !reference_check_head(restoring->line, &session->fault)) return false;
+    if (!reference_restore_begin(session->database, &session->fault)) return false;
+    for (const struct reference_section *section = reference_sections; section->name != NULL; section++)
+        if (!restore_section(restoring, section)) return false;
+    if (!check_end(restoring) || !reference_restore_end(session->database, &session->fault)) return false;
+    session_ask(session, "SELECT nianshen.audit('reference-restore', NULL, NULL)");
+    if (!session_run(session, NULL)) return false;
+    fprintf(stderr, "%" PRId64 " rows restored; start a worker: it makes the rest again from the topics\n", restoring->rows);
+    return true;
+}
+
+int reference_restore_run(const struct config *config)
+{
+    struct session session;
+    session_begin(&session, config);
+    session.role = "nianshen_owner";
+    struct restoring restoring = {.session = &session, .hash = reference_hash_new(&session.fault), .line = malloc(LINE_BYTES_MAX)};
+    if (restoring.line == NULL)
+        fault_set(&session.fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a line");
+    else if (isatty(STDIN_FILENO))
+        fault_set(&session.fault, FAULT_REJECT, EX_USAGE, "usage", "give the dump on stdin: nianshen-ops reference restore <FILE");
+    else if (restoring.hash != NULL && session_open(&session))
+        restore(&restoring);
+    free(restoring.line);
+    EVP_MD_CTX_free(restoring.hash);
+    return session_close(&session);
+}
