@@ -326,12 +326,18 @@ static void moves_build(struct database_query *query, const struct apply_range *
     }
 }
 
-static void records_build(struct database_query *query, const struct batch_record *records, size_t count)
+static void records_build(struct database_query *query, const struct batch_record *records, size_t count, enum record_column from,
+                          enum record_column to)
 {
-    for (int column = 0; column < RECORD_COLUMNS; column++) {
+    for (enum record_column column = from; column < to; column++) {
         array_open(query, record_types[column]);
-        for (size_t i = 0; i < count; i++) record_add(query, &records[i], (enum record_column)column);
+        for (size_t i = 0; i < count; i++) record_add(query, &records[i], column);
     }
+}
+
+void apply_query_add_records(struct database_query *query, const struct batch_record *records, size_t count)
+{
+    records_build(query, records, count, R_TOPIC, R_FAILED_COUNT);
 }
 
 static void entries_build(struct database_query *query, const struct batch_record *records, size_t count)
@@ -353,7 +359,8 @@ void apply_query_build(struct database_query *query, const struct apply_range *r
     const struct batch_record *records = range->batch->records + range->from;
     query_reset(query, apply_sql);
     moves_build(query, range);
-    records_build(query, records, range->count);
+    apply_query_add_records(query, records, range->count);
+    records_build(query, records, range->count, R_FAILED_COUNT, RECORD_COLUMNS);
     entries_build(query, records, range->count);
     query_text_array(query);
     if (held_unit != NULL) add_text(query, held_unit);

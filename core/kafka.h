@@ -128,6 +128,10 @@ int kafka_reader_fd(const struct kafka_reader *reader);
 bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int timeout_ms, int64_t *first_offset,
                          int64_t *next_offset, struct fault *fault);
 
+/* The first record that was appended at `at_ms` or later, asked of the broker now; the end when there is none. */
+bool kafka_reader_offset_at(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int64_t at_ms, int timeout_ms,
+                            int64_t *offset, struct fault *fault);
+
 /* ---- producing: idempotent; done means a delivery report ---- */
 
 struct kafka_producer;

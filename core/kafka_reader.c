@@ -128,3 +128,19 @@ bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int
     rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(reader->client, name, partition, first_offset, next_offset, timeout_ms);
     return error == RD_KAFKA_RESP_ERR_NO_ERROR || kafka_fault(fault, error, name);
 }
+
+bool kafka_reader_offset_at(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int64_t at_ms, int timeout_ms,
+                            int64_t *offset, struct fault *fault)
+{
+    const char *name = reader->names.full[topic];
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, name, partition);
+    asked->offset = at_ms;
+    rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(reader->client, list, timeout_ms);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = asked->err;
+    *offset = asked->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_fault(fault, error, name);
+    int64_t first;
+    return *offset >= 0 || kafka_reader_bounds(reader, topic, partition, timeout_ms, &first, offset, fault);
+}

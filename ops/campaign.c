@@ -38,22 +38,6 @@ static const struct table_column columns[] = {
 
 static const char none_yet[] = "there is no campaign yet: nianshen-ops campaign open --year YEAR";
 
-/* An option's moment; `is_given` false when it is left out. */
-struct given_moment {
-    bool is_given;
-    int64_t ms;
-};
-
-static bool read_moment(struct session *session, const char *option, struct given_moment *moment)
-{
-    const char *text = config_text(session->config, option);
-    moment->is_given = text != NULL;
-    if (text == NULL || moment_parse(text, &moment->ms)) return true;
-    return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
-                     "--%s: '%s' is no time; write 2026-03-01 or '2026-03-01 08:00' (China Standard Time) or 2026-03-01T08:00:00+08:00",
-                     option, text);
-}
-
 static void add_moment(struct database_query *query, const struct given_moment *moment)
 {
     if (moment->is_given)
@@ -114,7 +98,7 @@ int campaign_open_run(const struct config *config)
     struct session session;
     struct given_moment from, until;
     session_begin(&session, config);
-    if (read_moment(&session, "from", &from) && read_moment(&session, "until", &until) && session_open(&session) &&
+    if (session_moment(&session, "from", &from) && session_moment(&session, "until", &until) && session_open(&session) &&
         open_campaign(&session, &from, &until))
         print_campaign(&session);
     return session_close(&session);
@@ -136,7 +120,7 @@ int campaign_extend_run(const struct config *config)
     struct session session;
     struct given_moment until;
     session_begin(&session, config);
-    if (read_moment(&session, "until", &until) && session_open(&session)) {
+    if (session_moment(&session, "until", &until) && session_open(&session)) {
         add_moment(ask_of_year(&session, "SELECT nianshen.campaign_extend($1, $2)"), &until);
         if (session_run_patiently(&session, NULL)) print_campaign(&session);
     }

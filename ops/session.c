@@ -5,9 +5,10 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "core/moment.h"
 #include "core/text.h"
 
-enum { LOCK_RETRY_PAUSE_MS = 200 };
+enum { LOCK_RETRY_PAUSE_MS = 200, OPTION_NAME_BYTES_MAX = 64 };
 
 void session_begin(struct session *session, const struct config *config)
 {
@@ -117,6 +118,25 @@ void session_add_number(struct session *session, const char *option)
         query_int8(session->query, config_number(session->config, option));
     else
         query_null(session->query);
+}
+
+/* An option as it is written on the command line. */
+static const char *flag_name(const char *option, char out[OPTION_NAME_BYTES_MAX])
+{
+    (void)snprintf(out, OPTION_NAME_BYTES_MAX, "%s", option);
+    for (char *at = strchr(out, '_'); at != NULL; at = strchr(at, '_')) *at = '-';
+    return out;
+}
+
+bool session_moment(struct session *session, const char *option, struct given_moment *moment)
+{
+    char flag[OPTION_NAME_BYTES_MAX];
+    const char *text = config_text(session->config, option);
+    moment->is_given = text != NULL;
+    if (text == NULL || moment_parse(text, &moment->ms)) return true;
+    return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                     "--%s: '%s' is no time; write 2026-03-01 or '2026-03-01 08:00' (China Standard Time) or 2026-03-01T08:00:00+08:00",
+                     flag_name(option, flag), text);
 }
 
 bool session_input_topic(struct session *session, enum topic_kind *topic)

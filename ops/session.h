@@ -65,6 +65,15 @@ struct table *session_table(struct session *session, const struct table_column *
 /* An option's number as a parameter, null when it is not given. */
 void session_add_number(struct session *session, const char *option);
 
+/* An option's moment; `is_given` false when it is left out. */
+struct given_moment {
+    bool is_given;
+    int64_t ms;
+};
+
+/* Reads the option as a time; false (EX_USAGE) when it is none. */
+bool session_moment(struct session *session, const char *option, struct given_moment *moment);
+
 /* The input topic named by the option `topic`, which is set; false (EX_USAGE) when it names none. */
 bool session_input_topic(struct session *session, enum topic_kind *topic);
 

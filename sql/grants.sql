@@ -28,7 +28,7 @@ GRANT EXECUTE ON FUNCTION nianshen.claim, nianshen.claim_for_backend, nianshen.o
 
 GRANT EXECUTE ON FUNCTION nianshen.audit, nianshen.roster_load_start, nianshen.roster_load_units, nianshen.roster_load_members,
     nianshen.campaign_open, nianshen.campaign_close, nianshen.campaign_extend, nianshen.reviewer_add, nianshen.reviewer_remove,
-    nianshen.unit_release, nianshen.redrive_start, nianshen.redrive_done, nianshen.redrive_refused, nianshen.dead_letter_discard, nianshen.state_digest, nianshen.check_run, nianshen.partition_resume, nianshen.partition_consumed_from TO nianshen_ops;
+    nianshen.unit_release, nianshen.redrive_start, nianshen.redrive_done, nianshen.redrive_refused, nianshen.dead_letter_discard, nianshen.state_digest, nianshen.check_run, nianshen.replay, nianshen.partition_resume, nianshen.partition_consumed_from TO nianshen_ops;
 GRANT SELECT ON nianshen.unit, nianshen.member, nianshen.removed_member, nianshen.campaign, nianshen.reviewer, nianshen.review_status,
     nianshen.review_detail, nianshen.review_profile, nianshen.dead_letter, nianshen.dead_letter_history, nianshen.partition_status, nianshen.partition_resumption, nianshen.held,
     nianshen.failure_reason, nianshen.unit_review, nianshen.submission, nianshen.decision, nianshen.row_finding, nianshen.code, nianshen.audit_log, nianshen.schema_migration TO nianshen_ops;

@@ -174,35 +174,49 @@ END
 $$;
 
 -- Chunks and decisions of a unit that was unknown when they were appended can't be attributed. A unit review gets an outcome instead.
-CREATE OR REPLACE FUNCTION nianshen.records_of_known_units(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
-LANGUAGE plpgsql AS $$
-DECLARE
-    unknown record_in[];
+CREATE OR REPLACE FUNCTION nianshen.unattributable(p_records nianshen.record_in[]) RETURNS integer[]
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    unknown := ARRAY(SELECT r FROM unnest(p_records) r
-                     WHERE r.kind <> 'unit-review' AND NOT unit_known_at(r.unit, r.append_ms) ORDER BY r.n);
-    PERFORM dead_letters_write(records_with_code(unknown, 'unknown-unit'));
-    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (ARRAY(SELECT u.n FROM unnest(unknown) u)) ORDER BY r.n);
+    RETURN ARRAY(SELECT r.n FROM unnest(p_records) r WHERE r.kind <> 'unit-review' AND NOT nianshen.unit_known_at(r.unit, r.append_ms) ORDER BY r.n);
 END
 $$;
 
--- The same identity again: equal content is a duplicate, other content a dead letter.
+CREATE OR REPLACE FUNCTION nianshen.records_of_known_units(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    unknown integer[] := unattributable(p_records);
+BEGIN
+    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (unknown)), 'unknown-unit'));
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (unknown) ORDER BY r.n);
+END
+$$;
+
+-- The same identity again: equal content is a duplicate, other content a dead letter. What came later than the record does not count: so a replay gets
+-- the same answer. Of a purged year the content is not known any more.
+CREATE OR REPLACE FUNCTION nianshen.known_events(p_records nianshen.record_in[], OUT known integer[], OUT reused integer[])
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    SELECT coalesce(array_agg(r.n), '{}'),
+           coalesce(array_agg(r.n) FILTER (WHERE e.content_sha256 <> r.content_sha256 AND octet_length(e.content_sha256) > 0), '{}')
+    INTO known, reused
+    FROM unnest(p_records) r
+    JOIN nianshen.event e ON e.unit = r.unit AND e.year = r.year AND e.topic = r.topic AND e.source = r.source AND e.event_id = r.event_id
+        AND e.record_offset <= r.record_offset;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION nianshen.records_without_known_events(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    known integer[];
-    reused integer[];
+    k record;
 BEGIN
-    SELECT coalesce(array_agg(r.n), '{}'), coalesce(array_agg(r.n) FILTER (WHERE e.content_sha256 <> r.content_sha256), '{}')
-    INTO known, reused
-    FROM unnest(p_records) r
-    JOIN event e ON e.unit = r.unit AND e.year = r.year AND e.topic = r.topic AND e.source = r.source AND e.event_id = r.event_id;
-    IF cardinality(known) = 0 THEN
+    SELECT * INTO k FROM known_events(p_records);
+    IF cardinality(k.known) = 0 THEN
         RETURN p_records;
     END IF;
-    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (reused)), 'identity-reused'));
-    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (known) AND r.n <> ALL (reused)), 'duplicate');
-    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (known) ORDER BY r.n);
+    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (k.reused)), 'identity-reused'));
+    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (k.known) AND r.n <> ALL (k.reused)), 'duplicate');
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (k.known) ORDER BY r.n);
 END
 $$;
 
@@ -219,26 +233,25 @@ LANGUAGE sql IMMUTABLE AS $$
                                  (p_body ->> 'entries_total')::integer)
 $$;
 
--- Chunks that contradict their submission's first one, and chunk numbers that come again under another identity.
-CREATE OR REPLACE FUNCTION nianshen.records_without_bad_chunks(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
-LANGUAGE plpgsql AS $$
-DECLARE
-    contradicting integer[];
-    differing integer[];
-    repeated integer[];
+-- Chunks that contradict their submission's first one, and chunk numbers that come again under another identity, with other or with the same content.
+CREATE OR REPLACE FUNCTION nianshen.bad_chunks(p_records nianshen.record_in[], OUT contradicting integer[], OUT differing integer[],
+                                               OUT repeated integer[])
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     WITH c AS (
-        SELECT r.*, r.body ->> 'submission' AS submission, (r.body ->> 'chunk')::integer AS chunk, record_header(r.source, r.body) AS header
+        SELECT r.*, r.body ->> 'submission' AS submission, (r.body ->> 'chunk')::integer AS chunk, nianshen.record_header(r.source, r.body) AS header
         FROM unnest(p_records) r WHERE r.kind = 'chunk'
     ), headed AS (
         SELECT c.*, s.submission_key,
                CASE WHEN s.submission_key IS NULL THEN first_value(c.header) OVER (PARTITION BY c.unit, c.year, c.submission ORDER BY c.n)
-                    ELSE chunk_header(s.source, s.unit_review, s.mode, s.submitted_by, s.chunks, s.entries_total) END AS first_header
-        FROM c LEFT JOIN submission s ON s.unit = c.unit AND s.year = c.year AND s.submission = c.submission
+                    ELSE nianshen.chunk_header(s.source, s.unit_review, s.mode, s.submitted_by, s.chunks, s.entries_total) END AS first_header
+        FROM c LEFT JOIN nianshen.submission s ON s.unit = c.unit AND s.year = c.year AND s.submission = c.submission
     ), numbered AS (
         SELECT h.n, h.header <> h.first_header AS contradicts, h.content_sha256, stored.content_sha256 AS stored_sha256,
                first_value(h.n) OVER same AS first_n, first_value(h.content_sha256) OVER same AS first_sha256
-        FROM headed h LEFT JOIN chunk stored ON stored.submission_key = h.submission_key AND stored.chunk = h.chunk
+        FROM headed h
+        LEFT JOIN nianshen.chunk stored
+            ON stored.submission_key = h.submission_key AND stored.chunk = h.chunk AND stored.record_offset <= h.record_offset
         WINDOW same AS (PARTITION BY h.unit, h.year, h.submission, h.chunk, h.header <> h.first_header ORDER BY h.n)
     )
     SELECT coalesce(array_agg(n) FILTER (WHERE contradicts), '{}'),
@@ -246,11 +259,19 @@ BEGIN
            coalesce(array_agg(n) FILTER (WHERE NOT contradicts AND coalesce(stored_sha256, first_sha256) = content_sha256
                                          AND (stored_sha256 IS NOT NULL OR first_n <> n)), '{}')
     INTO contradicting, differing, repeated FROM numbered;
+END
+$$;
 
-    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (contradicting)), 'chunk-contradicts'));
-    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (differing)), 'chunk-differs'));
-    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (repeated)), 'duplicate');
-    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (contradicting || differing || repeated) ORDER BY r.n);
+CREATE OR REPLACE FUNCTION nianshen.records_without_bad_chunks(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    b record;
+BEGIN
+    SELECT * INTO b FROM bad_chunks(p_records);
+    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (b.contradicting)), 'chunk-contradicts'));
+    PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (b.differing)), 'chunk-differs'));
+    PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (b.repeated)), 'duplicate');
+    RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (b.contradicting || b.differing || b.repeated) ORDER BY r.n);
 END
 $$;
 

@@ -91,6 +91,7 @@ WHERE l.kind = 'dead-letter';
 
 CREATE OR REPLACE VIEW nianshen.partition_status AS
 SELECT k.topic, k.partition, k.next_offset, k.end_offset, k.end_offset - k.next_offset AS lag, k.owner, k.epoch, k.halted, k.halted_ms,
+       k.purged_before,
        (SELECT count(*) FROM nianshen.outbox o WHERE o.topic = k.topic AND o.partition = k.partition AND o.published_ms IS NULL) AS outbox_waiting,
        k.moved_ms
 FROM nianshen.kafka_partition k;

@@ -20,6 +20,7 @@ CREATE TABLE nianshen.kafka_partition (
     max_append_ms bigint NOT NULL DEFAULT 0, -- no reference change is dated before this
     halted text, -- why it stands still until an operator resumes it
     halted_ms bigint,
+    purged_before bigint NOT NULL DEFAULT 0, -- records before this were deleted on purpose, after their campaign was purged
     moved_ms bigint,
     PRIMARY KEY (topic, partition)
 );
