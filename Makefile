@@ -5,6 +5,7 @@
 #   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
 #                                 also with their program's objects, except main.o
+#   tests/bench/bench_NAME.c      one benchmark each, linked with libcore.a
 #   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
 
 VERSION := 0.1.0
@@ -65,6 +66,7 @@ PROGRAMS := $(foreach p,producer worker ops,$(if $(wildcard $(p)/main.c),$(p)))
 GENERATED_HEADERS := $(GEN)/schema_version.h
 GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/region_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
+BENCHMARKS := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
 
@@ -112,11 +114,24 @@ fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 mutants: all ## deliberate bugs, one a rule, that the tests must find; ARGS="sql unit" or parts of names choose
 	@tests/mutants/run build/results/mutants $(CURDIR)/$(BIN) $(ARGS)
 
+differential: all ## a million numbers by check-id and by four validators that are not ours; writes docs/differential.md
+	@tests/differential/fetch build/differential
+	@PYTHONPYCACHEPREFIX=build/pycache build/differential/python/bin/python tests/differential/compare.py 1000000 1 \
+		id-validator stdnum npm-id-validator hutool --table docs/differential.md
+
+differential-quick: all ## the same with 20,000 numbers and the two validators of Python
+	@tests/differential/fetch build/differential python
+	@tests/tap build/results/differential/differential.tap 120 env PYTHONPYCACHEPREFIX=build/pycache \
+		build/differential/python/bin/python tests/differential/compare.py 20000 2 id-validator stdnum
+
+bench: $(BENCHMARKS) ## how fast single parts are on this machine: the median of several rounds with their spread
+	@for benchmark in $(BENCHMARKS); do $$benchmark || exit 1; done
+
 lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)
 	@tests/lint/run
 
 format: ## lay out the C code by .clang-format
-	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c)
+	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c)
 
 install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen
@@ -133,9 +148,9 @@ clean: ## stop what runs here and remove build/
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories mutants lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories mutants differential differential-quick bench lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -196,6 +211,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $$(call tested_objects,$$*) $(OUT)/libcore
 	$(link) -lcmocka
 
 $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a
 	$(link)
 
 # Python's packages are pinned with hashes; the venv is made again when the list changes.

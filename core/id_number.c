@@ -70,18 +70,27 @@ static void unwrap(struct reading *reading)
     }
 }
 
+static void add_character(struct reading *reading, uint32_t character, int position)
+{
+    reading->characters[reading->count] = character;
+    reading->positions[reading->count++] = position;
+}
+
 static void read_characters(struct reading *reading, const char *text, size_t length)
 {
     reading->first = reading->count = 0;
     reading->is_changed = false;
     int position = 0;
     for (size_t at = 0; at < length;) {
-        uint32_t code_point = text_next(text, length, &at), plain = plain_character(code_point);
         position++;
-        reading->is_changed = reading->is_changed || plain != code_point || text_is_blank(code_point);
-        if (text_is_blank(code_point)) continue;
-        reading->characters[reading->count] = plain;
-        reading->positions[reading->count++] = position;
+        if (text[at] >= '0' && text[at] <= '9') { /* nearly all there is: nothing to look up */
+            add_character(reading, (uint32_t)text[at++], position);
+            continue;
+        }
+        uint32_t code_point = text_next(text, length, &at), plain = plain_character(code_point);
+        bool is_blank = text_is_blank(code_point);
+        reading->is_changed = reading->is_changed || plain != code_point || is_blank;
+        if (!is_blank) add_character(reading, plain, position);
     }
     unwrap(reading);
 }

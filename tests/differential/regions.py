@@ -1,6 +1,6 @@
 """Makes schemas/regions.tsv and schemas/countries.tsv; run by hand when a new year of codes is out, with the packages of requirements.txt:
 
-    make differential-venv && build/differential/bin/python tests/differential/regions.py schemas
+    tests/differential/fetch build/differential python && build/differential/python/bin/python tests/differential/regions.py schemas
 
 A code that was ever in one of the lists stays: retired codes stay with their holders for life. Of several names the newest is kept.
 """
