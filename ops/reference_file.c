@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -40,14 +41,16 @@ EVP_MD_CTX *reference_hash_new(struct fault *fault)
 
 bool reference_check_head(const char *line, struct fault *fault)
 {
-    int format = 0;
-    char version[64] = "";
-    if (sscanf(line, "nianshen-reference\t%d\t%63[^\t\n]", &format, version) != 2)
+    static const char title[] = "nianshen-reference\t";
+    char *end = NULL;
+    long format = strncmp(line, title, strlen(title)) == 0 ? strtol(line + strlen(title), &end, 10) : 0;
+    if (end == NULL || *end != '\t')
         return fault_set(fault, FAULT_REJECT, EX_DATAERR, "reference-file",
                          "this is no reference dump: line 1 does not say so; give a file of nianshen-ops reference dump");
     if (format != REFERENCE_FORMAT)
-        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "reference-format",
-                         "the dump has format %d, this build reads %d; restore it with the release that wrote it (schema %s), then migrate",
-                         format, REFERENCE_FORMAT, version);
+        return fault_set(
+            fault, FAULT_REJECT, EX_DATAERR, "reference-format",
+            "the dump has format %ld, this build reads %d; restore it with the release that wrote it (schema %.*s), then migrate", format,
+            REFERENCE_FORMAT, (int)strcspn(end + 1, "\t\n"), end + 1);
     return true;
 }
