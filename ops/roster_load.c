@@ -212,7 +212,7 @@ static const struct table_column program_columns[] = {
 };
 static const struct table_column finding_columns[] = {
     {"FILE", "file", TABLE_TEXT},     {"ROW", "row", TABLE_NUMBER}, {"UNIT", "unit", TABLE_TEXT}, {"MEMBER", "member", TABLE_TEXT},
-    {"RESULT", "result", TABLE_TEXT}, {"WHY", "why", TABLE_TEXT},   {NULL, NULL, TABLE_TEXT},
+    {"RESULT", "result", TABLE_TEXT}, {"CODE", "code", TABLE_TEXT}, {"WHY", "why", TABLE_TEXT},   {NULL, NULL, TABLE_TEXT},
 };
 static const struct table_column summary_columns[] = {
     {"SUMMARY", "summary", TABLE_TEXT},
@@ -254,7 +254,8 @@ static bool report_add(struct load_report *report, const struct roster_file *fil
     for (size_t i = 0; i < TOTAL_AT; i++) cells[i] = cell(result, row, i);
     if (config_switch(file->session->config, "json")) return table_add(report->findings, cells, fault);
     if (strcmp(cells[KIND_AT], "summary") == 0) return table_add(report->summary, (const char *[]){cells[CODE_AT], cells[COUNT_AT]}, fault);
-    const char *const finding[] = {file->path, cells[LINE_AT], cells[UNIT_AT], cells[MEMBER_AT], cells[KIND_AT], cells[EN_AT]};
+    const char *const finding[] = {file->path,     cells[LINE_AT], cells[UNIT_AT], cells[MEMBER_AT],
+                                   cells[KIND_AT], cells[CODE_AT], cells[EN_AT]};
     return table_add(report->findings, finding, fault);
 }
 

@@ -110,35 +110,41 @@ BEGIN
             AS e (record, list, index, code, key, masked, position, expected)
         JOIN checked c ON c.n = e.record
         LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, e.key, e.key) r) m ON true
+    ), without_number AS MATERIALIZED (
+        SELECT b.n, b.list, count(*)::integer AS entries FROM bad b WHERE b.code = 'id-missing' GROUP BY b.n, b.list
     ), differing AS ( -- what the roster says: of list mode both ways, else a failing entry only has to be on it
-        SELECT c.n, c.unit, c.year, c.append_ms, d.key, d.list,
+        SELECT c.n, d.key, d.list,
                -- Entries without a number come first in their list and are not among the listed keys.
-               d.index + (SELECT count(*)::integer FROM bad b WHERE b.n = c.n AND b.list = d.list AND b.code = 'id-missing') AS index,
+               d.index + coalesce((SELECT w.entries FROM without_number w WHERE w.n = c.n AND w.list = d.list), 0) AS index,
                d.member_no, d.on_roster
         FROM checked c CROSS JOIN LATERAL listed_differences(c.unit, c.year, c.listed, c.marks, c.first_key, c.last_key) d
         WHERE NOT c.is_roster
         UNION ALL
-        SELECT f.n, f.unit, f.year, f.append_ms, f.key, 'failed', f.index, NULL, false FROM failing f WHERE f.by_lookup AND f.enrolment IS NULL
+        SELECT f.n, f.key, 'failed', f.index, NULL, false FROM failing f WHERE f.by_lookup AND f.enrolment IS NULL
     ), found AS (
         -- A malformed number that the roster has in the same letters is only a warning.
         SELECT b.n, b.list, b.index, NOT (b.is_malformed AND b.on_roster) AS is_error,
                CASE WHEN b.is_malformed AND b.on_roster THEN 'roster-malformed' ELSE b.code END AS code, b.masked, b.member_no, b.position,
-               b.expected
+               b.expected, NULL AS key
         FROM bad b
         UNION ALL
-        SELECT d.n, d.list, d.index, true, CASE WHEN d.on_roster THEN 'not-listed' ELSE not_on_roster_code(d.unit, d.year, d.key, d.append_ms) END,
-               mask_id(d.key), coalesce(d.member_no, truncated_member(d.unit, d.year, d.key)), NULL, NULL
+        SELECT d.n, d.list, d.index, true, CASE WHEN d.on_roster THEN 'not-listed' ELSE 'not-on-roster' END, mask_id(d.key), d.member_no, NULL, NULL,
+               d.key
         FROM differing d
-        WHERE d.on_roster OR NOT EXISTS (SELECT FROM bad b WHERE b.n = d.n AND b.list = d.list AND b.index = d.index AND b.is_malformed)
+        -- Not NOT EXISTS: it may be planned as a nested loop, and half a million wrong entries would take hours. This is a hash whatever the plan.
+        WHERE d.on_roster OR (d.n, d.list, d.index) NOT IN (SELECT b.n, b.list, b.index FROM bad b WHERE b.is_malformed)
         UNION ALL
-        SELECT f.n, 'failed', f.index, true, 'unknown-reason', mask_id(f.key), NULL, NULL, NULL
+        SELECT f.n, 'failed', f.index, true, 'unknown-reason', mask_id(f.key), NULL, NULL, NULL, NULL
         FROM failing f WHERE f.reason <> '' AND NOT EXISTS (SELECT FROM failure_reason q WHERE q.reason = f.reason)
         UNION ALL
-        SELECT f.n, 'failed', f.index, false, w.code, mask_id(f.key), NULL, NULL, NULL
+        SELECT f.n, 'failed', f.index, false, w.code, mask_id(f.key), NULL, NULL, NULL, NULL
         FROM failing f CROSS JOIN LATERAL unnest(string_to_array(f.warnings, ',')) AS w (code)
     ), kept AS (
         INSERT INTO row_finding (submission_key, chunk, list, index, is_error, code, masked, member_no, position, expected)
-        SELECT c.submission_key, c.chunk, o.list, o.index, o.is_error, o.code, o.masked, o.member_no, o.position, o.expected
+        -- What takes a look at the roster again is asked for those only that are kept.
+        SELECT c.submission_key, c.chunk, o.list, o.index, o.is_error,
+               CASE o.code WHEN 'not-on-roster' THEN not_on_roster_code(c.unit, c.year, o.key, c.append_ms) ELSE o.code END,
+               o.masked, CASE o.code WHEN 'not-on-roster' THEN truncated_member(c.unit, c.year, o.key) ELSE o.member_no END, o.position, o.expected
         FROM (SELECT f.*, row_number() OVER (PARTITION BY f.n, f.is_error, f.list IS NULL ORDER BY f.list, f.index, f.member_no) AS rank
               FROM found f) o
         JOIN checked c ON c.n = o.n

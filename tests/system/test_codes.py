@@ -96,6 +96,7 @@ WARNED = {  # as the roster has it, and as it is sent
     "id-region": (number("11990119800101101"),) * 2,
     "id-country": (number("91100119800101101"),) * 2,
     "roster-malformed": ("NO-NUMBER-7",) * 2,
+    "retired-early": (number("11010119700101101"),) * 2,
 }
 
 
@@ -107,7 +108,7 @@ def test_warnings(make_world):
     review = events.unit_review(unit.code, YEAR)
     rows = sorted(WARNED.items(), key=lambda row: row[1][0])
     chunk = events.submission(unit.code, YEAR, review.id, {})[0]
-    chunk.data.update(failed=[{"id_number": sent, "reason": "left"} for _, (_, sent) in rows], entries_total=len(rows))
+    chunk.data.update(failed=[{"id_number": sent, "reason": "retired" if code == "retired-early" else "left"} for code, (_, sent) in rows], entries_total=len(rows))
     world.client().send(review, chunk)
     world.run_until_end().expect(0)
     world.outcomes.drain()
@@ -134,6 +135,38 @@ def test_profile(code, profile, main, take):
     errors = main.outcomes.wait(unit.code, "unit-review.rejected", unit_review=review.id).data["errors"]
     assert [e["code"] for e in errors] == [code]
     assert main.outcomes.wait(unit.code, "member-review.rejected", causation=chunk.id).data["code"] == "unit-review-rejected"
+
+
+def test_credit_code_in_another_form(main, take):
+    """A credit code in small letters is taken, and the unit is told how it was read."""
+    unit = take()
+    review = events.unit_review(unit.code, YEAR, {"credit_code": "91350100m000100y43"})
+    main.client().send(review)
+    warnings = main.outcomes.wait(unit.code, "unit-review.accepted", unit_review=review.id).data["warnings"]
+    assert [w["code"] for w in warnings] == ["credit-code-normalised"]
+
+
+# ---- rosters ----
+
+def test_rows_of_a_roster(make_world):
+    """Each row that a load can't take is named with its code; the others are loaded."""
+    known = people.unit("ROSTER", SUPERIOR, 490_100, 4)
+    world = make_world([known], REVIEWERS)
+    first, second, third, _ = known.members
+    new = people.member(490_110)
+    rows = [
+        dataclasses.replace(first, id_number=id_number(490_120)),  # id-differs
+        dataclasses.replace(new, id_number=third.id_number),  # id-shared
+        second, second,  # member-twice
+        people.member(490_111),
+    ]
+    unknown = people.Unit("NOWHERE", SUPERIOR, [people.member(490_112)])
+    units_file, members_file = world.folder / "units.csv", world.folder / "members.csv"
+    units_file.write_text(people.units_csv([known, known]), encoding="utf-8")
+    members_file.write_text(people.members_csv([people.Unit("ROSTER", SUPERIOR, rows), unknown]), encoding="utf-8")
+    codes = ["unit-twice", "id-differs", "id-shared", "member-twice", "unit-not-loaded"]
+    world.ops("roster", "load", "--units", units_file, "--members", members_file).expect(65, says=codes)
+    assert world.members("ROSTER") == sorted([*known.id_numbers, id_number(490_111)])
 
 
 # ---- files of clerks ----

@@ -78,7 +78,7 @@ def check_detail(world, submission):
 
 
 def check_status(world, submission, digest):
-    """review_status has DESIGN's columns, one row a submission."""
+    """review_status has the columns of the contract, one row a submission."""
     row = world.state(submission)
     wanted = {"unit": "002", "year": YEAR, "submission": submission, "state": "pending", "code": None, "digest": digest,
               "listed": 5, "passed": 3, "failed": 2, "submitted_by": "clerk-17", "mode": "import", "decided_at": None}

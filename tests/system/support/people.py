@@ -33,7 +33,7 @@ def mobile(index):
 
 
 def masked(number):
-    """As lists show it: 3, eleven masked, 4 (DOMAIN 8)."""
+    """As lists show it: 3, eleven masked, 4."""
     return number[:3] + "*" * 11 + number[-4:]
 
 
