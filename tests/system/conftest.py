@@ -59,9 +59,12 @@ def main(stack, pool):
 def take(main, pool):
     """Gives units of the main world that no other test has."""
 
-    def next_unit(shape="small"):
-        assert pool[shape], f"the pool has no {shape} unit left: raise POOL in conftest.py"
-        return pool[shape].pop()
+    def next_unit(shape="small", suits=lambda unit: True):
+        """`suits` says which units serve, for a test that needs numbers of some kind."""
+        found = [unit for unit in pool[shape] if suits(unit)]
+        assert found, f"the pool has no such {shape} unit left: raise POOL in conftest.py"
+        pool[shape].remove(found[-1])
+        return found[-1]
 
     return next_unit
 

@@ -1,9 +1,10 @@
 """nianshen-producer: files in, events out, answers with the file's own rows."""
 
+import pytest
 from conftest import SUPERIOR, YEAR
 from support import events, people
 from support.desk import Desk, import_file, list_file
-from support.people import csv_text, id_number, masked
+from support.people import check_character, csv_text, id_number, masked
 
 
 def test_template_round_trip(main, desk):
@@ -44,15 +45,24 @@ def test_report_of_what_the_worker_refuses(main, desk, tmp_path):
     desk.submit("\n".join([lines[0], *lines[2:]]), "--wait").expect(0)
 
 
-def test_a_cut_number_names_its_member(main, take):
-    """An upstream sent what a spreadsheet had kept of a number: the outcome names the only member that it can be."""
-    unit = take()
-    member = unit.members[0]
+@pytest.mark.parametrize("fits, code", [(False, "id-spreadsheet"), (True, "not-on-roster")], ids=["check-fails", "check-fits"])
+def test_a_cut_number_names_its_member(fits, code, main, take):
+    """An upstream sent what a spreadsheet had kept of a number: the outcome names the only member that it can be, also where the
+    check character of what was kept fits by chance."""
+
+    def cut(member):
+        return member.id_number[:15] + "000"
+
+    def suits(member):
+        return (check_character(cut(member)[:17]) == "0") == fits
+
+    unit = take(suits=lambda unit: any(map(suits, unit.members)))
+    member = next(filter(suits, unit.members))
     review = events.unit_review(unit.code, YEAR)
-    chunks = events.submission(unit.code, YEAR, review.id, {member.id_number[:15] + "000": "left"})
+    chunks = events.submission(unit.code, YEAR, review.id, {cut(member): "left"})
     main.client().send(review, *chunks)
     rejected = main.outcomes.wait(unit.code, "member-review.rejected", submission=chunks[0].data["submission"])
-    assert [(e["code"], e["member_no"]) for e in rejected.data["errors"]] == [("id-spreadsheet", member.member_no)]
+    assert [(e["code"], e["member_no"]) for e in rejected.data["errors"]] == [(code, member.member_no)]
 
 
 def test_bad_rows_never_leave(main, desk):
