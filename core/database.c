@@ -17,7 +17,7 @@
 enum {
     CONNECT_RETRY_PAUSE_MS = 200,
     COPY_BUFFER_BYTES = 64 * 1024,
-    COPY_STALL_TIMEOUT_MS = 60 * 1000, /* a server that takes no byte of a COPY for so long is given up */
+    STALL_TIMEOUT_MS = 60 * 1000, /* a server that takes no byte for so long is given up */
     WHERE_BYTES_MAX = 256,
     SERVER_VERSION_MIN = 150000,
 };
@@ -456,7 +456,7 @@ bool database_send(struct database *database, const struct database_query *query
     return true;
 }
 
-static bool database_await(struct database *database, int timeout_ms, struct database_result **result, struct fault *fault)
+bool database_await(struct database *database, int timeout_ms, struct database_result **result, struct fault *fault)
 {
     int64_t deadline_ms = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
     enum database_state state;
@@ -522,13 +522,12 @@ bool database_copy_start(struct database *database, const char *sql, struct faul
     return database_send_script(database, sql, fault) && database_await(database, -1, NULL, fault);
 }
 
-/* Waits until libpq has handed all it holds to the system, so that its buffer never grows beyond one of ours. */
-static bool copy_flush(struct database *database, struct fault *fault)
+bool database_flush(struct database *database, struct fault *fault)
 {
     int left;
     while ((left = PQflush(database->connection)) > 0) {
         database->wants_write = true;
-        bool is_moving = database_wait(database, clock_ms() + COPY_STALL_TIMEOUT_MS);
+        bool is_moving = database_wait(database, clock_ms() + STALL_TIMEOUT_MS);
         database->wants_write = false;
         if (!is_moving || PQconsumeInput(database->connection) == 0) return database_fault_lost(database, fault);
     }
@@ -539,7 +538,7 @@ static bool copy_flush(struct database *database, struct fault *fault)
 static bool copy_refused(struct database *database, struct fault *fault)
 {
     database->phase = PHASE_ASKING;
-    return database_await(database, COPY_STALL_TIMEOUT_MS, NULL, fault) && database_fault_lost(database, fault);
+    return database_await(database, STALL_TIMEOUT_MS, NULL, fault) && database_fault_lost(database, fault);
 }
 
 static bool copy_push(struct database *database, struct fault *fault)
@@ -547,7 +546,7 @@ static bool copy_push(struct database *database, struct fault *fault)
     assert(database->phase == PHASE_COPYING);
     if (PQputCopyData(database->connection, database->copy, (int)database->copy_used) <= 0) return copy_refused(database, fault);
     database->copy_used = 0;
-    return copy_flush(database, fault);
+    return database_flush(database, fault);
 }
 
 static bool copy_reserve(struct database *database, size_t bytes, struct fault *fault)

@@ -82,6 +82,12 @@ enum database_state database_poll(struct database *database, struct database_res
 bool database_run(struct database *database, const struct database_query *query, int timeout_ms, struct database_result **result,
                   struct fault *fault);
 /*
+ * The two halves of waiting for what database_send started: flush returns when the server has all of it, and so can work on it while the
+ * caller does something else; await returns with the answer, as database_run does.
+ */
+bool database_flush(struct database *database, struct fault *fault);
+bool database_await(struct database *database, int timeout_ms, struct database_result **result, struct fault *fault);
+/*
  * Runs a script of several statements, as long as it takes: all or nothing, within the open transaction or else in one of its own. For
  * BEGIN and COMMIT, migrations and the like.
  */

@@ -11,7 +11,7 @@
 #include "core/moment.h"
 #include "core/sql_embedded.h"
 #include "ops/commands.h"
-#include "ops/session.h"
+#include "ops/migrate.h"
 #include "schema_version.h"
 
 enum {
@@ -138,7 +138,7 @@ static void report(const struct database_result *known, int applied, const char 
         printf("schema version %s, functions, codes and grants are those of this build\n", NIANSHEN_SCHEMA_VERSION);
 }
 
-static bool migrate(struct session *session)
+static bool migrate(struct session *session, bool is_quiet)
 {
     struct database_result *known = NULL;
     char before[64] = "";
@@ -146,9 +146,14 @@ static bool migrate(struct session *session)
     bool is_done = database_run_script(session->database, begin_script, &session->fault) && read_known(session, &known) &&
                    apply_files(session, known, &applied) && exchange_version(session, before, sizeof before) &&
                    database_run_script(session->database, "COMMIT", &session->fault);
-    if (is_done) report(known, applied, before);
+    if (is_done && !is_quiet) report(known, applied, before);
     result_free(known);
     return is_done;
+}
+
+bool migrate_database(struct session *session)
+{
+    return migrate(session, true);
 }
 
 int migrate_run(const struct config *config)
@@ -156,6 +161,6 @@ int migrate_run(const struct config *config)
     struct session session;
     session_begin(&session, config);
     session.role = "of a superuser the first time, later nianshen_owner";
-    if (session_connect(&session)) migrate(&session);
+    if (session_connect(&session)) migrate(&session, false);
     return session_close(&session);
 }

@@ -37,6 +37,18 @@ bool reference_fill(struct database *to, const struct reference_section *section
     return database_copy_start(to, sql, fault);
 }
 
+bool reference_copy(struct database *from, struct database *to, const struct reference_section *section, struct fault *fault)
+{
+    const char *line;
+    size_t bytes;
+    if (!reference_read(from, section, fault) || !reference_fill(to, section, fault)) return false;
+    for (;;) {
+        if (!database_copy_read(from, &line, &bytes, fault)) return false;
+        if (bytes == 0) return database_copy_end(to, fault);
+        if (!database_copy_lines(to, line, bytes, fault)) return false;
+    }
+}
+
 bool reference_restore_begin(struct database *to, struct fault *fault)
 {
     return database_run_script(to,

@@ -25,6 +25,9 @@ extern const struct reference_section reference_sections[];
 bool reference_read(struct database *from, const struct reference_section *section, struct fault *fault);
 bool reference_fill(struct database *to, const struct reference_section *section, struct fault *fault);
 
+/* Reads a section of one database and fills that of another with it, line by line. */
+bool reference_copy(struct database *from, struct database *to, const struct reference_section *section, struct fault *fault);
+
 /*
  * One transaction around the sections, with the rights of nianshen_owner. FAULT_REJECT: the database is not a fresh one, or another session
  * holds the lock of the reference data. The end also brings the planner's statistics up to date.

@@ -5,9 +5,11 @@
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "core/fault.h"
 #include "ops/reference.h"
+#include "ops/session.h"
 
 enum {
     REFERENCE_FORMAT = 1,
@@ -27,5 +29,11 @@ EVP_MD_CTX *reference_hash_new(struct fault *fault);
 
 /* That the first line is one of ours: format and sections change together. FAULT_REJECT, EX_DATAERR, with the release to use instead. */
 bool reference_check_head(const char *line, struct fault *fault);
+
+/*
+ * Reads a whole dump into the session's database, which was just migrated, in one transaction. A file that was cut off or altered is
+ * FAULT_REJECT, EX_DATAERR. `rows` (out): how many.
+ */
+bool reference_restore_file(struct session *session, FILE *in, int64_t *rows);
 
 #endif

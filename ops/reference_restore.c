@@ -18,6 +18,7 @@ enum { LINE_BYTES_MAX = 1024 * 1024 };
 
 struct restoring {
     struct session *session;
+    FILE *in;
     EVP_MD_CTX *hash;
     char *line; /* LINE_BYTES_MAX bytes */
     size_t line_bytes;
@@ -36,8 +37,8 @@ static bool refused(struct restoring *restoring, const char *what)
 static bool line_read(struct restoring *restoring)
 {
     restoring->line_number++;
-    if (fgets(restoring->line, LINE_BYTES_MAX, stdin) == NULL)
-        return refused(restoring, feof(stdin) ? "the file ends here, it was cut off" : "it could not be read");
+    if (fgets(restoring->line, LINE_BYTES_MAX, restoring->in) == NULL)
+        return refused(restoring, feof(restoring->in) ? "the file ends here, it was cut off" : "it could not be read");
     restoring->line_bytes = strlen(restoring->line);
     if (restoring->line_bytes == 0 || restoring->line[restoring->line_bytes - 1] != '\n')
         return refused(restoring, "it is cut off, or far too long");
@@ -72,7 +73,7 @@ static bool check_end(struct restoring *restoring)
     if (!line_read(restoring)) return false;
     if (!reference_end(restoring->hash, restoring->rows, expected) || strcmp(restoring->line, expected) != 0)
         return refused(restoring, "the rows above are not those that were dumped: their number or their SHA-256 differs");
-    return getc(stdin) == EOF || refused(restoring, "something follows the end");
+    return getc(restoring->in) == EOF || refused(restoring, "something follows the end");
 }
 
 static bool restore(struct restoring *restoring)
@@ -82,26 +83,33 @@ static bool restore(struct restoring *restoring)
     if (!reference_restore_begin(session->database, &session->fault)) return false;
     for (const struct reference_section *section = reference_sections; section->name != NULL; section++)
         if (!restore_section(restoring, section)) return false;
-    if (!check_end(restoring) || !reference_restore_end(session->database, &session->fault)) return false;
-    session_ask(session, "SELECT nianshen.audit('reference-restore', NULL, NULL)");
-    if (!session_run(session, NULL)) return false;
-    fprintf(stderr, "%" PRId64 " rows restored; start a worker: it makes the rest again from the topics\n", restoring->rows);
-    return true;
+    return check_end(restoring) && reference_restore_end(session->database, &session->fault);
+}
+
+bool reference_restore_file(struct session *session, FILE *in, int64_t *rows)
+{
+    struct restoring restoring = {
+        .session = session, .in = in, .hash = reference_hash_new(&session->fault), .line = malloc(LINE_BYTES_MAX)};
+    if (restoring.line == NULL) fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a line");
+    bool is_good = restoring.line != NULL && restoring.hash != NULL && restore(&restoring);
+    *rows = restoring.rows;
+    free(restoring.line);
+    EVP_MD_CTX_free(restoring.hash);
+    return is_good;
 }
 
 int reference_restore_run(const struct config *config)
 {
     struct session session;
+    int64_t rows;
     session_begin(&session, config);
     session.role = "nianshen_owner";
-    struct restoring restoring = {.session = &session, .hash = reference_hash_new(&session.fault), .line = malloc(LINE_BYTES_MAX)};
-    if (restoring.line == NULL)
-        fault_set(&session.fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a line");
-    else if (isatty(STDIN_FILENO))
+    if (isatty(STDIN_FILENO)) {
         fault_set(&session.fault, FAULT_REJECT, EX_USAGE, "usage", "give the dump on stdin: nianshen-ops reference restore <FILE");
-    else if (restoring.hash != NULL && session_open(&session))
-        restore(&restoring);
-    free(restoring.line);
-    EVP_MD_CTX_free(restoring.hash);
+    } else if (session_open(&session) && reference_restore_file(&session, stdin, &rows)) {
+        session_ask(&session, "SELECT nianshen.audit('reference-restore', NULL, NULL)");
+        if (session_run(&session, NULL))
+            fprintf(stderr, "%" PRId64 " rows restored; start a worker: it makes the rest again from the topics\n", rows);
+    }
     return session_close(&session);
 }

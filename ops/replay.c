@@ -6,18 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "core/apply_query.h"
-#include "core/batch.h"
-#include "core/kafka.h"
 #include "ops/commands.h"
 #include "ops/options.h"
+#include "ops/range_reader.h"
 #include "ops/session.h"
 
 enum {
     REPLAY_DIFFERS = 1, /* exit status */
-    POLL_MS = 200,
     NUMBER_BYTES = 24,
 };
 
@@ -61,30 +58,27 @@ struct replay {
     struct session *session;
     enum topic_kind topic;
     struct given_moment from_time, to_time;
-    int32_t input_partitions;
-    struct kafka_reader *reader;
-    struct batch *batch;
+    struct range_reader reader;
     struct table *stretches, *differences;
     int64_t differences_total;
 };
 
 /* What is replayed of one partition. */
 struct stretch {
-    struct batch_partition at; /* taken_offset: how far the records were taken */
-    int64_t from, to; /* to: before this offset */
+    struct replay *replay;
     int64_t covered; /* how far the database was asked */
-    int64_t records, different;
-    int64_t give_up_at; /* on a broker that does not answer, in seconds of the monotonic clock */
+    int64_t different;
 };
 
 /* ---- the database's answer ---- */
 
-static bool difference_note(struct replay *replay, struct stretch *stretch, const struct database_result *result, size_t row)
+static bool difference_note(struct stretch *stretch, int32_t number, const struct database_result *result, size_t row)
 {
     char partition[NUMBER_BYTES];
+    struct replay *replay = stretch->replay;
     stretch->different++;
     if (replay->differences_total++ >= config_number(replay->session->config, "limit")) return true;
-    (void)snprintf(partition, sizeof partition, "%" PRId32, stretch->at.number);
+    (void)snprintf(partition, sizeof partition, "%" PRId32, number);
     const char *const cells[] = {
         topic_kind_name(replay->topic), partition,
         result_text(result, row, 0),    result_is_null(result, row, 1) ? NULL : result_text(result, row, 1),
@@ -94,105 +88,26 @@ static bool difference_note(struct replay *replay, struct stretch *stretch, cons
 }
 
 /* Asks about what was taken since the last time; ledger rows up to `next` that have no record are differences, too. */
-static bool stretch_ask(struct replay *replay, struct stretch *stretch, int64_t next)
+static bool stretch_ask(void *context, struct range *range, struct batch **batch, int64_t next, struct fault *fault)
 {
-    struct session *session = replay->session;
+    struct stretch *stretch = context;
+    struct session *session = stretch->replay->session;
     struct database_result *result = NULL;
     struct database_query *query = session_ask(
         session, "SELECT record_offset, unit, recorded, came, is_same FROM nianshen.replay($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
                  "$11, $12, $13, $14, $15, $16, $17)");
-    query_text(query, topic_kind_name(replay->topic));
-    query_int4(query, stretch->at.number);
+    query_text(query, topic_kind_name(range->at.topic));
+    query_int4(query, range->at.number);
     query_int8(query, stretch->covered);
     query_int8(query, next);
-    apply_query_add_records(query, replay->batch->records, replay->batch->record_count);
-    bool is_good = session_run(session, &result);
+    apply_query_add_records(query, (*batch)->records, (*batch)->record_count);
+    bool is_good = database_run(session->database, query, SESSION_ANSWER_TIMEOUT_MS, &result, fault);
     for (size_t row = 0; is_good && row < result_rows(result); row++)
-        if (!result_bool(result, row, 4)) is_good = difference_note(replay, stretch, result, row);
+        if (!result_bool(result, row, 4)) is_good = difference_note(stretch, range->at.number, result, row);
     result_free(result);
     stretch->covered = next;
-    batch_reset(replay->batch);
+    batch_reset(*batch);
     return is_good;
-}
-
-/* ---- the records ---- */
-
-static int64_t clock_seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
-static bool record_take(struct replay *replay, struct stretch *stretch, const struct kafka_record *record)
-{
-    if (record->offset >= stretch->to) {
-        stretch->at.taken_offset = stretch->to;
-        return true;
-    }
-    enum batch_added added = batch_add(replay->batch, &stretch->at, record, replay->input_partitions);
-    if (added == BATCH_CLOSED) {
-        if (!stretch_ask(replay, stretch, stretch->at.taken_offset)) return false;
-        added = batch_add(replay->batch, &stretch->at, record, replay->input_partitions);
-    }
-    stretch->records++;
-    return added == BATCH_ADDED || fault_set(&replay->session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a record");
-}
-
-/*
- * All before `reached` was delivered. Where the broker itself says that the partition ends there, the rest of what was consumed is not in
- * the topic any more; else more is to come.
- */
-static bool end_take(struct replay *replay, struct stretch *stretch, int64_t reached)
-{
-    int64_t first, end = reached;
-    if (reached < stretch->to && !kafka_reader_bounds(replay->reader, replay->topic, stretch->at.number, SESSION_BROKER_TIMEOUT_MS, &first,
-                                                      &end, &replay->session->fault))
-        return false;
-    if (end <= reached) stretch->at.taken_offset = stretch->to;
-    return true;
-}
-
-static bool silence_take(struct replay *replay, const struct stretch *stretch, const struct fault *outage)
-{
-    if (clock_seconds() < stretch->give_up_at) return true;
-    return fault_set(&replay->session->fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-absent",
-                     "%s partition %" PRId32 " can't be read from Kafka at %s: %s", topic_kind_name(replay->topic), stretch->at.number,
-                     config_text(replay->session->config, "kafka_bootstrap"), outage->kind == FAULT_NONE ? "no answer" : outage->text);
-}
-
-static bool happening_take(struct replay *replay, struct stretch *stretch, struct kafka_happening *happening)
-{
-    bool is_good;
-    switch (happening->kind) {
-    case KAFKA_RECORD:
-        is_good = record_take(replay, stretch, &happening->record);
-        kafka_record_release(&happening->record);
-        stretch->give_up_at = clock_seconds() + SESSION_BROKER_TIMEOUT_MS / 1000;
-        return is_good;
-    case KAFKA_END:
-        return end_take(replay, stretch, happening->position.offset);
-    case KAFKA_HALTED:
-        return fault_set(&replay->session->fault, FAULT_REJECT, EX_DATAERR, happening->fault.code, "%s", happening->fault.text);
-    default:
-        return silence_take(replay, stretch, &happening->fault);
-    }
-}
-
-/* `start`: the first offset that may be in the topic still. */
-static bool stretch_read(struct replay *replay, struct stretch *stretch, int64_t start)
-{
-    struct kafka_position at = {replay->topic, stretch->at.number, start};
-    stretch->at.taken_offset = start;
-    stretch->give_up_at = clock_seconds() + SESSION_BROKER_TIMEOUT_MS / 1000;
-    if (start < stretch->to && !kafka_reader_start(replay->reader, &at, &replay->session->fault)) return false;
-    while (stretch->at.taken_offset < stretch->to) {
-        struct kafka_happening happening;
-        kafka_reader_poll(replay->reader, POLL_MS, &happening);
-        if (!happening_take(replay, stretch, &happening)) return false;
-    }
-    kafka_reader_stop(replay->reader);
-    return stretch_ask(replay, stretch, stretch->to);
 }
 
 /* ---- the range ---- */
@@ -201,14 +116,14 @@ static bool offset_of(struct replay *replay, const struct given_moment *moment, 
 {
     const struct config *config = replay->session->config;
     if (config_is_set(config, option)) *offset = config_number(config, option);
-    return !moment->is_given || kafka_reader_offset_at(replay->reader, replay->topic, partition, moment->ms, SESSION_BROKER_TIMEOUT_MS,
-                                                       offset, &replay->session->fault);
+    return !moment->is_given || kafka_reader_offset_at(replay->reader.kafka, replay->topic, partition, moment->ms,
+                                                       SESSION_BROKER_TIMEOUT_MS, offset, &replay->session->fault);
 }
 
-static bool stretch_note(struct replay *replay, const struct stretch *stretch)
+static bool stretch_note(struct replay *replay, const struct range *range, const struct stretch *stretch)
 {
     char numbers[5][NUMBER_BYTES];
-    const int64_t values[] = {stretch->at.number, stretch->from, stretch->to, stretch->records, stretch->different};
+    const int64_t values[] = {range->at.number, range->from, range->to, range->records, stretch->different};
     for (size_t i = 0; i < 5; i++) (void)snprintf(numbers[i], sizeof numbers[i], "%" PRId64, values[i]);
     const char *const cells[] = {topic_kind_name(replay->topic), numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
     return table_add(replay->stretches, cells, &replay->session->fault);
@@ -217,21 +132,21 @@ static bool stretch_note(struct replay *replay, const struct stretch *stretch)
 /* What was purged on purpose is not asked for; of the rest, what the topic does not hold is a difference. */
 static bool partition_replay(struct replay *replay, int32_t partition, int64_t next, int64_t purged_before)
 {
-    struct stretch stretch = {.at = {.topic = replay->topic, .number = partition}, .to = next};
-    int64_t first, end, to = next;
-    if (!offset_of(replay, &replay->from_time, "from_offset", partition, &stretch.from) ||
-        !offset_of(replay, &replay->to_time, "to_offset", partition, &to) ||
-        !kafka_reader_bounds(replay->reader, replay->topic, partition, SESSION_BROKER_TIMEOUT_MS, &first, &end, &replay->session->fault))
+    struct range range = {.at = {.topic = replay->topic, .number = partition}, .to = next};
+    int64_t to = next;
+    if (!offset_of(replay, &replay->from_time, "from_offset", partition, &range.from) ||
+        !offset_of(replay, &replay->to_time, "to_offset", partition, &to))
         return false;
-    if (to < stretch.to) stretch.to = to;
-    if (stretch.from < purged_before) {
+    if (to < range.to) range.to = to;
+    if (range.from < purged_before) {
         fprintf(stderr, "%s partition %" PRId32 ": what stood before offset %" PRId64 " was purged\n", topic_kind_name(replay->topic),
                 partition, purged_before);
-        stretch.from = purged_before;
+        range.from = purged_before;
     }
-    if (stretch.from > stretch.to) stretch.from = stretch.to;
-    stretch.covered = stretch.from;
-    return stretch_read(replay, &stretch, stretch.from > first ? stretch.from : first) && stretch_note(replay, &stretch);
+    if (range.from > range.to) range.from = range.to;
+    struct stretch stretch = {.replay = replay, .covered = range.from};
+    return range_reader_run(&replay->reader, &range, stretch_ask, &stretch, &replay->session->fault) &&
+           stretch_note(replay, &range, &stretch);
 }
 
 static bool partitions_replay(struct replay *replay)
@@ -268,32 +183,15 @@ static bool replay_check(struct replay *replay)
            fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "give either --to-offset or --to-time");
 }
 
-/* The number of partitions is part of the contract: a record in a wrong one is a dead letter. */
-static bool partitions_ask(struct replay *replay)
-{
-    struct session *session = replay->session;
-    struct kafka_topic_finding findings[KAFKA_FINDINGS_MAX];
-    size_t count;
-    struct kafka_admin *admin = kafka_admin_new(session->config, &session->fault);
-    bool is_good =
-        admin != NULL && kafka_admin_check(admin, SESSION_BROKER_TIMEOUT_MS, findings, &count, &replay->input_partitions, &session->fault);
-    kafka_admin_free(admin);
-    return is_good && (replay->input_partitions > 0 || fault_set(&session->fault, FAULT_FATAL, EX_CONFIG, "topics",
-                                                                 "the input topics are not as needed: nianshen-ops topics check"));
-}
-
 static bool replay_open(struct replay *replay)
 {
     struct session *session = replay->session;
     bool is_json = config_switch(session->config, "json");
-    replay->batch = batch_new(batch_limits, 0);
     replay->stretches = table_new(stretch_columns, false);
     replay->differences = table_new(difference_columns, is_json);
-    if (replay->batch == NULL || replay->stretches == NULL || replay->differences == NULL)
-        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a micro-batch");
-    if (!partitions_ask(replay)) return false;
-    replay->reader = kafka_reader_new(session->config, &session->fault);
-    return replay->reader != NULL;
+    if (replay->stretches == NULL || replay->differences == NULL)
+        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    return range_reader_open(&replay->reader, session->config, batch_limits, &session->fault);
 }
 
 static void replay_print(struct replay *replay)
@@ -321,8 +219,7 @@ int replay_run(const struct config *config)
     struct replay replay = {.session = &session};
     session_begin(&session, config);
     if (replay_check(&replay) && session_open(&session) && replay_open(&replay) && partitions_replay(&replay)) replay_print(&replay);
-    kafka_reader_free(replay.reader);
-    batch_free(replay.batch);
+    range_reader_close(&replay.reader);
     table_free(replay.stretches);
     table_free(replay.differences);
     return session_close(&session);

@@ -61,9 +61,14 @@ LANGUAGE sql STABLE AS $$
     FROM (SELECT concat_ws(E'\t', r.kind, r.key, r.fields) AS line FROM nianshen.state_rows(p_unit, p_year) r) l
 $$;
 
+-- From a line "unit digest" for each unit, in their order.
+CREATE OR REPLACE FUNCTION nianshen.digest_of_units(p_lines text) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT 'sha256:' || encode(sha256(convert_to(coalesce(p_lines, ''), 'UTF8')), 'hex')
+$$;
+
 CREATE OR REPLACE FUNCTION nianshen.state_digest(p_unit text, p_year integer) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
-    SELECT 'sha256:' || encode(sha256(convert_to(coalesce(string_agg(u.unit || ' ' || unit_digest(u.unit, p_year), E'\n' ORDER BY u.unit), ''), 'UTF8')),
-                               'hex')
+    SELECT digest_of_units(string_agg(u.unit || ' ' || unit_digest(u.unit, p_year), E'\n' ORDER BY u.unit))
     FROM unit_profile u WHERE p_unit IS NULL OR u.unit = p_unit
 $$;

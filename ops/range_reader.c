@@ -1,0 +1,156 @@
+#include "ops/range_reader.h"
+
+#include <inttypes.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "ops/session.h"
+
+enum { POLL_MS = 200 };
+
+struct reading {
+    struct range_reader *reader;
+    struct range *range;
+    range_taken_fn taken;
+    void *context;
+    struct fault *fault;
+    int64_t reached; /* all before it was read */
+    size_t hole; /* the first that does not lie before `reached` */
+    int64_t give_up_at; /* on a broker that does not answer, in seconds of the monotonic clock */
+};
+
+static int64_t clock_seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+static void patience_renew(struct reading *reading)
+{
+    reading->give_up_at = clock_seconds() + SESSION_BROKER_TIMEOUT_MS / 1000;
+}
+
+static bool hand_over(struct reading *reading, int64_t next)
+{
+    return reading->taken(reading->context, reading->range, &reading->reader->batch, next, reading->fault);
+}
+
+static bool is_in_hole(struct reading *reading, int64_t offset)
+{
+    const struct range *range = reading->range;
+    while (reading->hole < range->hole_count && range->holes[reading->hole].to <= offset) reading->hole++;
+    return reading->hole < range->hole_count && range->holes[reading->hole].from <= offset;
+}
+
+static bool record_add(struct reading *reading, const struct kafka_record *record)
+{
+    struct range_reader *reader = reading->reader;
+    struct range *range = reading->range;
+    enum batch_added added = batch_add(reader->batch, &range->at, record, reader->input_partitions);
+    if (added == BATCH_CLOSED) {
+        if (!hand_over(reading, reading->reached)) return false;
+        added = batch_add(reader->batch, &range->at, record, reader->input_partitions);
+    }
+    range->records++;
+    return added == BATCH_ADDED || fault_set(reading->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a record");
+}
+
+static bool record_take(struct reading *reading, const struct kafka_record *record)
+{
+    if (record->offset >= reading->range->to) {
+        reading->reached = reading->range->to;
+        return true;
+    }
+    if (!is_in_hole(reading, record->offset) && !record_add(reading, record)) return false;
+    reading->reached = record->offset + 1;
+    return true;
+}
+
+/*
+ * All before `reached` was delivered. Where the broker itself says that the partition ends there, the rest of what was consumed is not in
+ * the topic any more; else more is to come.
+ */
+static bool end_take(struct reading *reading, int64_t reached)
+{
+    const struct batch_partition *at = &reading->range->at;
+    int64_t first, end = reached;
+    if (reached < reading->range->to &&
+        !kafka_reader_bounds(reading->reader->kafka, at->topic, at->number, SESSION_BROKER_TIMEOUT_MS, &first, &end, reading->fault))
+        return false;
+    if (end <= reached) reading->reached = reading->range->to;
+    return true;
+}
+
+static bool silence_take(struct reading *reading, const struct fault *outage)
+{
+    const struct batch_partition *at = &reading->range->at;
+    if (clock_seconds() < reading->give_up_at) return true;
+    return fault_set(reading->fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-absent",
+                     "%s partition %" PRId32 " can't be read from Kafka at %s: %s", topic_kind_name(at->topic), at->number,
+                     config_text(reading->reader->config, "kafka_bootstrap"), outage->kind == FAULT_NONE ? "no answer" : outage->text);
+}
+
+static bool happening_take(struct reading *reading, struct kafka_happening *happening)
+{
+    bool is_good;
+    switch (happening->kind) {
+    case KAFKA_RECORD:
+        is_good = record_take(reading, &happening->record);
+        kafka_record_release(&happening->record);
+        patience_renew(reading);
+        return is_good;
+    case KAFKA_END:
+        return end_take(reading, happening->position.offset);
+    case KAFKA_HALTED:
+        return fault_set(reading->fault, FAULT_REJECT, EX_DATAERR, happening->fault.code, "%s", happening->fault.text);
+    default:
+        return silence_take(reading, &happening->fault);
+    }
+}
+
+bool range_reader_run(struct range_reader *reader, struct range *range, range_taken_fn taken, void *context, struct fault *fault)
+{
+    struct reading reading = {.reader = reader, .range = range, .taken = taken, .context = context, .fault = fault};
+    int64_t first, end;
+    if (!kafka_reader_bounds(reader->kafka, range->at.topic, range->at.number, SESSION_BROKER_TIMEOUT_MS, &first, &end, fault))
+        return false;
+    reading.reached = range->from > first ? range->from : first;
+    patience_renew(&reading);
+    struct kafka_position start = {range->at.topic, range->at.number, reading.reached};
+    if (reading.reached < range->to && !kafka_reader_start(reader->kafka, &start, fault)) return false;
+    while (reading.reached < range->to) {
+        struct kafka_happening happening;
+        kafka_reader_poll(reader->kafka, POLL_MS, &happening);
+        if (!happening_take(&reading, &happening)) return false;
+    }
+    kafka_reader_stop(reader->kafka);
+    return hand_over(&reading, range->to);
+}
+
+static bool partitions_ask(struct range_reader *reader, struct fault *fault)
+{
+    struct kafka_topic_finding findings[KAFKA_FINDINGS_MAX];
+    size_t count;
+    struct kafka_admin *admin = kafka_admin_new(reader->config, fault);
+    bool is_good = admin != NULL && kafka_admin_check(admin, SESSION_BROKER_TIMEOUT_MS, findings, &count, &reader->input_partitions, fault);
+    kafka_admin_free(admin);
+    return is_good && (reader->input_partitions > 0 ||
+                       fault_set(fault, FAULT_FATAL, EX_CONFIG, "topics", "the input topics are not as needed: nianshen-ops topics check"));
+}
+
+bool range_reader_open(struct range_reader *reader, const struct config *config, struct batch_limits limits, struct fault *fault)
+{
+    *reader = (struct range_reader){.config = config, .batch = batch_new(limits, 0)};
+    if (reader->batch == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a micro-batch");
+    if (!partitions_ask(reader, fault)) return false;
+    reader->kafka = kafka_reader_new(config, fault);
+    return reader->kafka != NULL;
+}
+
+void range_reader_close(struct range_reader *reader)
+{
+    kafka_reader_free(reader->kafka);
+    batch_free(reader->batch);
+    *reader = (struct range_reader){0};
+}

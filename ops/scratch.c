@@ -1,0 +1,65 @@
+#include "ops/scratch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/moment.h"
+#include "ops/migrate.h"
+
+enum { SCRIPT_BYTES_MAX = 256 };
+
+static const char prepare_script[] = "SET synchronous_commit = off; SET statement_timeout = 0; SET ROLE nianshen_owner";
+
+/* "VERB DATABASE name REST": the name is of our own making and needs no quotes. */
+static bool database_statement(struct scratch *scratch, const char *verb, const char *name, const char *rest, struct fault *fault)
+{
+    char script[SCRIPT_BYTES_MAX];
+    (void)snprintf(script, sizeof script, "%s DATABASE %s %s", verb, name, rest);
+    return database_run_script(scratch->keeper, script, fault);
+}
+
+static bool scratch_create(struct scratch *scratch, struct fault *fault)
+{
+    char name[SCRATCH_NAME_BYTES];
+    (void)snprintf(name, sizeof name, "nianshen_scratch_%ld_%" PRId64, (long)getpid(), moment_now_ms());
+    scratch->keeper = database_open("nianshen-ops", SESSION_CONNECT_TIMEOUT_MS, fault);
+    if (scratch->keeper == NULL ||
+        !database_statement(scratch, "CREATE", name, "TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", fault))
+        return false;
+    memcpy(scratch->name, name, sizeof name);
+    return true;
+}
+
+static bool scratch_prepare(struct scratch *scratch)
+{
+    struct session *session = &scratch->session;
+    session->query = query_new();
+    if (session->query == NULL) return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory");
+    session->database = database_open_other("nianshen-ops", scratch->name, SESSION_CONNECT_TIMEOUT_MS, &session->fault);
+    return session->database != NULL && migrate_database(session) &&
+           database_run_script(session->database, prepare_script, &session->fault);
+}
+
+bool scratch_open(struct scratch *scratch, const struct config *config, struct fault *fault)
+{
+    *scratch = (struct scratch){.name = ""};
+    session_begin(&scratch->session, config);
+    if (!scratch_create(scratch, fault)) return false;
+    if (scratch_prepare(scratch)) return true;
+    const struct fault *cause = &scratch->session.fault;
+    return fault_set(fault, cause->kind, cause->exit_status, cause->code, "the scratch database %s: %s", scratch->name, cause->text);
+}
+
+void scratch_close(struct scratch *scratch)
+{
+    struct fault fault = {0};
+    database_close(scratch->session.database);
+    query_free(scratch->session.query);
+    if (scratch->name[0] != '\0' && !database_statement(scratch, "DROP", scratch->name, "WITH (FORCE)", &fault))
+        fprintf(stderr, "the scratch database %s is left over (%s); drop it: dropdb %s\n", scratch->name, fault.text, scratch->name);
+    database_close(scratch->keeper);
+    *scratch = (struct scratch){.name = ""};
+}

@@ -1,0 +1,231 @@
+/*
+ * nianshen-ops verify: the state is rebuilt in a scratch database from the reference data and the topics, up to the positions of one
+ * snapshot of the live one, and compared with what that snapshot holds. The live database is only read, and workers go on.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "ops/commands.h"
+#include "ops/options.h"
+#include "ops/rebuild.h"
+#include "ops/reference_file.h"
+#include "ops/scratch.h"
+#include "ops/session.h"
+
+enum { VERIFY_DIFFERS = 1 /* exit status */, NUMBER_BYTES = 24 };
+
+const struct option verify_options[] = {
+    OPTION_OF_YEAR(true),
+    {.name = "reference",
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .help =
+         "Rebuild from the reference data of this dump instead of the database's own: so a roster that was changed by hand is found, too."},
+    {.name = "limit",
+     .kind = OPTION_NUMBER,
+     .fallback = "50",
+     .number_min = 1,
+     .number_max = 10000,
+     .argument = "N",
+     .help = "Show at most N differences; all units that differ are counted."},
+    OPTION_OF_JSON,
+    OPTION_END,
+};
+
+static const struct table_column columns[] = {
+    {"UNIT", "unit", TABLE_MASKED},         {"KIND", "kind", TABLE_TEXT},
+    {"KEY", "key", TABLE_MASKED},           {"FIELD", "field", TABLE_TEXT},
+    {"RECORDED", "recorded", TABLE_MASKED}, {"REBUILT", "rebuilt", TABLE_MASKED},
+    {"CLASS", "class", TABLE_TEXT},         {NULL, NULL, TABLE_TEXT},
+};
+
+/* What is copied of the recorded state: the views say what of it. */
+static const struct reference_section recorded_units = {"unit", "unit, recorded", "recorded_unit", "verify_unit", false};
+static const struct reference_section recorded_lost = {"lost", "unit", "recorded_lost", "verify_lost", false};
+static const struct reference_section recorded_rows = {"row", "unit, kind, key, fields, submission, version", "recorded_row", "verify_row",
+                                                       false};
+
+struct verify {
+    struct session live;
+    struct scratch scratch;
+    struct table *differences;
+    int64_t records, units, damaged, rules_changed, not_in_topic;
+};
+
+/* ---- the rebuild ---- */
+
+/* One snapshot, held for as long as the rebuild takes, whatever the server's limits say of idle transactions. */
+static bool snapshot_begin(struct session *live)
+{
+    if (!database_run_script(live->database,
+                             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE nianshen_owner; "
+                             "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+                             &live->fault))
+        return false;
+    session_ask(live, "SELECT set_config('nianshen.verify_year', $1::bigint::text, true)");
+    session_add_number(live, "year");
+    return session_run(live, NULL);
+}
+
+static bool reference_of_live(struct verify *verify)
+{
+    struct fault *fault = &verify->live.fault;
+    struct database *from = verify->live.database, *to = verify->scratch.session.database;
+    if (!reference_restore_begin(to, fault)) return false;
+    for (const struct reference_section *section = reference_sections; section->name != NULL; section++)
+        if (!section->is_history && !reference_copy(from, to, section, fault)) return false;
+    return reference_restore_end(to, fault);
+}
+
+static bool reference_of_file(struct verify *verify, const char *path)
+{
+    int64_t rows;
+    struct session *scratch = &verify->scratch.session;
+    FILE *in = fopen(path, "r");
+    if (in == NULL) return fault_set(&verify->live.fault, FAULT_REJECT, EX_NOINPUT, "reference-file", "%s: %s", path, strerror(errno));
+    bool is_good =
+        reference_restore_file(scratch, in, &rows) || fault_set(&verify->live.fault, scratch->fault.kind, scratch->fault.exit_status,
+                                                                scratch->fault.code, "%s: %s", path, scratch->fault.text);
+    (void)fclose(in);
+    return is_good;
+}
+
+static bool rebuild(struct verify *verify)
+{
+    const char *path = config_text(verify->live.config, "reference");
+    return (path == NULL ? reference_of_live(verify) : reference_of_file(verify, path)) &&
+           rebuild_run(&verify->live, &verify->scratch.session, &verify->records);
+}
+
+/* ---- the comparison ---- */
+
+static void class_count(struct verify *verify, const char *class)
+{
+    if (strcmp(class, "rules-changed") == 0)
+        verify->rules_changed++;
+    else if (strcmp(class, "not-in-topic") == 0)
+        verify->not_in_topic++;
+    else
+        verify->damaged++;
+}
+
+static bool differences_add(struct verify *verify, const char *unit, const struct database_result *result)
+{
+    for (size_t row = 0; row < result_rows(result); row++) {
+        const char *cells[] = {unit, NULL, NULL, NULL, NULL, NULL, NULL};
+        for (size_t i = 0; i < 6; i++) cells[i + 1] = result_is_null(result, row, i) ? NULL : result_text(result, row, i);
+        class_count(verify, cells[6]);
+        bool has_room = table_rows(verify->differences) < (size_t)config_number(verify->live.config, "limit");
+        if (has_room && !table_add(verify->differences, cells, &verify->live.fault)) return false;
+    }
+    return true;
+}
+
+/* The recorded rows of one unit travel to the scratch database, so that one statement there compares. */
+static bool unit_compare(struct verify *verify, const char *unit)
+{
+    struct session *live = &verify->live, *scratch = &verify->scratch.session;
+    struct database_result *result = NULL;
+    query_text(session_ask(live, "SELECT set_config('nianshen.verify_unit', $1, true)"), unit);
+    if (!session_run(live, NULL) || !reference_copy(live->database, scratch->database, &recorded_rows, &live->fault)) return false;
+    struct database_query *query =
+        session_ask(scratch, "SELECT kind, key, field, recorded, rebuilt, class FROM nianshen.verify_differences($1, $2)");
+    query_text(query, unit);
+    query_int4(query, (int32_t)config_number(live->config, "year"));
+    bool is_good = database_run(scratch->database, query, -1, &result, &live->fault) && differences_add(verify, unit, result) &&
+                   database_run_script(scratch->database, "TRUNCATE nianshen.verify_row", &live->fault);
+    result_free(result);
+    return is_good;
+}
+
+static bool compare(struct verify *verify)
+{
+    struct session *live = &verify->live, *scratch = &verify->scratch.session;
+    struct database_result *units = NULL;
+    if (!reference_copy(live->database, scratch->database, &recorded_units, &live->fault) ||
+        !reference_copy(live->database, scratch->database, &recorded_lost, &live->fault))
+        return false;
+    query_int4(session_ask(scratch, "SELECT * FROM nianshen.verify_units($1)"), (int32_t)config_number(live->config, "year"));
+    bool is_good = database_run(scratch->database, scratch->query, -1, &units, &live->fault);
+    for (size_t row = 0; is_good && row < result_rows(units); row++) {
+        verify->units++;
+        if (table_rows(verify->differences) < (size_t)config_number(live->config, "limit"))
+            is_good = unit_compare(verify, result_text(units, row, 0));
+    }
+    result_free(units);
+    return is_good;
+}
+
+/* ---- the answer ---- */
+
+static void explain(const struct verify *verify)
+{
+    if (verify->damaged > 0)
+        fputs("damage: the database holds what the events and the reference data do not make; somebody changed it beside the worker, or it "
+              "is a "
+              "bug of ours. Don't mend rows by hand: see docs/operations.md, Verify\n",
+              stderr);
+    if (verify->rules_changed > 0)
+        fputs("rules-changed: another release had judged so, and this one judges otherwise; the recorded verdict stands\n", stderr);
+    if (verify->not_in_topic > 0)
+        fputs("not-in-topic: events of these units stood in a topic that was made anew, and can't be applied again\n", stderr);
+}
+
+static bool answer(struct verify *verify)
+{
+    struct session *scratch = &verify->scratch.session;
+    struct database_result *digests = NULL;
+    bool is_json = config_switch(verify->live.config, "json");
+    session_ask(scratch, "SELECT recorded, rebuilt FROM nianshen.verify_digests()");
+    if (!database_run(scratch->database, scratch->query, -1, &digests, &verify->live.fault)) return false;
+    if (!is_json) printf("recorded  %s\nrebuilt   %s\n", result_text(digests, 0, 0), result_text(digests, 0, 1));
+    result_free(digests);
+    if (!is_json && table_rows(verify->differences) > 0) putchar('\n');
+    table_print(verify->differences, stdout);
+    fprintf(stderr, "%" PRId64 " records were applied again; ", verify->records);
+    if (verify->units == 0)
+        fputs("the state is equal\n", stderr);
+    else
+        fprintf(stderr, "%" PRId64 " units differ%s\n", verify->units,
+                table_rows(verify->differences) == (size_t)config_number(verify->live.config, "limit") ? " (--limit shows more)" : "");
+    explain(verify);
+    if (verify->damaged + verify->not_in_topic > 0) verify->live.exit_status = VERIFY_DIFFERS;
+    return true;
+}
+
+/* ---- the command ---- */
+
+static bool campaign_ask(struct session *live)
+{
+    struct database_result *result = NULL;
+    session_ask(live, "SELECT FROM nianshen.campaign WHERE year = $1");
+    session_add_number(live, "year");
+    if (!session_run(live, &result)) return false;
+    bool is_there = result_rows(result) > 0;
+    result_free(result);
+    return is_there || fault_set(&live->fault, FAULT_REJECT, EX_DATAERR, "no-campaign",
+                                 "there is no campaign of %" PRId64 "; nianshen-ops campaign list shows those there are",
+                                 config_number(live->config, "year"));
+}
+
+static bool verify_open(struct verify *verify)
+{
+    struct session *live = &verify->live;
+    verify->differences = table_new(columns, config_switch(live->config, "json"));
+    if (verify->differences == NULL) return fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    return session_open(live) && campaign_ask(live) && scratch_open(&verify->scratch, live->config, &live->fault) && snapshot_begin(live);
+}
+
+int verify_run(const struct config *config)
+{
+    struct verify verify = {.differences = NULL};
+    session_begin(&verify.live, config);
+    verify.live.role = "nianshen_owner, with the right to create databases (CREATEDB)";
+    if (verify_open(&verify) && rebuild(&verify) && compare(&verify)) answer(&verify);
+    scratch_close(&verify.scratch);
+    table_free(verify.differences);
+    return session_close(&verify.live);
+}
