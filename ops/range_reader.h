@@ -19,6 +19,7 @@ struct range {
     int64_t from, to; /* to: before this offset */
     const struct range_hole *holes; /* in order; borrowed */
     size_t hole_count;
+    int64_t first; /* out: what the topic holds begins here; above `from` it was truncated */
     int64_t records; /* out: how many were read */
 };
 

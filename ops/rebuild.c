@@ -1,11 +1,13 @@
 #include "ops/rebuild.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
 #include "core/apply_query.h"
 #include "ops/range_reader.h"
+#include "ops/reference.h"
 
 static const struct batch_limits batch_limits = {.records = 4000, .bytes = 8 * 1024 * 1024};
 
@@ -89,13 +91,26 @@ static bool holes_ask(struct session *live, struct range *range, struct range_ho
     return *holes != NULL || fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for the records that are held");
 }
 
+static bool truncation_note(struct session *live, struct session *scratch, const struct range *range)
+{
+    static const struct reference_section lost = {"lost", "unit", "recorded_truncated", "verify_lost", false};
+    struct database_query *query = session_ask(live, "SELECT set_config('nianshen.verify_place', concat_ws(' ', $1, $2, $3), true)");
+    query_text(query, topic_kind_name(range->at.topic));
+    query_int4(query, range->at.number);
+    query_int8(query, range->first);
+    fprintf(stderr, "%s partition %" PRId32 ": what stood before offset %" PRId64 " is not in the topic any more\n",
+            topic_kind_name(range->at.topic), range->at.number, range->first);
+    return session_run(live, NULL) && reference_copy(live->database, scratch->database, &lost, &live->fault);
+}
+
 /* The position in the scratch database begins at 0, also where the topic's beginning was purged. */
 static bool partition_rebuild(struct rebuild *rebuild, struct range *range)
 {
     struct range_hole *holes = NULL;
     struct fault *fault = &rebuild->live->fault;
     bool is_good = claim(rebuild, &range->at) && holes_ask(rebuild->live, range, &holes) &&
-                   range_reader_run(&rebuild->reader, range, range_taken, rebuild, fault) && applied_await(rebuild, fault);
+                   range_reader_run(&rebuild->reader, range, range_taken, rebuild, fault) && applied_await(rebuild, fault) &&
+                   (range->first <= range->from || truncation_note(rebuild->live, rebuild->scratch, range));
     rebuild->records += range->records;
     free(holes);
     return is_good;

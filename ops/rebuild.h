@@ -12,7 +12,8 @@
 
 /*
  * `live` is in a transaction that sees one snapshot; `scratch` is the other database, its role the owner's. What was held in `live`, or
- * given up by a resumption, is passed over. False with the fault of `live` set. `records` (out) says how many were applied.
+ * given up by a resumption, is passed over. Units of which the topics have lost events stand in verify_lost of `scratch` afterwards. False
+ * with the fault of `live` set. `records` (out) says how many were applied.
  */
 bool rebuild_run(struct session *live, struct session *scratch, int64_t *records);
 

@@ -171,7 +171,7 @@ static void explain(const struct verify *verify)
     if (verify->rules_changed > 0)
         fputs("rules-changed: another release had judged so, and this one judges otherwise; the recorded verdict stands\n", stderr);
     if (verify->not_in_topic > 0)
-        fputs("not-in-topic: events of these units stood in a topic that was made anew, and can't be applied again\n", stderr);
+        fputs("not-in-topic: events of these units stood in a topic that was truncated or made anew, and can't be applied again\n", stderr);
 }
 
 static bool answer(struct verify *verify)

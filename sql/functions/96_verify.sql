@@ -1,5 +1,5 @@
 -- `verify` rebuilds the state in a scratch database from reference versions and topics, and compares. The views are what it reads in the live database, for the
--- year and the unit that it sets for its transaction; the functions run in the scratch database, on what was copied from those views.
+-- year, the unit and the place that it sets for its transaction; the functions run in the scratch database, on what was copied from those views.
 
 CREATE OR REPLACE VIEW nianshen.recorded_unit AS
 SELECT u.unit, nianshen.unit_digest(u.unit, current_setting('nianshen.verify_year')::integer) AS recorded FROM nianshen.unit_profile u;
@@ -14,6 +14,11 @@ LEFT JOIN nianshen.release r ON r.release = s.release;
 CREATE OR REPLACE VIEW nianshen.recorded_lost AS
 SELECT DISTINCT e.unit FROM nianshen.event e
 WHERE e.record_offset < 0 AND EXISTS (SELECT FROM nianshen.partition_resume p WHERE p.next_after < p.next_before);
+
+-- The same for events before the first offset that a partition holds: `verify_place` is topic, partition and that offset, separated by blanks.
+CREATE OR REPLACE VIEW nianshen.recorded_truncated AS
+SELECT DISTINCT e.unit FROM nianshen.event e, (SELECT string_to_array(current_setting('nianshen.verify_place'), ' ') AS at) p
+WHERE e.topic = p.at[1] AND e.partition = p.at[2]::integer AND e.record_offset >= 0 AND e.record_offset < p.at[3]::bigint;
 
 -- Offsets of a partition that were consumed without being applied: held records, and what a resumption gave up, as far as no later one went back behind it.
 -- From from_offset to before to_offset.
@@ -63,7 +68,7 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 $$;
 
 -- Where the recorded and the rebuilt rows of a unit differ: a line a field, or one for a row that only one side has. `class` is damage; rules-changed where
--- another release had judged, and for what follows from its verdict; not-in-topic where the events are in no topic any more.
+-- another release had judged, and for what follows from its verdict; not-in-topic where events of the unit are in no topic any more.
 CREATE OR REPLACE FUNCTION nianshen.verify_differences(p_unit text, p_year integer)
 RETURNS TABLE (kind text, key text, field text, recorded text, rebuilt text, class text)
 LANGUAGE plpgsql STABLE AS $$

@@ -19,9 +19,9 @@ CREATE UNLOGGED TABLE nianshen.verify_row (
     version text -- of the release that judged it
 );
 
--- Units of which events were applied that their topics do not have any more, since a topic was made anew.
+-- Units of which events were applied that their topics do not have any more, since a topic was made anew or truncated.
 CREATE UNLOGGED TABLE nianshen.verify_lost (
-    unit text COLLATE "C" PRIMARY KEY
+    unit text COLLATE "C" NOT NULL
 );
 
 RESET ROLE;

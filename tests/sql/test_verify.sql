@@ -75,6 +75,13 @@ SELECT is(pg_temp.after($$UPDATE nianshen.removed_member SET reason = 'deceased'
 SELECT is(pg_temp.after($$INSERT INTO nianshen.verify_lost VALUES ('U2')$$, $$UPDATE nianshen.removed_member SET reason = 'deceased' WHERE id_key = 'K01'$$),
     'removed reason left > deceased damage', 'that is said of units that have such events only');
 
+SELECT set_config('nianshen.verify_place', 'member-review 0 1', true) AS done \gset
+SELECT results_eq('SELECT unit FROM recorded_truncated', $$VALUES ('U1')$$, 'an event stood before the first offset that the partition holds');
+SELECT set_config('nianshen.verify_place', 'member-review 0 0', true) AS done \gset
+SELECT is_empty('SELECT unit FROM recorded_truncated', 'none did');
+SELECT set_config('nianshen.verify_place', 'approval 1 9', true) AS done \gset
+SELECT is_empty('SELECT unit FROM recorded_truncated', 'not in this partition');
+
 -- What another release had judged, and what follows from it.
 UPDATE verify_row SET version = 'of-yore' WHERE version IS NOT NULL;
 SELECT is_empty($$SELECT * FROM pg_temp.differences()$$, 'another release that judged the same makes no difference');
