@@ -184,5 +184,14 @@ enum { KAFKA_FINDINGS_MAX = 64 };
 /* Compares topics with the contract. Fills `findings`, `found_count` and the common partition count of the inputs (0 when unequal). */
 bool kafka_admin_check(struct kafka_admin *admin, int timeout_ms, struct kafka_topic_finding findings[KAFKA_FINDINGS_MAX],
                        size_t *found_count, int32_t *partitions, struct fault *fault);
+/* How many partitions each topic has; a topic that is missing is FAULT_FATAL, EX_CONFIG. */
+bool kafka_admin_partitions(struct kafka_admin *admin, int timeout_ms, int32_t partitions[TOPIC_KINDS], struct fault *fault);
+/*
+ * Deletes for good what stands in each of these partitions before its offset; what is deleted already stays so. The broker gives the disk
+ * space free later, segment by segment. FAULT_RETRY, EX_UNAVAILABLE when it did not answer: some may be done, ask again. FAULT_FATAL,
+ * EX_NOPERM without the right DELETE on a topic.
+ */
+bool kafka_admin_delete_before(struct kafka_admin *admin, const struct kafka_position *before, size_t count, int timeout_ms,
+                               struct fault *fault);
 
 #endif

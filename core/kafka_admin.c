@@ -1,4 +1,4 @@
-/* Creating the topics, and comparing them with the contract. */
+/* Creating the topics, comparing them with the contract, and deleting their oldest records. */
 #include "core/kafka_internal.h"
 
 #include <inttypes.h>
@@ -302,4 +302,50 @@ bool kafka_admin_check(struct kafka_admin *admin, int timeout_ms, struct kafka_t
     replication_compare(&check);
     *found_count = check.count;
     return true;
+}
+
+/* ---- deleting records ---- */
+
+bool kafka_admin_partitions(struct kafka_admin *admin, int timeout_ms, int32_t partitions[TOPIC_KINDS], struct fault *fault)
+{
+    struct check check = {.admin = admin};
+    if (!shapes_ask(&check, timeout_ms, fault)) return false;
+    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
+        partitions[kind] = check.shapes[kind].partitions;
+        if (partitions[kind] == 0)
+            return fault_set(fault, FAULT_FATAL, EX_CONFIG, "topic-missing", "topic %s does not exist: nianshen-ops topics check",
+                             admin->names.full[kind]);
+    }
+    return true;
+}
+
+/* The first partition of which the broker would not delete. */
+static bool deletion_note(rd_kafka_event_t *event, struct fault *fault)
+{
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+    for (int i = 0; i < list->cnt; i++) {
+        char what[TOPIC_NAME_BYTES_MAX + 64];
+        if (list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
+        (void)snprintf(what, sizeof what, "deleting records of %s [%" PRId32 "]", list->elems[i].topic, list->elems[i].partition);
+        return kafka_fault(fault, list->elems[i].err, what);
+    }
+    return true;
+}
+
+bool kafka_admin_delete_before(struct kafka_admin *admin, const struct kafka_position *before, size_t count, int timeout_ms,
+                               struct fault *fault)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (size_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, admin->names.full[before[i].topic], before[i].partition)->offset = before[i].offset;
+    rd_kafka_DeleteRecords_t *deletion = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_AdminOptions_t *options = options_new(admin, RD_KAFKA_ADMIN_OP_DELETERECORDS, timeout_ms);
+    rd_kafka_DeleteRecords(admin->client, &deletion, 1, options, admin->queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_DeleteRecords_destroy(deletion);
+    rd_kafka_event_t *event = answer_wait(admin, timeout_ms, "deleting records", fault);
+    bool is_good = event != NULL && deletion_note(event, fault);
+    if (event != NULL) rd_kafka_event_destroy(event);
+    return is_good;
 }

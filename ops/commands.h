@@ -7,6 +7,7 @@
 extern const struct option topics_create_options[], topics_check_options[];
 extern const struct option roster_load_options[], roster_export_options[];
 extern const struct option campaign_open_options[], campaign_close_options[], campaign_extend_options[], campaign_list_options[];
+extern const struct option campaign_purge_options[];
 extern const struct option unit_held_options[], unit_release_options[];
 extern const struct option reviewer_add_options[], reviewer_remove_options[], reviewer_list_options[];
 extern const struct option status_options[], review_list_options[], review_show_options[];
@@ -25,6 +26,7 @@ int reference_restore_run(const struct config *config);
 int campaign_open_run(const struct config *config);
 int campaign_close_run(const struct config *config);
 int campaign_extend_run(const struct config *config);
+int campaign_purge_run(const struct config *config);
 int campaign_list_run(const struct config *config);
 int unit_held_run(const struct config *config);
 int unit_release_run(const struct config *config);

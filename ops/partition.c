@@ -29,17 +29,24 @@ const struct option partition_resume_options[] = {
 /* ---- list ---- */
 
 /* As the columns of `list_sql` stand; FIRST and END are replaced by what the broker says. */
-enum { TOPIC_AT, PARTITION_AT, NEXT_AT, FIRST_AT, END_AT, EPOCH_AT, OWNER_AT, SINCE_AT, HALTED_AT, LIST_COLUMNS };
+enum { TOPIC_AT, PARTITION_AT, NEXT_AT, FIRST_AT, END_AT, PURGED_AT, EPOCH_AT, OWNER_AT, SINCE_AT, HALTED_AT, LIST_COLUMNS };
 
-static const char list_sql[] = "SELECT topic, partition, next_offset, NULL, end_offset, epoch, owner, halted_ms, halted "
-                               "FROM nianshen.partition_status ORDER BY topic, partition";
+static const char list_sql[] =
+    "SELECT topic, partition, next_offset, NULL, end_offset, nullif(purged_before, 0), epoch, owner, halted_ms, halted "
+    "FROM nianshen.partition_status ORDER BY topic, partition";
 
 static const struct table_column list_columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT},   {"PARTITION", "partition", TABLE_NUMBER},
-    {"NEXT", "next", TABLE_NUMBER},   {"FIRST", "first", TABLE_NUMBER},
-    {"END", "end", TABLE_NUMBER},     {"EPOCH", "epoch", TABLE_NUMBER},
-    {"OWNER", "owner", TABLE_TEXT},   {"HALTED SINCE", "halted_since", TABLE_MOMENT},
-    {"HALTED", "halted", TABLE_TEXT}, {NULL, NULL, TABLE_TEXT},
+    {"TOPIC", "topic", TABLE_TEXT},
+    {"PARTITION", "partition", TABLE_NUMBER},
+    {"NEXT", "next", TABLE_NUMBER},
+    {"FIRST", "first", TABLE_NUMBER},
+    {"END", "end", TABLE_NUMBER},
+    {"PURGED BEFORE", "purged_before", TABLE_NUMBER},
+    {"EPOCH", "epoch", TABLE_NUMBER},
+    {"OWNER", "owner", TABLE_TEXT},
+    {"HALTED SINCE", "halted_since", TABLE_MOMENT},
+    {"HALTED", "halted", TABLE_TEXT},
+    {NULL, NULL, TABLE_TEXT},
 };
 
 static bool list_add(struct session *session, struct table *table, struct bounds *bounds, const struct database_result *result, size_t row)

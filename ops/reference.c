@@ -6,7 +6,7 @@ enum { COPY_SQL_BYTES_MAX = 512 };
 
 const struct reference_section reference_sections[] = {
     {"failure_reason", "reason, zh, en", "failure_reason", "failure_reason", false},
-    {"campaign", "year, opens_ms, closes_ms, salt", "campaign_term", "campaign_term", false},
+    {"campaign", "year, opens_ms, closes_ms, salt, purge_until_ms, purged_ms", "campaign_term", "campaign_term", false},
     {"reviewer", "reviewer, superior, name, valid_from_ms, valid_until_ms", "reviewer_term", "reviewer_term", false},
     {"unit", "unit, created_ms, name, credit_code, address, contact_name, contact_mobile, loaded, loaded_ms", "reference_unit_profile",
      "unit_profile", false},
@@ -15,6 +15,23 @@ const struct reference_section reference_sections[] = {
      "enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile, enrolled_ms, valid_from_ms, "
      "valid_until_ms",
      "reference_membership", "membership", false},
+    {"partition", "topic, partition, next_offset, records, purged_before, purged_records", "reference_partition", "kafka_partition", false},
+    {"event", "unit, year, topic, source, event_id, content_sha256, partition, record_offset", "reference_event", "event", false},
+    {"unit_review", "unit, year, source, event_id, submitted_by, profile, append_ms, verdict, code", "reference_unit_review", "unit_review",
+     false},
+    {"submission",
+     "submission_key, unit, year, submission, source, unit_review, mode, submitted_by, chunks, entries_total, received, completed_offset, "
+     "completed_ms, completed_by, state, code, error_total, digest, listed, passed, failed, decided_ms",
+     "reference_submission", "submission", false},
+    {"chunk",
+     "submission_key, chunk, record_offset, append_ms, event_id, content_sha256, in_campaign, failed_count, passed_count, first_key, "
+     "last_key, unsorted_list, unsorted_index, error_count",
+     "reference_chunk", "chunk", false},
+    {"decision",
+     "unit, year, source, event_id, submission, record_offset, append_ms, kind, digest, superior, reviewer, submitted_by, comment, "
+     "verdict, "
+     "code",
+     "reference_decision", "decision", false},
     {"dead_letter_action", "action_id, topic, partition, record_offset, action, at_ms, who, reason, new_partition, new_offset, resume_id",
      "dead_letter_action", "dead_letter_action", true},
     {"partition_resume", "resume_id, topic, partition, at_ms, who, reason, halted, next_before, next_after, superseded", "partition_resume",
@@ -61,6 +78,6 @@ bool reference_restore_end(struct database *to, struct fault *fault)
 {
     return database_run_script(to,
                                "SELECT nianshen.reference_restore_end(); "
-                               "ANALYZE nianshen.unit_profile, nianshen.unit_superior, nianshen.membership; COMMIT",
+                               "ANALYZE nianshen.unit_profile, nianshen.unit_superior, nianshen.membership, nianshen.event; COMMIT",
                                fault);
 }

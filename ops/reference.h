@@ -1,5 +1,6 @@
 /*
- * Reference data as versions with their dates: what the topics do not hold, and what every event is judged against. `reference dump`
+ * Reference data as versions with their dates: what the topics do not hold, and what every event is judged against. After a purge also
+ * what is kept of the records that the topics do not hold any more. `reference dump`
  * writes it to a file, `reference restore` reads that back, and `verify` copies it from one database to another; all three by the
  * sections below, row by row in COPY's text format, so that a roster of any size passes in bounded memory.
  */

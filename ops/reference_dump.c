@@ -72,7 +72,9 @@ static bool dump(struct dumping *dumping)
     struct session *session = dumping->session;
     session_ask(session, "SELECT nianshen.audit('reference-dump', NULL, 'reference data with full ID numbers')");
     if (!session_run(session, NULL) ||
-        !database_run_script(session->database, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE nianshen_owner",
+        !database_run_script(session->database,
+                             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE nianshen_owner; "
+                             "SELECT nianshen.reference_dump_start()",
                              &session->fault))
         return false;
     if (!dump_sections(dumping)) return false;

@@ -27,7 +27,9 @@ GRANT EXECUTE ON FUNCTION nianshen.claim, nianshen.claim_for_backend, nianshen.o
     nianshen.halt, nianshen.apply, nianshen.held_take, nianshen.outbox_take, nianshen.outbox_done TO nianshen_worker;
 
 GRANT EXECUTE ON FUNCTION nianshen.audit, nianshen.roster_load_start, nianshen.roster_load_units, nianshen.roster_load_members,
-    nianshen.campaign_open, nianshen.campaign_close, nianshen.campaign_extend, nianshen.reviewer_add, nianshen.reviewer_remove,
+    nianshen.campaign_open, nianshen.campaign_close, nianshen.campaign_extend, nianshen.positions_check, nianshen.campaign_purge_until, nianshen.campaign_purge_check,
+    nianshen.campaign_purge_rows, nianshen.campaign_purge_begin, nianshen.campaign_purge_units, nianshen.campaign_purge_ledger,
+    nianshen.campaign_purge_end, nianshen.reviewer_add, nianshen.reviewer_remove,
     nianshen.unit_release, nianshen.redrive_start, nianshen.redrive_done, nianshen.redrive_refused, nianshen.dead_letter_discard, nianshen.state_digest, nianshen.check_run, nianshen.replay, nianshen.partition_resume, nianshen.partition_consumed_from TO nianshen_ops;
 GRANT SELECT ON nianshen.unit, nianshen.member, nianshen.removed_member, nianshen.campaign, nianshen.reviewer, nianshen.review_status,
     nianshen.review_detail, nianshen.review_profile, nianshen.dead_letter, nianshen.dead_letter_history, nianshen.partition_status, nianshen.partition_resumption, nianshen.held,

@@ -31,6 +31,14 @@ BEGIN
 END
 $$;
 
+-- True from the moment when the purge of a year began. It had been closed long before; its rows and lists are going or gone.
+CREATE OR REPLACE FUNCTION nianshen.year_purged(p_year integer) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM nianshen.campaign_term c WHERE c.year = p_year AND c.purge_until_ms IS NOT NULL);
+END
+$$;
+
 -- Above every key.
 CREATE OR REPLACE FUNCTION nianshen.last_key() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT U&'\+10FFFF' $$;
@@ -75,6 +83,23 @@ CREATE OR REPLACE FUNCTION nianshen.refuse(p_message text, p_remedy text) RETURN
 LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION USING errcode = 'NS002', message = p_message, hint = p_remedy;
+END
+$$;
+
+-- Refuses while records of a campaign are not applied. p_before: the first offset of each partition of the input topics that came after it, by the broker.
+CREATE OR REPLACE FUNCTION nianshen.positions_check(p_topic text[], p_partition integer[], p_before bigint[]) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+DECLARE
+    behind record;
+BEGIN
+    SELECT p.topic, p.partition, p.before - coalesce(k.next_offset, 0) AS records INTO behind
+    FROM unnest(p_topic, p_partition, p_before) AS p (topic, partition, before)
+    LEFT JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition
+    WHERE p.before > coalesce(k.next_offset, 0) ORDER BY 3 DESC, 1, 2 LIMIT 1;
+    IF FOUND THEN
+        PERFORM refuse(format('%s records of the campaign are not applied yet (%s partition %s)', behind.records, behind.topic, behind.partition),
+                       'let the workers catch up (nianshen-ops status), then try again');
+    END IF;
 END
 $$;
 

@@ -62,7 +62,10 @@ BEGIN
         UPDATE partition_resume SET superseded = moved WHERE resume_id = resume;
     END IF;
     UPDATE kafka_partition p
-    SET halted = NULL, halted_ms = NULL, epoch = p.epoch + 1, moved_ms = now_ms(), records = p.records - moved,
+    SET halted = NULL, halted_ms = NULL, epoch = p.epoch + 1, moved_ms = now_ms(),
+        -- From before what was purged: the topic is another one, and what was purged of the old one does not count either.
+        records = p.records - moved - CASE WHEN p_from < p.purged_before THEN p.purged_records ELSE 0 END,
+        purged_records = CASE WHEN p_from < p.purged_before THEN 0 ELSE p.purged_records END, purged_before = least(p.purged_before, p_from),
         next_offset = coalesce(p_from, p.next_offset), end_offset = CASE WHEN p_from IS NULL THEN p.end_offset END,
         last_offset = CASE WHEN p_from IS NULL THEN p.last_offset END, last_append_ms = CASE WHEN p_from IS NULL THEN p.last_append_ms END,
         last_sha256 = CASE WHEN p_from IS NULL THEN p.last_sha256 END

@@ -247,7 +247,8 @@ BEGIN
                     ELSE nianshen.chunk_header(s.source, s.unit_review, s.mode, s.submitted_by, s.chunks, s.entries_total) END AS first_header
         FROM c LEFT JOIN nianshen.submission s ON s.unit = c.unit AND s.year = c.year AND s.submission = c.submission
     ), numbered AS (
-        SELECT h.n, h.header <> h.first_header AS contradicts, h.content_sha256, stored.content_sha256 AS stored_sha256,
+        SELECT h.n, h.header <> h.first_header AS contradicts, h.content_sha256,
+               CASE octet_length(stored.content_sha256) WHEN 0 THEN h.content_sha256 ELSE stored.content_sha256 END AS stored_sha256, -- empty: purged
                first_value(h.n) OVER same AS first_n, first_value(h.content_sha256) OVER same AS first_sha256
         FROM headed h
         LEFT JOIN nianshen.chunk stored

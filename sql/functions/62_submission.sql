@@ -50,6 +50,7 @@ BEGIN
             THEN 'already-reviewed'
         WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = (p_submission).submission_key AND NOT c.in_campaign)
             THEN 'campaign-closed'
+        WHEN nianshen.year_purged((p_submission).year) THEN 'campaign-closed' -- set free by a late event: its rows can't be judged any more
         ELSE coalesce((
             SELECT CASE r.verdict WHEN 'rejected' THEN 'unit-review-rejected' ELSE '' END FROM nianshen.unit_review r
             WHERE r.unit = (p_submission).unit AND r.year = (p_submission).year AND r.source = (p_submission).source

@@ -155,21 +155,27 @@ BEGIN
 END
 $$;
 
--- Profiles as loaded, and over them the changes of the submissions approved since, the latest last: whatever order approvals are applied in.
+-- A unit's profile as loaded, and over it the changes of the submissions approved since, the latest last: whatever order approvals are applied in. p_years null:
+-- of all years.
+CREATE OR REPLACE FUNCTION nianshen.profile_approved(p_unit nianshen.unit_profile, p_years integer[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (p_unit).loaded || coalesce((
+        SELECT jsonb_object_agg(p.key, p.value ORDER BY s.decided_ms, s.year)
+        FROM nianshen.submission s
+        JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
+        CROSS JOIN LATERAL jsonb_each(r.profile) p
+        WHERE s.unit = (p_unit).unit AND s.state = 'approved' AND s.decided_ms > (p_unit).loaded_ms AND (p_years IS NULL OR s.year = ANY (p_years))), '{}');
+END
+$$;
+
 CREATE OR REPLACE FUNCTION nianshen.profiles_renew(p_units text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE nianshen.unit_profile u
     SET name = n.profile ->> 'name', credit_code = n.profile ->> 'credit_code', address = n.profile ->> 'address',
         contact_name = n.profile ->> 'contact_name', contact_mobile = n.profile ->> 'contact_mobile'
-    FROM (
-        SELECT o.unit, o.loaded || coalesce((
-            SELECT jsonb_object_agg(p.key, p.value ORDER BY s.decided_ms, s.year)
-            FROM nianshen.submission s
-            JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
-            CROSS JOIN LATERAL jsonb_each(r.profile) p
-            WHERE s.unit = o.unit AND s.state = 'approved' AND s.decided_ms > o.loaded_ms), '{}') AS profile
-        FROM nianshen.unit_profile o WHERE o.unit = ANY (p_units)) n
+    FROM (SELECT o.unit, nianshen.profile_approved(o, NULL) AS profile FROM nianshen.unit_profile o WHERE o.unit = ANY (p_units)) n
     WHERE u.unit = n.unit;
 END
 $$;

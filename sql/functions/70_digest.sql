@@ -43,7 +43,9 @@ LANGUAGE sql STABLE AS $$
            json_build_object('id_key', m.id_key, 'id_code', m.id_code, 'name', m.name, 'gender', m.gender, 'id_type', m.id_type, 'id_number', m.id_number,
                'id_valid_until', m.id_valid_until, 'mobile', m.mobile, 'valid_until_ms', nullif(m.valid_until_ms, nianshen.forever_ms()))::text,
            NULL, NULL
-    FROM nianshen.membership m WHERE m.unit = p_unit
+    FROM nianshen.membership m
+    -- Versions that had ended before a year's campaign opened are not part of that year.
+    WHERE m.unit = p_unit AND m.valid_until_ms >= coalesce((SELECT c.opens_ms FROM nianshen.campaign_term c WHERE c.year = p_year), 0)
     UNION ALL
     SELECT 'profile', '', json_build_object('name', u.name, 'credit_code', u.credit_code, 'address', u.address, 'contact_name', u.contact_name,
                'contact_mobile', u.contact_mobile)::text,

@@ -22,7 +22,9 @@ FROM nianshen.membership m WHERE m.valid_until_ms = 9223372036854775807;
 
 CREATE OR REPLACE VIEW nianshen.campaign AS
 SELECT c.year, c.opens_ms, nullif(c.closes_ms, nianshen.forever_ms()) AS closes_ms,
-       CASE WHEN nianshen.now_ms() < c.opens_ms THEN 'announced' WHEN nianshen.now_ms() < c.closes_ms THEN 'open' ELSE 'closed' END AS state
+       CASE WHEN c.purged_ms IS NOT NULL THEN 'purged' WHEN c.purge_until_ms IS NOT NULL THEN 'purging'
+            WHEN nianshen.now_ms() < c.opens_ms THEN 'announced' WHEN nianshen.now_ms() < c.closes_ms THEN 'open' ELSE 'closed' END AS state,
+       c.purged_ms
 FROM nianshen.campaign_term c;
 
 CREATE OR REPLACE VIEW nianshen.reviewer AS

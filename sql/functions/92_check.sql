@@ -68,15 +68,16 @@ FROM nianshen.submission s
 LEFT JOIN chunks c ON c.submission_key = s.submission_key
 LEFT JOIN entries e ON e.submission_key = s.submission_key
 LEFT JOIN rosters r ON r.unit = s.unit AND r.year = s.year
+LEFT JOIN nianshen.campaign_term p ON p.year = s.year AND p.purge_until_ms IS NOT NULL -- the counts are kept, what was counted is not
 CROSS JOIN LATERAL (VALUES
     (s.received <> coalesce(c.chunks, 0), format('%s chunks are counted, %s are stored', s.received, coalesce(c.chunks, 0))),
     (s.listed <> s.passed + s.failed, format('%s listed is not %s passed and %s failed', s.listed, s.passed, s.failed)),
     (s.failed <> c.failed, format('%s failed, the chunks say %s', s.failed, c.failed)),
-    (s.failed <> coalesce(e.entries, 0), format('%s failed, %s entries are stored', s.failed, coalesce(e.entries, 0))),
+    (s.failed <> coalesce(e.entries, 0) AND p.year IS NULL, format('%s failed, %s entries are stored', s.failed, coalesce(e.entries, 0))),
     (s.listed IS NOT NULL AND s.entries_total <> c.entries, format('%s entries were announced, the chunks hold %s', s.entries_total, c.entries)),
     (s.listed IS NOT NULL AND s.mode = 'list' AND s.entries_total <> s.listed,
      format('list mode holds %s entries of %s members', s.entries_total, s.listed)),
-    (s.listed <> coalesce(r.members, 0),
+    (s.listed <> coalesce(r.members, 0) AND p.year IS NULL,
      format('%s members were reviewed, the roster of the opening has %s', s.listed, coalesce(r.members, 0))),
     (s.state IN ('pending', 'approved', 'returned') AND (s.listed IS NULL OR s.digest IS NULL), 'counts or digest are missing')
 ) AS f (is_violated, finding)
@@ -168,15 +169,16 @@ WITH rows AS (
     SELECT l.topic, l.partition, count(*) AS rows FROM nianshen.ledger l GROUP BY 1, 2
 )
 SELECT NULL::text COLLATE "C" AS unit, format('%s partition %s: %s records were consumed, %s have a ledger row', coalesce(k.topic, r.topic),
-                                  coalesce(k.partition, r.partition), coalesce(k.records, 0), coalesce(r.rows, 0)) AS finding
+                                  coalesce(k.partition, r.partition), coalesce(k.records - k.purged_records, 0), coalesce(r.rows, 0)) AS finding
 FROM nianshen.kafka_partition k FULL JOIN rows r ON r.topic = k.topic AND r.partition = k.partition
-WHERE coalesce(k.records, 0) <> coalesce(r.rows, 0)
+WHERE coalesce(k.records - k.purged_records, 0) <> coalesce(r.rows, 0)
 UNION ALL
 SELECT e.unit, format('event %s of %s: %s partition %s offset %s %s', e.event_id, e.year, e.topic, e.partition, e.record_offset,
                       coalesce('stands in the ledger as ' || l.kind, 'has no ledger row'))
 FROM nianshen.event e
+LEFT JOIN nianshen.kafka_partition k ON k.topic = e.topic AND k.partition = e.partition
 LEFT JOIN nianshen.ledger l ON l.topic = e.topic AND l.partition = e.partition AND l.record_offset = e.record_offset
-WHERE e.record_offset >= 0 AND l.kind IS DISTINCT FROM 'applied' -- below zero: of a topic that was made anew
+WHERE e.record_offset >= coalesce(k.purged_before, 0) AND l.kind IS DISTINCT FROM 'applied' -- below zero: of a topic that was made anew
 UNION ALL
 SELECT l.unit, format('%s partition %s offset %s was applied, and its event is not known', l.topic, l.partition, l.record_offset)
 FROM nianshen.ledger l
@@ -213,7 +215,10 @@ SELECT coalesce(d.unit, t.unit) AS unit,
        CASE WHEN t.ce_id IS NULL THEN format('event %s of %s has no outcome %s', d.event_id, d.year, d.type)
             ELSE format('an outcome %s on event %s stands beside what was decided', t.ce_type, t.ce_causationid) END AS finding
 FROM due d FULL JOIN told t ON t.ce_id = d.ce_id
-WHERE t.ce_id IS NULL
+WHERE (t.ce_id IS NULL AND NOT nianshen.year_purged(d.year) AND NOT EXISTS ( -- what was told of purged records is purged, too
+        SELECT FROM nianshen.event e JOIN nianshen.kafka_partition k ON k.topic = e.topic AND k.partition = e.partition
+        WHERE e.unit = d.unit AND e.year = d.year AND e.topic = d.topic AND e.source = d.source AND e.event_id = d.event_id
+            AND e.record_offset < k.purged_before))
     OR (d.ce_id IS NULL AND t.ce_type NOT IN ('nianshen.member-review.waiting.v1', 'nianshen.member-review.pending.v1',
                                               'nianshen.member-review.rejected.v1'))
 UNION ALL
@@ -232,7 +237,7 @@ CROSS JOIN LATERAL (VALUES
     (l.record_offset >= k.next_offset, format('the next offset is %s, and offset %s was consumed', k.next_offset, l.record_offset)),
     (k.end_offset < k.next_offset, format('the next offset is %s, behind the end %s', k.next_offset, k.end_offset)),
     (k.records > k.next_offset, format('%s records were consumed up to offset %s', k.records, k.next_offset)),
-    (k.last_offset <> coalesce(l.record_offset, -1), format('the last record is said to be %s and is %s', k.last_offset, l.record_offset)),
+    (k.last_offset <> coalesce(l.record_offset, CASE WHEN k.last_offset < k.purged_before THEN k.last_offset ELSE -1 END), format('the last record is said to be %s and is %s', k.last_offset, l.record_offset)),
     (k.last_append_ms <> l.append_ms, 'the last record is said to be of another moment'),
     (k.last_append_ms > k.max_append_ms, 'the latest moment is before that of the last record')
 ) AS f (is_violated, finding)

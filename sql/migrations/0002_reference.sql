@@ -17,8 +17,12 @@ CREATE TABLE nianshen.campaign_term (
     year integer PRIMARY KEY,
     opens_ms bigint NOT NULL,
     closes_ms bigint NOT NULL, -- forever_ms() while no end is set
-    salt bytea NOT NULL, -- prefixes every digest, so that a short list can't be guessed from it
-    CHECK (opens_ms < closes_ms)
+    salt bytea NOT NULL, -- prefixes every digest, so that a short list can't be guessed from it; empty when purged, so that nobody can at all
+    purge_until_ms bigint, -- a purge has begun: what was appended before this goes from the topics
+    purged_ms bigint, -- when it was done
+    CHECK (opens_ms < closes_ms),
+    CHECK (closes_ms <= purge_until_ms),
+    CHECK (purged_ms IS NULL OR purge_until_ms IS NOT NULL)
 );
 
 -- The profile that is valid now: as it was last loaded, and over it what approvals changed since.

@@ -20,7 +20,8 @@ CREATE TABLE nianshen.kafka_partition (
     max_append_ms bigint NOT NULL DEFAULT 0, -- no reference change is dated before this
     halted text, -- why it stands still until an operator resumes it
     halted_ms bigint,
-    purged_before bigint NOT NULL DEFAULT 0, -- records before this were deleted on purpose, after their campaign was purged
+    purged_before bigint NOT NULL DEFAULT 0, -- records before this are deleted on purpose: their campaign is purged
+    purged_records bigint NOT NULL DEFAULT 0, -- how many of the consumed ones have no ledger row any more for that reason
     moved_ms bigint,
     PRIMARY KEY (topic, partition)
 );
@@ -32,7 +33,7 @@ CREATE TABLE nianshen.event (
     topic text COLLATE "C" NOT NULL,
     source text COLLATE "C" NOT NULL,
     event_id text COLLATE "C" NOT NULL,
-    content_sha256 bytea NOT NULL,
+    content_sha256 bytea NOT NULL, -- empty of a purged year: a number could be guessed from it
     partition integer NOT NULL,
     record_offset bigint NOT NULL,
     PRIMARY KEY (unit, year, topic, source, event_id)
@@ -121,5 +122,6 @@ CREATE TABLE nianshen.outbox (
 CREATE INDEX ON nianshen.outbox (topic, partition, outbox_id) WHERE published_ms IS NULL;
 -- One outcome of a kind for each judged event, whatever is repeated.
 CREATE UNIQUE INDEX ON nianshen.outbox (ce_id) WHERE kind = 'outcome';
+CREATE INDEX ON nianshen.outbox (topic, partition, record_offset) WHERE kind = 'dead-letter';
 
 RESET ROLE;
