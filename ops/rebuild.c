@@ -66,11 +66,12 @@ static bool claim(struct rebuild *rebuild, struct batch_partition *at)
 {
     struct session *scratch = rebuild->scratch;
     struct database_result *result = NULL;
-    struct database_query *query = session_ask(scratch, "SELECT epoch FROM nianshen.claim(ARRAY[$1], ARRAY[$2], 'verify')");
+    struct database_query *query = session_ask(scratch, "SELECT epoch, next_offset FROM nianshen.claim(ARRAY[$1], ARRAY[$2], 'verify')");
     query_text(query, topic_kind_name(at->topic));
     query_int4(query, at->number);
     if (!database_run(scratch->database, query, SESSION_ANSWER_TIMEOUT_MS, &result, &rebuild->live->fault)) return false;
     at->epoch = result_int8(result, 0, 0);
+    at->taken_offset = result_int8(result, 0, 1);
     result_free(result);
     return true;
 }
@@ -103,7 +104,7 @@ static bool truncation_note(struct session *live, struct session *scratch, const
     return session_run(live, NULL) && reference_copy(live->database, scratch->database, &lost, &live->fault);
 }
 
-/* The position in the scratch database begins at 0, also where the topic's beginning was purged. */
+/* The scratch database's position begins behind what was purged, or, of a dump that knows nothing of that, at 0. */
 static bool partition_rebuild(struct rebuild *rebuild, struct range *range)
 {
     struct range_hole *holes = NULL;

@@ -62,7 +62,8 @@ static bool snapshot_begin(struct session *live)
 {
     if (!database_run_script(live->database,
                              "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE nianshen_owner; "
-                             "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+                             "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "
+                             "SELECT nianshen.reference_dump_start()",
                              &live->fault))
         return false;
     session_ask(live, "SELECT set_config('nianshen.verify_year', $1::bigint::text, true)");
@@ -198,17 +199,25 @@ static bool answer(struct verify *verify)
 
 /* ---- the command ---- */
 
+/* False also for a purged campaign, without a fault: there is nothing to compare. */
 static bool campaign_ask(struct session *live)
 {
     struct database_result *result = NULL;
-    session_ask(live, "SELECT FROM nianshen.campaign WHERE year = $1");
+    int64_t year = config_number(live->config, "year");
+    session_ask(live, "SELECT purged_ms FROM nianshen.campaign WHERE year = $1");
     session_add_number(live, "year");
     if (!session_run(live, &result)) return false;
     bool is_there = result_rows(result) > 0;
+    bool is_purged = is_there && !result_is_null(result, 0, 0);
+    if (!is_there)
+        fault_set(&live->fault, FAULT_REJECT, EX_DATAERR, "no-campaign",
+                  "there is no campaign of %" PRId64 "; nianshen-ops campaign list shows those there are", year);
+    if (is_purged) puts(config_switch(live->config, "json") ? "[]" : "purged");
+    if (is_purged)
+        fprintf(stderr, "of the campaign of %" PRId64 " only counts, verdicts and digests are kept, which can't be rebuilt\n",
+                year);
     result_free(result);
-    return is_there || fault_set(&live->fault, FAULT_REJECT, EX_DATAERR, "no-campaign",
-                                 "there is no campaign of %" PRId64 "; nianshen-ops campaign list shows those there are",
-                                 config_number(live->config, "year"));
+    return is_there && !is_purged;
 }
 
 static bool verify_open(struct verify *verify)

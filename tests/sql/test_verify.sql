@@ -76,7 +76,7 @@ SELECT is(pg_temp.after($$INSERT INTO nianshen.verify_lost VALUES ('U2')$$, $$UP
     'removed reason left > deceased damage', 'that is said of units that have such events only');
 
 SELECT set_config('nianshen.verify_place', 'member-review 0 1', true) AS done \gset
-SELECT results_eq('SELECT unit FROM recorded_truncated', $$VALUES ('U1')$$, 'an event stood before the first offset that the partition holds');
+SELECT is((SELECT string_agg(unit, ' ') FROM recorded_truncated), 'U1', 'an event stood before the first offset that the partition holds');
 SELECT set_config('nianshen.verify_place', 'member-review 0 0', true) AS done \gset
 SELECT is_empty('SELECT unit FROM recorded_truncated', 'none did');
 SELECT set_config('nianshen.verify_place', 'approval 1 9', true) AS done \gset
