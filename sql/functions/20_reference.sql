@@ -67,14 +67,19 @@ LANGUAGE sql IMMUTABLE AS $$ SELECT 7310579341 $$;
 CREATE OR REPLACE FUNCTION nianshen.roster_lock_key() RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$ SELECT 7310579342 $$;
 
--- Takes the lock and names the moment from which the change is valid. A stopped worker must not stall the fleet behind our waiting lock:
--- hence the short lock_timeout; the caller tries again.
+-- Takes the lock and names the moment from which the change is valid: later than all that was judged so far, and than the change before. A stopped
+-- worker must not stall the fleet behind our waiting lock: hence the short lock_timeout; the caller tries again.
 CREATE OR REPLACE FUNCTION nianshen.reference_change_ms() RETURNS bigint
 LANGUAGE plpgsql AS $$
+DECLARE
+    change_ms bigint;
 BEGIN
     PERFORM set_config('lock_timeout', '2s', true);
     PERFORM pg_advisory_xact_lock(nianshen.reference_lock_key());
-    RETURN greatest(nianshen.now_ms(), (SELECT max(max_append_ms) + 1 FROM nianshen.kafka_partition));
+    UPDATE nianshen.reference_change c
+    SET last_ms = greatest(nianshen.now_ms(), c.last_ms + 1, (SELECT max(max_append_ms) + 1 FROM nianshen.kafka_partition))
+    RETURNING c.last_ms INTO change_ms;
+    RETURN change_ms;
 END
 $$;
 

@@ -98,10 +98,14 @@ BEGIN
 END
 $$;
 
--- After the last row: what is numbered goes on behind the highest number.
+-- After the last row: what is numbered goes on behind the highest number, and what is dated behind the latest date.
 CREATE OR REPLACE FUNCTION nianshen.reference_restore_end() RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    UPDATE nianshen.reference_change SET last_ms = greatest((SELECT max(s.valid_from_ms) FROM nianshen.unit_superior s),
+        (SELECT max(r.valid_from_ms) FROM nianshen.reviewer_term r),
+        (SELECT max(r.valid_until_ms) FROM nianshen.reviewer_term r WHERE r.valid_until_ms < nianshen.forever_ms()),
+        (SELECT max(m.valid_from_ms) FROM nianshen.membership m), last_ms);
     PERFORM setval('nianshen.enrolment_seq', greatest((SELECT max(m.enrolment) FROM nianshen.membership m), 1));
     PERFORM setval(pg_get_serial_sequence('nianshen.submission', 'submission_key'),
                    greatest((SELECT max(s.submission_key) FROM nianshen.submission s), 1));

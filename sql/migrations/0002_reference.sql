@@ -3,6 +3,10 @@
 
 SET LOCAL ROLE nianshen_owner;
 
+-- One row, the date of the last change of reference data: two changes never have the same, however soon one follows the other.
+CREATE TABLE nianshen.reference_change (last_ms bigint NOT NULL);
+INSERT INTO nianshen.reference_change VALUES (0);
+
 CREATE TABLE nianshen.failure_reason (
     reason text COLLATE "C" PRIMARY KEY,
     zh text NOT NULL,

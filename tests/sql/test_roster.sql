@@ -40,5 +40,24 @@ SELECT lives_ok($$SELECT reviewer_add('R9', 'S1', 'other')$$, 'again with anothe
 SELECT is((SELECT array_agg(name) FROM reviewer WHERE reviewer = 'R9'), '{other}', 'which is only renamed');
 SELECT throws_ok($$SELECT reviewer_remove('R9', 'S2')$$, 'NS002', NULL, 'removing one who is not there is refused');
 
+
+-- One change after the other within a millisecond, or while the broker's clock is ahead of ours (as here): each is dated after the one before.
+SELECT lives_ok($$SELECT reviewer_remove('R9', 'S1')$$, 'a reviewer is removed at once');
+SELECT lives_ok($$SELECT reviewer_add('R9', 'S1', NULL), reviewer_remove('R9', 'S1')$$, 'added and removed again');
+SELECT is((SELECT count(*) FROM reviewer_term r WHERE r.reviewer = 'R9' AND r.valid_from_ms >= lag), 1::bigint, 'no term begins before the last one has ended')
+FROM (SELECT min(valid_until_ms) AS lag FROM reviewer_term WHERE reviewer = 'R9') first;
+CREATE FUNCTION pg_temp.superior_becomes(p_superior text) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO nianshen.staging_unit (load_id, line, unit, name, superior) VALUES (7, 2, 'U3', 'third', p_superior);
+    SELECT count FROM nianshen.roster_load_units(7) WHERE code = 'units-changed'
+$$;
+SELECT is(pg_temp.superior_becomes('S7') + pg_temp.superior_becomes('S8') + pg_temp.superior_becomes('S7'), 3::bigint, 'a superior is changed three times');
+CREATE FUNCTION pg_temp.number_becomes(p_number text) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO nianshen.staging_member (load_id, line, unit, member_no, id_number, id_key) VALUES (8, 2, 'U3', '01', p_number, p_number);
+    SELECT count FROM nianshen.roster_load_members(8, true, false) WHERE code = 'members-changed'
+$$;
+SELECT is(pg_temp.number_becomes('K81') + pg_temp.number_becomes('K82') + pg_temp.number_becomes('K83'), 3::bigint, 'a number is corrected three times');
+SELECT is((SELECT string_agg(id_key, ' ' ORDER BY valid_from_ms) FROM membership WHERE unit = 'U3' AND member_no = '01' AND valid_from_ms < valid_until_ms),
+          'K01 K81 K82 K83', 'and each number had its time');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -3,6 +3,7 @@ transaction does not stop the others, also when reference data are changed at th
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -177,3 +178,35 @@ def go_on(world, units, backend):
         rounds += alive(world, backend)
     assert rounds > 0, "the stopped worker's transaction stopped the other one"
     return reviews
+
+
+def test_correction_of_a_roster_leaves_the_workers_alone(make_world):
+    """What a load does besides corrections happens before it takes the workers' lock: while it waits to enrol somebody (another session holds that place),
+    it holds no lock that a worker needs, and the worker goes on."""
+    units = units_of(["R1", "R2"])
+    world = make_world(units)
+    worker = world.worker().start().wait_ready()
+    corrected = replace(units[0].members[0], id_number=people.id_number(495_000))
+    joining = people.member(495_001)
+    loaded = [people.Unit("R1", SUPERIOR, [corrected, *units[0].members[1:], joining], units[0].name), units[1]]
+    with world.stack.cluster.connect(world.database) as other:
+        other.execute("BEGIN")
+        other.execute("INSERT INTO nianshen.membership SELECT 1000000, 'R1', %s, 'other', NULL, name, gender, id_type, id_number, id_valid_until, mobile,"
+                      " enrolled_ms, valid_from_ms, valid_until_ms FROM nianshen.membership LIMIT 1", [joining.member_no])
+        results = []
+        load = threading.Thread(target=lambda: results.append(world.load(loaded, "--correct")))
+        load.start()
+        eventually(lambda: waits_to_enrol(world), "the load waits for the place of the other session", pause=0.01)
+        [review] = unit_reviews(world, "R2")
+        world.outcomes.wait("R2", "unit-review.accepted", unit_review=review.id)
+        assert waits_to_enrol(world), "the load gave up"
+        other.execute("ROLLBACK")
+    load.join()
+    results[0].expect(0)
+    assert world.members("R1") == sorted([corrected.id_number, joining.id_number, *[m.id_number for m in units[0].members[1:]]])
+    assert worker.stop() == 0
+
+
+def waits_to_enrol(world):
+    rows = world.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename = 'nianshen_ops' AND wait_event = 'transactionid'", [world.database])
+    return rows[0][0] == 1
