@@ -41,12 +41,19 @@ static void try_later(struct worker *worker, const struct fault *fault)
     rest(worker, backoff_next_ms(&worker->held.backoff));
 }
 
-/* The partition of the record, if it is ours still. */
-static struct partition *wanted_partition(struct worker *worker)
+/* The partition of the record, if it is ours. */
+static const struct partition *our_partition(struct worker *worker)
 {
     const struct kafka_position *wanted = &worker->held.wanted;
-    struct partition *partition = partitions_find(&worker->partitions, wanted->topic, wanted->partition);
+    const struct partition *partition = partitions_find(&worker->partitions, wanted->topic, wanted->partition);
     return partition != NULL && partition_is_ours(partition) ? partition : NULL;
+}
+
+/* The same, if it has been ours ever since the record was taken. */
+static const struct partition *wanted_partition(struct worker *worker)
+{
+    const struct partition *partition = our_partition(worker);
+    return partition != NULL && partition->at.epoch == worker->held.epoch ? partition : NULL;
 }
 
 /* ---- taking ---- */
@@ -65,6 +72,12 @@ static void taken(struct worker *worker, struct database_result **result, const 
     }
     held->wanted.partition = (int32_t)result_int8(*result, 0, 1);
     held->wanted.offset = result_int8(*result, 0, 2);
+    const struct partition *partition = our_partition(worker);
+    if (partition == NULL) {
+        rest(worker, HELD_EVERY_MS);
+        return;
+    }
+    held->epoch = partition->at.epoch;
     held->phase = HELD_READING;
 }
 

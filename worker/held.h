@@ -22,6 +22,7 @@ struct held {
     struct batch *batch; /* of that one record */
     struct original_source source;
     struct kafka_position wanted;
+    int64_t epoch; /* of its partition, when it was taken: under another one it may have been applied meanwhile */
     bool is_holding; /* it failed again: its unit is to be held again */
     bool is_clear; /* the last look found nothing */
     int64_t look_at_ms;

@@ -118,14 +118,14 @@ LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     WHERE outbox_id IN (SELECT o.outbox_id FROM outbox o WHERE o.outbox_id = ANY (p_ids) AND o.published_ms IS NULL ORDER BY o.outbox_id FOR UPDATE)
 $$;
 
--- Records of released units that are to be applied now, of partitions that the caller owns, in the order of their topic. The caller reads them again
--- and applies them like new ones, with positions that do not move.
+-- Records of released units that are to be applied now, of partitions that the caller owns and that are not halted, in the order of their topic. The
+-- caller reads them again and applies them like new ones, with positions that do not move.
 CREATE OR REPLACE FUNCTION nianshen.held_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
 RETURNS TABLE (topic text, partition integer, record_offset bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     SELECT l.topic, l.partition, l.record_offset
     FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
-    JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
+    JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch AND k.halted IS NULL
     JOIN held_unit h ON h.released_ms IS NOT NULL
     JOIN ledger l ON l.unit = h.unit AND l.topic = k.topic AND l.partition = k.partition AND l.kind = 'held'
     ORDER BY l.topic, l.partition, l.record_offset LIMIT p_limit

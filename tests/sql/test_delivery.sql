@@ -32,6 +32,10 @@ SELECT is(unit_release('U1'), 1::bigint, 'it is released');
 SELECT is(pg_temp.feed(pg_temp.chunk('s1b', 1, 1, 0, '[]')), '{0,0,0,1}', 'what comes new stands behind what was held');
 SELECT is((SELECT array_agg(record_offset) FROM held_take('{member-review}', '{0}', ARRAY[(SELECT epoch FROM kafka_partition
            WHERE topic = 'member-review')], 10)), '{0,2}', 'both are to be applied in the order of the topic');
+UPDATE kafka_partition SET halted = 'truncated' WHERE topic = 'member-review';
+SELECT is((SELECT count(*) FROM held_take('{member-review}', '{0}', ARRAY[(SELECT epoch FROM kafka_partition WHERE topic = 'member-review')], 10)),
+          0::bigint, 'but nothing of a partition that is halted: it could not be applied');
+UPDATE kafka_partition SET halted = NULL WHERE topic = 'member-review';
 SELECT is(pg_temp.feed_held(0, pg_temp.chunk('s1', 1, 1, 0, '[]')), '{1,0,0,0}', 'the first is applied');
 SELECT is((SELECT count(*) FROM held_unit), 1::bigint, 'the unit is not free yet');
 SELECT is(pg_temp.feed_held(2, pg_temp.chunk('s1b', 1, 1, 0, '[]')), '{1,0,0,0}', 'so is the second');

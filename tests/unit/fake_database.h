@@ -46,6 +46,7 @@ static struct {
     int closed_doors; /* so many attempts to connect fail */
     const char *bad_unit; /* its records can't be digested */
     char held_unit[32];
+    bool is_released; /* what is held is to be applied after all */
     int batch_sizes[FAKE_SCRIPT_MAX];
     int lock_failures; /* so many claims meet a lock */
     int backends_ended;
@@ -394,6 +395,21 @@ static void fake_outbox_take(struct database_result *result)
     }
 }
 
+/* The first record that is held; the test keeps to one. */
+static void fake_held_take(struct database_result *result)
+{
+    for (int place = 0; place < TOPIC_INPUTS * FAKE_PARTITIONS && fake_database.is_released; place++) {
+        enum topic_kind topic = (enum topic_kind)(place / FAKE_PARTITIONS);
+        for (int offset = 0; offset < FAKE_RECORDS_MAX; offset++) {
+            if (result->rows > 0 || !fake_database.positions[topic][place % FAKE_PARTITIONS].held[offset]) continue;
+            fake_cell_text(result, 0, topic_kind_name(topic));
+            fake_cell_int(result, 1, place % FAKE_PARTITIONS);
+            fake_cell_int(result, 2, offset);
+            result->rows++;
+        }
+    }
+}
+
 static void fake_outbox_done(const struct database_query *query)
 {
     for (size_t i = 0; i < query->parameters[0].count; i++) fake_database.outbox[fake_int(query, 1, i)].is_done = true;
@@ -412,7 +428,7 @@ static const char *fake_run(const struct database_query *query, struct database_
     } else if (strstr(query->sql, "nianshen.outbox_take(") != NULL) {
         fake_outbox_take(result);
     } else if (strstr(query->sql, "nianshen.held_take(") != NULL) {
-        result->rows = 0; /* nothing is released */
+        fake_held_take(result);
     } else if (strstr(query->sql, "nianshen.outbox_done(") != NULL) {
         fake_outbox_done(query);
     } else if (strstr(query->sql, "nianshen.end_stale_backends(") != NULL) {

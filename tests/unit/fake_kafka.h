@@ -39,7 +39,7 @@ static struct {
     int starts, stops, commits;
     int64_t committed[TOPIC_INPUTS][FAKE_PARTITIONS];
     struct kafka_position reading; /* of the reader */
-    bool is_reading;
+    bool is_reading, is_reader_silent;
     struct fake_sent handed[FAKE_SENT_MAX]; /* to the producer, not reported yet */
     size_t handed_count;
     struct fake_sent sent[FAKE_SENT_MAX]; /* delivered */
@@ -260,7 +260,7 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
     struct kafka_position *at = &fake_kafka.reading;
     (void)reader, (void)timeout_ms;
     *out = (struct kafka_happening){.kind = KAFKA_NOTHING};
-    if (!fake_kafka.is_reading) return out->kind;
+    if (!fake_kafka.is_reading || fake_kafka.is_reader_silent) return out->kind;
     out->kind = KAFKA_END;
     out->position = *at;
     if (!fake_record_at(&fake_kafka.partitions[at->topic][at->partition], at->offset, &record)) return out->kind;

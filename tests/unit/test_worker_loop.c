@@ -246,6 +246,48 @@ static void test_only_the_bad_unit_is_held(void **state)
     assert_int_equal(fake_kafka.sent_count, 2 * UNITS - 2);
 }
 
+static struct fake_position *held_position;
+
+/* While the held record is being read again the partition goes to another worker, which applies that record, and comes back. */
+static void lose_what_is_read(void)
+{
+    if (!fake_kafka.is_reading || !fake_kafka.is_reader_silent) return;
+    if (held_position->held[0]) {
+        fake_kafka.must_revoke = true;
+        held_position->held[0] = false;
+        held_position->epoch++;
+    } else if (fake_kafka.stops == 1 && fake_kafka.is_in_group && fake_database.claims == 3) {
+        fake_kafka.is_reader_silent = false;
+    }
+}
+
+static void test_a_held_record_that_another_worker_has_applied(void **state)
+{
+    (void)state;
+    int64_t offset = fake_append_broken("U0001");
+    held_position = &fake_database.positions[TOPIC_UNIT_REVIEW][kafka_partition_of("U0001", 5, FAKE_PARTITIONS)];
+    assert_int_equal(offset, 0);
+    assert_int_equal(run_worker(true), 0);
+    held_position->held[0] = fake_database.is_released = fake_kafka.is_reader_silent = true;
+    fake_kafka.before_poll = lose_what_is_read;
+    assert_int_equal(run_worker(true), 0);
+    assert_false(fake_kafka.is_reader_silent);
+    assert_all_applied_once();
+    assert_int_equal(fake_kafka.sent_count, 1);
+}
+
+static void test_a_released_record_is_applied(void **state)
+{
+    (void)state;
+    fake_append("U0001", "a");
+    held_position = &fake_database.positions[TOPIC_UNIT_REVIEW][kafka_partition_of("U0001", 5, FAKE_PARTITIONS)];
+    assert_int_equal(run_worker(true), 0);
+    held_position->held[0] = fake_database.is_released = true;
+    assert_int_equal(run_worker(true), 0);
+    assert_int_equal(held_position->applied[0], 2); /* the first time it was only held */
+    assert_false(held_position->held[0]);
+}
+
 static void test_refused_deliveries_are_sent_again(void **state)
 {
     (void)state;
@@ -437,6 +479,8 @@ int main(void)
         cmocka_unit_test_setup(test_the_database_stays_away_a_while, setup),
         cmocka_unit_test_setup(test_an_unknown_error_ends_the_worker, setup),
         cmocka_unit_test_setup(test_only_the_bad_unit_is_held, setup),
+        cmocka_unit_test_setup(test_a_held_record_that_another_worker_has_applied, setup),
+        cmocka_unit_test_setup(test_a_released_record_is_applied, setup),
         cmocka_unit_test_setup(test_refused_deliveries_are_sent_again, setup),
         cmocka_unit_test_setup(test_locks_of_a_dead_owner_are_ended, setup),
         cmocka_unit_test_setup(test_a_changed_record_halts_its_partition, setup),
