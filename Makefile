@@ -107,6 +107,9 @@ system-test: all jars build/venv/.ready ## tests of the programs on a real broke
 histories: all jars build/venv/.ready ## random histories in many orders against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
 	@$(PYTEST) tests/orders --junitxml=build/results/histories/junit.xml $(ARGS)
 
+faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
+	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
+
 fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)
 	@tests/run-fuzz build/results/fuzz build/fuzz/corpus $(FUZZ_TARGETS)
@@ -150,7 +153,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories mutants differential differential-quick bench lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories faults mutants differential differential-quick bench lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.books import check_ledger, wait_all_consumed
+from support.books import check_ledger, verdicts_once, wait_all_consumed
 from support.campaign import PARTS, YEAR, Campaign
 from support.programs import IS_RELEASE
 
@@ -33,15 +33,6 @@ def restore(world, dump, expect=0, says=()):
 
 def history(world):
     return world.sql("SELECT topic, partition, record_offset, state, who, reason, new_offset FROM nianshen.dead_letter_history ORDER BY action_id")
-
-
-def verdicts_once(world):
-    """Every repeated outcome, from the first life and the second, has the same id and the same bytes; only `waiting` depends on what had arrived."""
-    seen = {}
-    for outcome in world.outcomes.drain():
-        if outcome.kind != "member-review.waiting":
-            assert seen.setdefault(outcome.id, outcome.value) == outcome.value, str(outcome)
-    return seen
 
 
 def test_everything_happened(played):

@@ -1,0 +1,29 @@
+"""The undisturbed run beside the disturbed one: the same topics, read by a group of its own into a database that was restored from a dump of the reference
+data. Both must come to the same state."""
+
+from support.books import check_ledger, verdicts_once
+from support.stack import World
+
+
+class Undisturbed(World):
+    """Reads all of another world's topics once, with nothing in its way."""
+
+    def __init__(self, original):
+        super().__init__(original.stack, f"{original.name}-undisturbed", original.partitions, topics=False)
+        original.stack.worlds.append(self)
+        self.prefix = original.prefix
+        dump = original.ops("reference", "dump", user="nianshen_owner", personal_data=True).expect(0).out
+        self.ops("reference", "restore", user="nianshen_owner", input=dump.encode()).expect(0)
+        self.run_until_end().expect(0)
+
+
+def check_as_undisturbed(world, gaps=0):
+    """`check` is clean, each record has its one row, no outcome came in two versions; and an undisturbed run comes to the same digest and the same
+    outcomes, byte for byte. `gaps`: offsets that no consumer sees."""
+    check_ledger(world, gaps)
+    answers = verdicts_once(world)
+    undisturbed = Undisturbed(world)
+    undisturbed.ops("check").expect(0)
+    assert world.ops("digest").expect(0).line == undisturbed.ops("digest").expect(0).line
+    assert verdicts_once(world) == answers, "the undisturbed run has other outcomes"
+    undisturbed.close()
