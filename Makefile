@@ -6,6 +6,7 @@
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
 #                                 also with their program's objects, except main.o
 #   tests/bench/bench_NAME.c      one benchmark each, linked with libcore.a
+#   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
 
 VERSION := 0.1.0
@@ -105,7 +106,10 @@ system-test: all jars build/venv/.ready ## tests of the programs on a real broke
 	@$(PYTEST) tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
 
 histories: all jars build/venv/.ready ## random histories in many orders against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
-	@$(PYTEST) tests/orders --junitxml=build/results/histories/junit.xml $(ARGS)
+	@$(PYTEST) tests/orders/test_histories.py tests/orders/test_two_workers.py --junitxml=build/results/histories/junit.xml $(ARGS)
+
+all-orders: all jars build/venv/.ready $(OUT)/orders/apply_records ## every order and every split of small histories against the reference model
+	@NIANSHEN_ORDERS_BIN=$(CURDIR)/$(OUT)/orders $(PYTEST) tests/orders/test_all_orders.py --junitxml=build/results/all-orders/junit.xml $(ARGS)
 
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
@@ -134,7 +138,7 @@ lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy,
 	@tests/lint/run
 
 format: ## lay out the C code by .clang-format
-	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c)
+	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c)
 
 install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen
@@ -153,7 +157,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories faults mutants differential differential-quick bench lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults mutants differential differential-quick bench lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -214,6 +218,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $$(call tested_objects,$$*) $(OUT)/libcore
 	$(link) -lcmocka
 
 $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/libcore.a
 	$(link)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a

@@ -191,11 +191,11 @@ LINES = [
 ]
 
 
-def lines_in(world):
+def lines_in(world, units):
     """unit → the same kind of lines as script.state_lines."""
     found = {}
     for query in LINES:
-        for unit, *line in world.sql(query):
+        for unit, *line in world.sql(f"SELECT * FROM ({query}) AS lines WHERE unit = ANY (%s)", [units]):
             found.setdefault(unit, set()).add(tuple(line))
     return found
 
@@ -225,7 +225,7 @@ def fate_differences(publication, s, fates):
 def differences(publication):
     """unit → how its state differs from the model's."""
     world, found = publication.world, {}
-    lines, fates = lines_in(world), fates_in(world)
+    lines, fates = lines_in(world, [s.unit for s in publication.scripts]), fates_in(world)
     for s in publication.scripts:
         expected, seen = state_lines(s), lines.get(s.unit, set())
         rows = [f"seen:     {line}" for line in sorted(seen - expected, key=str)] + [f"expected: {line}" for line in sorted(expected - seen, key=str)]
