@@ -29,7 +29,8 @@ static void reading_start(struct worker *worker)
         struct partition *partition = &partitions->list[i];
         if (partition->state == PARTITION_READY) partition->state = partition->must_prove ? PARTITION_PROVING : PARTITION_READING;
         if (!partition_is_read(partition)) continue;
-        int64_t offset = partition->state == PARTITION_PROVING ? partition->last.offset : partition->at.taken_offset;
+        partition->proof = partition->last;
+        int64_t offset = partition->state == PARTITION_PROVING ? partition->proof.offset : partition->at.taken_offset;
         at[count++] = (struct kafka_position){partition->at.topic, partition->at.number, offset};
     }
     if (at == NULL)

@@ -48,18 +48,18 @@ void intake_take_back(struct intake *intake, struct batch *batch)
 
 /* ---- records ---- */
 
-static bool is_last_applied(const struct partition *partition, const struct kafka_record *record)
+static bool is_last_applied(const struct record_mark *proof, const struct kafka_record *record)
 {
     uint8_t sha256[KAFKA_SHA256_BYTES];
-    if (record->offset != partition->last.offset || record->append_ms != partition->last.append_ms) return false;
+    if (record->offset != proof->offset || record->append_ms != proof->append_ms) return false;
     kafka_record_sha256(record, sha256);
-    return memcmp(sha256, partition->last.sha256, sizeof sha256) == 0;
+    return memcmp(sha256, proof->sha256, sizeof sha256) == 0;
 }
 
 /* The first record after a claim is the last one applied: anything else means that the topic is not what it was. */
 static void record_prove(struct worker *worker, struct partition *partition, const struct kafka_record *record)
 {
-    if (is_last_applied(partition, record)) {
+    if (is_last_applied(&partition->proof, record)) {
         partition->state = PARTITION_READING;
         backoff_reset(&worker->assignment.backoff);
         return;
@@ -68,8 +68,8 @@ static void record_prove(struct worker *worker, struct partition *partition, con
     snprintf(text, sizeof text,
              "the record at offset %" PRId64 " is not the one that was applied there (the topic has offset %" PRId64
              ", %s): it was truncated or made anew; restore it, or resume the partition if that was meant",
-             partition->last.offset, record->offset,
-             record->offset == partition->last.offset ? "with other content" : "the next one it holds");
+             partition->proof.offset, record->offset,
+             record->offset == partition->proof.offset ? "with other content" : "the next one it holds");
     assignment_halt(worker, partition, text);
 }
 

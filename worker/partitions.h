@@ -38,6 +38,7 @@ struct partition {
     int64_t committed_offset; /* told to Kafka, for lag tools */
     bool has_last, must_prove; /* there is a last record; it is still in the topic */
     struct record_mark last; /* the last record applied */
+    struct record_mark proof; /* PROVING: the last one when the reading began; a micro-batch may be applied meanwhile */
     bool halt_is_stored; /* HALTED: the database knows */
     char halted[PARTITION_HALT_BYTES_MAX]; /* why; "" when it is not */
 };

@@ -48,6 +48,8 @@ static struct {
     char held_unit[32];
     bool is_released; /* what is held is to be applied after all */
     int batch_sizes[FAKE_SCRIPT_MAX];
+    int busy_polls; /* each apply is asked for so often before it answers */
+    bool is_applying;
     int lock_failures; /* so many claims meet a lock */
     int backends_ended;
 } fake_database;
@@ -449,6 +451,7 @@ static const char *fake_run(const struct database_query *query, struct database_
 
 struct database {
     const struct database_query *asked;
+    int busy_polls;
     bool is_lost;
 };
 
@@ -480,6 +483,8 @@ bool database_send(struct database *database, const struct database_query *query
 {
     (void)fault;
     database->asked = query;
+    fake_database.is_applying = strstr(query->sql, "nianshen.apply(") != NULL;
+    database->busy_polls = fake_database.is_applying ? fake_database.busy_polls : 0;
     return true;
 }
 
@@ -500,6 +505,8 @@ static enum database_state fake_fail(struct database *database, const char *fail
 enum database_state database_poll(struct database *database, struct database_result **result, struct fault *fault)
 {
     if (database->asked == NULL) return DATABASE_READY;
+    if (database->busy_polls-- > 0) return DATABASE_BUSY;
+    fake_database.is_applying = false;
     struct database_result *answer = calloc(1, sizeof *answer);
     const char *failure = fake_run(database->asked, answer);
     database->asked = NULL;

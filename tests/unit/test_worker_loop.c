@@ -387,6 +387,30 @@ static void test_what_is_only_unavailable_does_not_halt(void **state)
         assert_string_equal(fake_database.positions[TOPIC_UNIT_REVIEW][number].halted, "");
 }
 
+static bool is_told_unavailable;
+
+static void unavailable_while_applying(void)
+{
+    if (is_told_unavailable || fake_database.applies != 1 || !fake_database.is_applying) return;
+    is_told_unavailable = true;
+    fake_kafka.unavailable = 1;
+}
+
+/* Read again from the last record that was applied when the reading began: what is applied meanwhile is no other topic. */
+static void test_unavailable_while_a_batch_is_applied(void **state)
+{
+    (void)state;
+    append_units("a");
+    append_units("b");
+    append_units("c");
+    fake_database.busy_polls = 5; /* longer than the wait before the partition is started again */
+    is_told_unavailable = false;
+    fake_kafka.before_poll = unavailable_while_applying;
+    assert_int_equal(run_worker(true), 0);
+    assert_true(is_told_unavailable);
+    assert_all_applied_once();
+}
+
 /* ---- ownership, signals, startup ---- */
 
 static int polls_since_stolen;
@@ -489,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup(test_records_deleted_before_they_were_read_halt, setup),
         cmocka_unit_test_setup(test_records_deleted_after_they_were_read_do_not, setup),
         cmocka_unit_test_setup(test_what_is_only_unavailable_does_not_halt, setup),
+        cmocka_unit_test_setup(test_unavailable_while_a_batch_is_applied, setup),
         cmocka_unit_test_setup(test_another_owner_is_respected, setup),
         cmocka_unit_test_setup(test_partitions_come_and_go, setup),
         cmocka_unit_test_setup(test_a_signal_ends_it_between_batches, setup),
