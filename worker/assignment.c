@@ -55,7 +55,7 @@ void assignment_begin(struct worker *worker, const struct kafka_position *assign
     }
     assignment->is_assigned = true;
     assignment->since_ms = worker->now_ms;
-    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_HALTED_MS;
+    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_LOOK_MS;
     assignment->alarm_at_ms = worker->now_ms + ASSIGNMENT_ALARM_MS;
     reading_start(worker); /* of nothing yet: it answers the group, which would wait for us otherwise */
 }
@@ -334,7 +334,13 @@ static bool doubt_step(struct worker *worker)
     return true;
 }
 
-/* ---- halted partitions ---- */
+/* ---- what others did to our partitions ---- */
+
+static bool is_looked_at(const struct worker *worker, const struct partition *partition)
+{
+    (void)worker;
+    return partition_is_ours(partition) && (partition->state != PARTITION_HALTED || partition->halt_is_stored);
+}
 
 static bool is_halted(const struct worker *worker, const struct partition *partition)
 {
@@ -342,22 +348,31 @@ static bool is_halted(const struct worker *worker, const struct partition *parti
     return partition->state == PARTITION_HALTED && partition->halt_is_stored;
 }
 
-/* One that an operator has resumed is claimed anew, and goes on from where the database says. The others stay as they are. */
-static void halted_known(struct worker *worker, struct database_result **result, const struct fault *fault)
+/* One that an operator has resumed is claimed anew, and goes on from where the database says. */
+static void resumed(struct worker *worker, struct partition *partition)
 {
+    log_info("partition-resumed", log_text("topic", topic_kind_name(partition->at.topic)), log_number("partition", partition->at.number));
+    partition->state = PARTITION_UNCLAIMED;
+    partition->claim_at_ms = worker->now_ms;
+    worker->assignment.is_settled = false;
+}
+
+static void looked_at(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    bool is_lost = false;
     if (fault != NULL) {
         question_failed(worker, fault);
         return;
     }
     for (size_t row = 0; row < result_rows(*result); row++) {
         struct partition *partition = row_partition(worker, *result, row);
-        if (partition == NULL || !is_halted(worker, partition) || !result_is_null(*result, row, 3)) continue;
-        log_info("partition-resumed", log_text("topic", topic_kind_name(partition->at.topic)),
-                 log_number("partition", partition->at.number));
-        partition->state = PARTITION_UNCLAIMED;
-        partition->claim_at_ms = worker->now_ms;
-        worker->assignment.is_settled = false;
+        if (partition == NULL || !is_looked_at(worker, partition)) continue;
+        if (partition->at.epoch != result_int8(*result, row, 2))
+            is_lost = true;
+        else if (is_halted(worker, partition) && result_is_null(*result, row, 3))
+            resumed(worker, partition);
     }
+    if (is_lost) assignment_doubt(worker);
 }
 
 /* Whoever reads the log now must see it, not only who read it when it began. */
@@ -369,14 +384,15 @@ static void halted_alarm(struct worker *worker)
         if (is_halted(worker, &worker->partitions.list[i])) halt_log(&worker->partitions.list[i]);
 }
 
-static bool halted_look_step(struct worker *worker)
+/* Where no record comes nothing would tell that another worker has the partition, and its outbox would wait for ever. */
+static bool look_step(struct worker *worker)
 {
     struct assignment *assignment = &worker->assignment;
     if (worker->now_ms < assignment->look_at_ms || !link_is_idle(&worker->link)) return false;
-    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_HALTED_MS;
-    if (partitions_in(&worker->partitions, PARTITION_HALTED) == 0 || partitions_ask(worker, positions_sql, is_halted) == 0) return false;
+    assignment->look_at_ms = worker->now_ms + ASSIGNMENT_LOOK_MS;
+    if (partitions_ask(worker, positions_sql, is_looked_at) == 0) return false;
     halted_alarm(worker);
-    link_ask(worker, halted_known);
+    link_ask(worker, looked_at);
     return true;
 }
 
@@ -442,7 +458,7 @@ bool assignment_step(struct worker *worker)
     struct assignment *assignment = &worker->assignment;
     if (assignment->is_revoking) return revoke_step(worker);
     if (!assignment->is_assigned || worker->is_stopping || worker->now_ms < assignment->retry_at_ms) return false;
-    if (halted_look_step(worker)) return true;
+    if (look_step(worker)) return true;
     if (assignment->is_settled) return false;
     if (link_is_idle(&worker->link) && question_step(worker)) return true;
     if (bounds_step(worker)) return true;

@@ -12,7 +12,8 @@ enum {
     ASSIGNMENT_RECLAIM_MS = 10000, /* a partition that another worker holds although Kafka gave it to us is claimed again after this */
     ASSIGNMENT_REVOKE_MS = 5000, /* to finish what is under way before partitions are given back */
     ASSIGNMENT_BOUNDS_MS = 2000, /* the longest wait for a partition's bounds */
-    ASSIGNMENT_HALTED_MS = 3000, /* how often halted partitions are looked at: an operator may have resumed one */
+    ASSIGNMENT_LOOK_MS =
+        3000, /* how often our partitions are looked at: another worker may own one, an operator may have resumed a halted one */
     ASSIGNMENT_ALARM_MS = 60000, /* how often they are named in the log again */
 };
 
@@ -27,7 +28,7 @@ struct assignment {
     int64_t since_ms; /* of is_assigned's last change */
     int64_t revoke_by_ms;
     int64_t retry_at_ms;
-    int64_t look_at_ms, alarm_at_ms; /* at halted partitions; about them */
+    int64_t look_at_ms, alarm_at_ms; /* at our partitions; about halted ones */
     struct kafka_position halting; /* whose halt is being stored */
     struct backoff backoff;
 };
