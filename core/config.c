@@ -11,17 +11,46 @@
 #include <sysexits.h>
 
 #include "core/config_internal.h"
+#include "core/language.h"
 #include "core/log.h"
 
 static const char kafka_prefix[] = "kafka.";
 
 const struct option config_common_options[] = {
-    {"config", OPTION_TEXT, NULL, 0, 0, false, "FILE", "Read settings from FILE, one 'name = value' a line."},
-    {"kafka_bootstrap", OPTION_TEXT, "localhost:9092", 0, 0, false, "HOST:PORT", "Kafka brokers to begin with, separated by commas."},
-    {"topic_prefix", OPTION_TEXT, "nianshen.", 0, 0, false, "PREFIX", "What the names of the five topics begin with."},
-    {"log_level", OPTION_TEXT, "info", 0, 0, false, "LEVEL", "Least level that is logged: debug, info, warning or error."},
-    {"help", OPTION_SWITCH, NULL, 0, 0, false, NULL, "Show this help and end."},
-    {"version", OPTION_SWITCH, NULL, 0, 0, false, NULL, "Show the version and end."},
+    {"config",
+     OPTION_TEXT,
+     NULL,
+     0,
+     0,
+     false,
+     "FILE",
+     {"从 FILE 读取设置，每行一个“名称 = 值”。", "Read settings from FILE, one 'name = value' a line."}},
+    {"kafka_bootstrap",
+     OPTION_TEXT,
+     "localhost:9092",
+     0,
+     0,
+     false,
+     "HOST:PORT",
+     {"最初连接的 Kafka 地址，多个以逗号分隔。", "Kafka brokers to begin with, separated by commas."}},
+    {"topic_prefix",
+     OPTION_TEXT,
+     "nianshen.",
+     0,
+     0,
+     false,
+     "PREFIX",
+     {"五个主题名称的前缀。", "What the names of the five topics begin with."}},
+    {"log_level",
+     OPTION_TEXT,
+     "info",
+     0,
+     0,
+     false,
+     "LEVEL",
+     {"日志的最低级别：debug、info、warning 或 error。", "Least level that is logged: debug, info, warning or error."}},
+    {"help", OPTION_SWITCH, NULL, 0, 0, false, NULL, {"显示本帮助并结束。", "Show this help and end."}},
+    {"version", OPTION_SWITCH, NULL, 0, 0, false, NULL, {"显示版本并结束。", "Show the version and end."}},
     {0},
 };
 
@@ -38,7 +67,8 @@ static bool refuse(const struct config *config, struct fault *fault, int exit_st
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return fault_set(fault, FAULT_FATAL, exit_status, "configuration", "%s; run '%s%s%s --help'", text, config->program,
+    return fault_set(fault, FAULT_FATAL, exit_status, "configuration",
+                     language_pick("%s；用法见 '%s%s%s --help'", "%s; run '%s%s%s --help'"), text, config->program,
                      command[0] != '\0' ? " " : "", command);
 }
 
@@ -115,9 +145,10 @@ static bool check_number(const struct option *option, const char *text, char *ru
         (is_any || (number >= option->number_min && number <= option->number_max)))
         return true;
     if (is_any)
-        (void)snprintf(rule, rule_bytes, "a whole number");
+        (void)snprintf(rule, rule_bytes, language_pick("整数", "a whole number"));
     else
-        (void)snprintf(rule, rule_bytes, "a whole number from %" PRId64 " to %" PRId64, option->number_min, option->number_max);
+        (void)snprintf(rule, rule_bytes, language_pick("%" PRId64 " 至 %" PRId64 " 的整数", "a whole number from %" PRId64 " to %" PRId64),
+                       option->number_min, option->number_max);
     return false;
 }
 
@@ -136,7 +167,7 @@ static bool check_text(const struct option *option, const char **text, char *rul
     if (option->kind == OPTION_NUMBER) return check_number(option, *text, rule, rule_bytes);
     if (option->kind == OPTION_SWITCH) {
         const char *plain = switch_text(*text);
-        (void)snprintf(rule, rule_bytes, "true or false");
+        (void)snprintf(rule, rule_bytes, language_pick("true 或 false", "true or false"));
         *text = plain != NULL ? plain : *text;
         return plain != NULL;
     }
@@ -159,19 +190,22 @@ static bool put(struct config *config, const struct option *option, enum config_
 {
     char rule[128];
     if (!check_text(option, &text, rule, sizeof rule))
-        return refuse(config, fault, exit_status_of(source), "%s: '%s' is not %s", place, text, rule);
+        return refuse(config, fault, exit_status_of(source), language_pick("%s：“%s”不是%s", "%s: '%s' is not %s"), place, text, rule);
 
     struct config_value *value = value_of(config, option);
     if (value->count > 0 && value->source > source) return true;
     if (value->count > 0 && value->source < source) value->count = 0;
     if (value->count > 0 && option->kind != OPTION_LIST)
-        return refuse(config, fault, exit_status_of(source), "%s is given twice; give it once", place);
+        return refuse(config, fault, exit_status_of(source), language_pick("%s 给了两次，只能给一次", "%s is given twice; give it once"),
+                      place);
     if (value->count == CONFIG_LIST_MAX)
-        return refuse(config, fault, exit_status_of(source), "%s is given more than %d times", place, CONFIG_LIST_MAX);
+        return refuse(config, fault, exit_status_of(source), language_pick("%s 给了 %d 次以上", "%s is given more than %d times"), place,
+                      CONFIG_LIST_MAX);
     value->source = source;
     value->texts[value->count] = arena_copy(config->arena, text, strlen(text));
     if (value->texts[value->count] == NULL)
-        return refuse(config, fault, exit_status_of(source), "%s: all settings together are too long", place);
+        return refuse(config, fault, exit_status_of(source),
+                      language_pick("%s：全部设置加起来过长", "%s: all settings together are too long"), place);
     value->count++;
     return true;
 }
@@ -179,11 +213,13 @@ static bool put(struct config *config, const struct option *option, enum config_
 static bool put_kafka(struct config *config, enum config_source source, const char *name, const char *value, struct fault *fault)
 {
     if (config->kafka_count == CONFIG_KAFKA_MAX)
-        return refuse(config, fault, exit_status_of(source), "more than %d kafka.* properties", CONFIG_KAFKA_MAX);
+        return refuse(config, fault, exit_status_of(source), language_pick("kafka.* 属性超过 %d 个", "more than %d kafka.* properties"),
+                      CONFIG_KAFKA_MAX);
     struct config_property property = {source, arena_copy(config->arena, name, strlen(name)),
                                        arena_copy(config->arena, value, strlen(value))};
     if (property.name == NULL || property.value == NULL)
-        return refuse(config, fault, exit_status_of(source), "kafka.%s: all settings together are too long", name);
+        return refuse(config, fault, exit_status_of(source),
+                      language_pick("kafka.%s：全部设置加起来过长", "kafka.%s: all settings together are too long"), name);
     config->kafka[config->kafka_count++] = property;
     return true;
 }
@@ -204,7 +240,7 @@ static bool take_value(const struct config *config, struct arguments *arguments,
         return true;
     }
     if (arguments->at >= arguments->count || strncmp(arguments->words[arguments->at], "--", 2) == 0)
-        return refuse(config, fault, EX_USAGE, "%s needs a value; write %s=VALUE", flag, flag);
+        return refuse(config, fault, EX_USAGE, language_pick("%s 需要一个值；请写 %s=值", "%s needs a value; write %s=VALUE"), flag, flag);
     *value = arguments->words[arguments->at++];
     return true;
 }
@@ -230,8 +266,9 @@ static bool read_flag(struct config *config, struct arguments *arguments, struct
         return read_kafka_flag(config, arguments, word, fault);
     const struct option *option = word[1] == '-' ? find_option(config, word + 2, length - 2) : NULL;
     if (option == NULL)
-        return refuse(config, fault, EX_USAGE, "unknown option %.*s%s", (int)(length > 100 ? 100 : length), word,
-                      config->command == NULL ? " (a command's options stand behind its name)" : "");
+        return refuse(
+            config, fault, EX_USAGE, language_pick("未知的选项 %.*s%s", "unknown option %.*s%s"), (int)(length > 100 ? 100 : length), word,
+            config->command == NULL ? language_pick("（命令的选项写在命令名之后）", " (a command's options stand behind its name)") : "");
     config_flag_name(option, flag);
     if (option->kind == OPTION_SWITCH && equals == NULL) return put(config, option, CONFIG_FLAG, flag, value, fault);
     return take_value(config, arguments, flag, equals, &value, fault) && put(config, option, CONFIG_FLAG, flag, value, fault);
@@ -262,9 +299,10 @@ static bool refuse_command(const struct config *config, const struct arguments *
         if (strncmp(command->name, word, length) != 0 || command->name[length] != ' ') continue;
         used += (size_t)snprintf(known + used, sizeof known - used, "%s'%s'", used > 0 ? ", " : "", command->name);
     }
-    if (used == 0) return refuse(config, fault, EX_USAGE, "unknown command '%s'", word);
+    if (used == 0) return refuse(config, fault, EX_USAGE, language_pick("未知的命令“%s”", "unknown command '%s'"), word);
     const char *second = arguments->at + 1 < arguments->count ? arguments->words[arguments->at + 1] : "";
-    return refuse(config, fault, EX_USAGE, "unknown command '%s%s%s'; there are %s", word, second[0] != '\0' ? " " : "", second, known);
+    return refuse(config, fault, EX_USAGE, language_pick("未知的命令“%s%s%s”；有 %s", "unknown command '%s%s%s'; there are %s"), word,
+                  second[0] != '\0' ? " " : "", second, known);
 }
 
 static bool read_command(struct config *config, struct arguments *arguments, struct fault *fault)
@@ -284,7 +322,8 @@ static bool read_operand(struct config *config, struct arguments *arguments, str
     const char *word = arguments->words[arguments->at++];
     const char *operands = config->command->operands;
     size_t operands_max = operands == NULL ? 0 : strstr(operands, "...") != NULL ? CONFIG_OPERANDS_MAX : 1;
-    if (config->operand_count >= operands_max) return refuse(config, fault, EX_USAGE, "unexpected argument '%s'", word);
+    if (config->operand_count >= operands_max)
+        return refuse(config, fault, EX_USAGE, language_pick("多余的参数“%s”", "unexpected argument '%s'"), word);
     config->operands[config->operand_count++] = word;
     return true;
 }
@@ -348,7 +387,8 @@ static bool read_line(struct config *config, const char *path, int number, char 
     char *name = trim(line), *equals = strchr(name, '=');
 
     if (name[0] == '\0' || name[0] == '#') return true;
-    if (equals == NULL) return refuse(config, fault, EX_CONFIG, "%s:%d: expected 'name = value'", path, number);
+    if (equals == NULL)
+        return refuse(config, fault, EX_CONFIG, language_pick("%s:%d：应为“名称 = 值”", "%s:%d: expected 'name = value'"), path, number);
     *equals = '\0';
     (void)trim(name);
     char *value = trim(equals + 1);
@@ -359,7 +399,8 @@ static bool read_line(struct config *config, const char *path, int number, char 
         (void)snprintf(place, sizeof place, "%s:%d: %s", path, number, name);
         return put(config, option, CONFIG_FILE, place, value, fault);
     }
-    return is_known(config, name, strlen(name)) || refuse(config, fault, EX_CONFIG, "%s:%d: unknown setting '%s'", path, number, name);
+    return is_known(config, name, strlen(name)) ||
+           refuse(config, fault, EX_CONFIG, language_pick("%s:%d：未知的设置“%s”", "%s:%d: unknown setting '%s'"), path, number, name);
 }
 
 static bool read_file(struct config *config, const char *path, struct fault *fault)
@@ -367,17 +408,23 @@ static bool read_file(struct config *config, const char *path, struct fault *fau
     char line[CONFIG_LINE_BYTES_MAX];
     bool is_good = true;
     FILE *file = fopen(path, "re");
-    if (file == NULL) return refuse(config, fault, EX_CONFIG, "%s: %s; name a file that can be read", path, strerror(errno));
+    if (file == NULL)
+        return refuse(config, fault, EX_CONFIG, language_pick("%s：%s；请给一个能读取的文件", "%s: %s; name a file that can be read"), path,
+                      strerror(errno));
 
     for (int number = 1; is_good && fgets(line, sizeof line, file) != NULL; number++) {
         if (number > CONFIG_FILE_LINES_MAX)
-            is_good = refuse(config, fault, EX_CONFIG, "%s has more than %d lines", path, CONFIG_FILE_LINES_MAX);
+            is_good =
+                refuse(config, fault, EX_CONFIG, language_pick("%s 超过 %d 行", "%s has more than %d lines"), path, CONFIG_FILE_LINES_MAX);
         else if (strchr(line, '\n') == NULL && !feof(file))
-            is_good = refuse(config, fault, EX_CONFIG, "%s:%d: the line is longer than %d bytes", path, number, CONFIG_LINE_BYTES_MAX - 2);
+            is_good = refuse(config, fault, EX_CONFIG, language_pick("%s:%d：此行超过 %d 字节", "%s:%d: the line is longer than %d bytes"),
+                             path, number, CONFIG_LINE_BYTES_MAX - 2);
         else
             is_good = read_line(config, path, number, line, fault);
     }
-    if (is_good && ferror(file)) is_good = refuse(config, fault, EX_CONFIG, "%s: %s; name a file that can be read", path, strerror(errno));
+    if (is_good && ferror(file))
+        is_good = refuse(config, fault, EX_CONFIG, language_pick("%s：%s；请给一个能读取的文件", "%s: %s; name a file that can be read"),
+                         path, strerror(errno));
     (void)fclose(file);
     return is_good;
 }
@@ -390,12 +437,12 @@ static bool check_required(const struct config *config, struct fault *fault)
         char flag[CONFIG_NAME_BYTES_MAX];
         config_flag_name(option, flag);
         if (option->required && !config_is_set(config, option->name))
-            return refuse(config, fault, EX_USAGE, "%s is missing; give %s %s", flag, flag,
+            return refuse(config, fault, EX_USAGE, language_pick("缺少 %s；请给 %s %s", "%s is missing; give %s %s"), flag, flag,
                           option->argument != NULL ? option->argument : "VALUE");
     }
     const char *operands = config->command->operands;
     if (operands != NULL && operands[0] != '[' && config->operand_count == 0)
-        return refuse(config, fault, EX_USAGE, "%s is missing", operands);
+        return refuse(config, fault, EX_USAGE, language_pick("缺少 %s", "%s is missing"), operands);
     return true;
 }
 
@@ -418,13 +465,16 @@ static bool apply_log_level(const struct config *config, struct fault *fault)
     const struct config_value *value = given(config, "log_level", &option);
     const char *level = config_text(config, "log_level");
     if (log_set_level(level)) return true;
-    return refuse(config, fault, exit_status_of(value->source), "log_level: '%s' is not debug, info, warning or error", level);
+    return refuse(
+        config, fault, exit_status_of(value->source),
+        language_pick("log_level：“%s”不是 debug、info、warning、error 之一", "log_level: '%s' is not debug, info, warning or error"),
+        level);
 }
 
 static bool read_all(struct config *config, int argc, char **argv, struct fault *fault)
 {
     if (!read_arguments(config, argc, argv, fault)) return false;
-    if (config->command == NULL) return refuse(config, fault, EX_USAGE, "no command given");
+    if (config->command == NULL) return refuse(config, fault, EX_USAGE, language_pick("没有给命令", "no command given"));
     if (!read_environment_of(config, config_common_options, fault) || !read_environment_of(config, config->command->options, fault))
         return false;
     const char *path = config_text(config, "config");
@@ -448,9 +498,10 @@ static struct config *config_new(const char *program, const struct command *comm
 struct config *config_read(const char *program, const struct command *commands, int argc, char **argv, int *exit_status)
 {
     struct fault fault = {0};
+    language_use_environment();
     struct config *config = config_new(program, commands);
     if (config == NULL) {
-        fprintf(stderr, "%s: out of memory\n", program);
+        fprintf(stderr, language_pick("%s：内存不足\n", "%s: out of memory\n"), program);
         *exit_status = EX_OSERR;
         return NULL;
     }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "core/fault.h"
+#include "core/language.h"
 
 struct config;
 
@@ -24,14 +25,14 @@ struct option {
     int64_t number_min, number_max; /* OPTION_NUMBER: both 0 means any */
     bool required;
     const char *argument; /* shown in the help: "UNIT", "FILE" */
-    const char *help; /* one sentence */
+    struct words help; /* one sentence */
 };
 
 struct command {
     const char *name; /* "submit", "roster load"; NULL ends a table */
     /* "FILE.csv": exactly one; "[FILE.csv]": at most one; "FILE..." or "[FILE...]": several; NULL: none. */
     const char *operands;
-    const char *summary; /* one line of the program's help */
+    struct words summary; /* one line of the program's help */
     const struct option *options; /* of this command, NULL-terminated; may be NULL */
     int (*run)(const struct config *config); /* returns the exit status */
 };
@@ -40,6 +41,7 @@ struct command {
  * Reads argv, environment and file for `program`, and sets the level of core/log.h. An unknown option, or a line of the file
  * that no command of the program knows, is refused; an option of a command stands behind the command's name. The command table
  * may have one entry with an empty name (a program without sub-commands). `--help` and `--version` are answered on stdout here.
+ * From here on the program speaks the language of the environment (core/language.h).
  * Returns NULL when the program is to end at once with `*exit_status` (EX_OK after help, EX_USAGE or EX_CONFIG after a message
  * on stderr that names the remedy).
  */

@@ -1,4 +1,5 @@
 #include "core/config_internal.h"
+#include "core/language.h"
 
 #include <string.h>
 
@@ -23,23 +24,51 @@ static size_t width_of(const char *text, size_t length)
     return text_width(word);
 }
 
+static bool is_one_of(uint32_t code_point, const char *list)
+{
+    size_t length = strlen(list), at = 0;
+    while (at < length)
+        if (text_next(list, length, &at) == code_point) return true;
+    return false;
+}
+
+/* Chinese has no blanks: a line may end next to any Chinese character, but not before a mark that closes or behind one that opens. */
+static bool may_break(uint32_t before, uint32_t after)
+{
+    enum { CHINESE_FIRST = 0x2E80 };
+    return (before >= CHINESE_FIRST || after >= CHINESE_FIRST) && !is_one_of(after, "，。；：、）”…,") && !is_one_of(before, "（“=");
+}
+
+/* Bytes that stay on one line: to the next blank, or less in Chinese. */
+static size_t piece_length(const char *text)
+{
+    size_t length = strcspn(text, " "), at = 0;
+    uint32_t before = text_next(text, length, &at);
+    for (size_t end = at; end < length; end = at) {
+        uint32_t after = text_next(text, length, &at);
+        if (may_break(before, after)) return end;
+        before = after;
+    }
+    return length;
+}
+
 /* Prints words, beginning at column `indent`, where the cursor already is, and wrapping back to it. */
 static void print_wrapped(FILE *file, size_t indent, const char *text)
 {
-    size_t column = indent;
+    size_t column = indent, blanks = 0;
     for (const char *at = text; *at != '\0';) {
-        size_t length = strcspn(at, " "), width = width_of(at, length);
-        if (column > indent && column + 1 + width > HELP_COLUMNS) {
+        size_t length = piece_length(at), width = width_of(at, length);
+        if (column > indent && column + blanks + width > HELP_COLUMNS) {
             fputc('\n', file);
             print_blanks(file, indent);
             column = indent;
-        } else if (column > indent) {
-            fputc(' ', file);
-            column++;
+            blanks = 0;
         }
+        print_blanks(file, blanks);
         fprintf(file, "%.*s", (int)length, at);
-        column += width;
+        column += blanks + width;
         at += length;
+        blanks = *at == ' ' ? 1 : 0;
         at += strspn(at, " ");
     }
     fputc('\n', file);
@@ -85,41 +114,51 @@ static void print_options(FILE *file, const char *title, const struct option *op
     for (const struct option *option = options; option->name != NULL; option++) {
         option_left(option, left);
         const char *value = option->fallback;
-        (void)snprintf(right, sizeof right, "%s%s%s%s%s%s", option->help, option->required ? " (required)" : "",
-                       option->kind == OPTION_LIST ? " (may be given again)" : "", value != NULL ? " (default: " : "",
-                       value != NULL ? value : "", value != NULL ? ")" : "");
+        (void)snprintf(right, sizeof right, "%s%s%s%s%s%s", language_words(option->help),
+                       option->required ? language_pick("（必需）", " (required)") : "",
+                       option->kind == OPTION_LIST ? language_pick("（可给多次）", " (may be given again)") : "",
+                       value != NULL ? language_pick("（默认：", " (default: ") : "", value != NULL ? value : "",
+                       value != NULL ? language_pick("）", ")") : "");
         print_pair(file, left, left_columns, right);
     }
 }
 
 static void print_footer(FILE *file)
 {
-    fputs("\nEvery option can also be a line 'name = value' of the file, or a variable NIANSHEN_NAME of the\n"
-          "environment ('-' written '_'). A flag outranks the environment, the environment the file. Properties\n"
-          "of librdkafka are passed as --kafka.NAME=VALUE; libpq reads its own PG* variables.\n",
+    fputs(language_pick("\n每个选项也可以写成设置文件中的一行“名称 = 值”，或环境变量 "
+                        "NIANSHEN_名称（“-”写作“_”）。\n命令行优先于环境变量，环境变量优先于文件。librdkafka 的属性写作 "
+                        "--kafka.名称=值；libpq 读取自己的\nPG* 变量。\n",
+                        "\nEvery option can also be a line 'name = value' of the file, or a variable NIANSHEN_NAME of the\n"
+                        "environment ('-' written '_'). A flag outranks the environment, the environment the file. Properties\n"
+                        "of librdkafka are passed as --kafka.NAME=VALUE; libpq reads its own PG* variables.\n"),
           file);
 }
 
 static void print_program_help(const struct config *config, FILE *file)
 {
     size_t widest = 0;
-    fprintf(file, "usage: %s COMMAND [OPTION...]\n\nCommands (each explains itself with --help)\n", config->program);
+    fprintf(file,
+            language_pick("用法：%s 命令 [选项...]\n\n命令（各命令的用法见其 --help）\n",
+                          "usage: %s COMMAND [OPTION...]\n\nCommands (each explains itself with --help)\n"),
+            config->program);
     for (const struct command *command = config->commands; command->name != NULL; command++)
         if (strlen(command->name) > widest) widest = strlen(command->name);
     for (const struct command *command = config->commands; command->name != NULL; command++)
-        print_pair(file, command->name, widest, command->summary);
-    print_options(file, "Options of all commands", config_common_options, widest_option(config_common_options, 0));
+        print_pair(file, command->name, widest, language_words(command->summary));
+    print_options(file, language_pick("所有命令共有的选项", "Options of all commands"), config_common_options,
+                  widest_option(config_common_options, 0));
 }
 
 static void print_command_help(const struct config *config, FILE *file)
 {
     const struct command *command = config->command;
     size_t left_columns = widest_option(config_common_options, widest_option(command->options, 0));
-    fprintf(file, "usage: %s%s%s [OPTION...]%s%s\n\n", config->program, command->name[0] != '\0' ? " " : "", command->name,
-            command->operands != NULL ? " " : "", command->operands != NULL ? command->operands : "");
-    print_wrapped(file, 0, command->summary);
-    print_options(file, "Options", command->options, left_columns);
-    print_options(file, "Common options", config_common_options, left_columns);
+    fprintf(file, language_pick("用法：%s%s%s [选项...]%s%s\n\n", "usage: %s%s%s [OPTION...]%s%s\n\n"), config->program,
+            command->name[0] != '\0' ? " " : "", command->name, command->operands != NULL ? " " : "",
+            command->operands != NULL ? command->operands : "");
+    print_wrapped(file, 0, language_words(command->summary));
+    print_options(file, language_pick("选项", "Options"), command->options, left_columns);
+    print_options(file, language_pick("共有选项", "Common options"), config_common_options, left_columns);
 }
 
 void config_print_help(const struct config *config, FILE *file)

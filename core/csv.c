@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "core/csv_internal.h"
+#include "core/language.h"
 #include "core/text.h"
 
 enum {
@@ -47,7 +48,8 @@ struct csv_feed {
 
 static bool refuse(struct csv_feed *feed, const char *code, const char *what)
 {
-    return fault_set(&feed->fault, FAULT_REJECT, EX_DATAERR, code, "row %" PRId64 ": %s", feed->rows_done + 1, what);
+    return fault_set(&feed->fault, FAULT_REJECT, EX_DATAERR, code, language_pick("第 %" PRId64 " 行：%s", "row %" PRId64 ": %s"),
+                     feed->rows_done + 1, what);
 }
 
 /* ---- libcsv's callbacks ---- */
@@ -59,7 +61,7 @@ static bool reserve(struct csv_feed *feed, char **bytes, size_t *capacity, size_
     while (wanted < needed) wanted = wanted == 0 ? ROW_BYTES_FIRST : wanted * 2;
     if (wanted == *capacity) return true;
     char *grown = realloc(*bytes, wanted);
-    if (grown == NULL) return fault_set(&feed->fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
+    if (grown == NULL) return fault_set(&feed->fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "out of memory"));
     *bytes = grown;
     *capacity = wanted;
     return true;
@@ -68,7 +70,9 @@ static bool reserve(struct csv_feed *feed, char **bytes, size_t *capacity, size_
 static bool has_room(struct csv_feed *feed, size_t bytes)
 {
     if (bytes > CSV_ROW_BYTES_MAX - feed->row_bytes)
-        return refuse(feed, "csv-limit", "its cells together are longer than 1 MiB; is a quote missing?");
+        return refuse(
+            feed, "csv-limit",
+            language_pick("各单元格合计超过 1 MiB；是否缺了引号？", "its cells together are longer than 1 MiB; is a quote missing?"));
     return reserve(feed, &feed->row, &feed->row_capacity, feed->row_bytes + bytes);
 }
 
@@ -78,11 +82,13 @@ static void on_cell(void *bytes, size_t length, void *context)
     feed->is_after_cr = false;
     if (feed->fault.kind != FAULT_NONE) return;
     if (feed->count == CSV_COLUMNS_MAX) {
-        (void)refuse(feed, "csv-limit", "it has more than 64 columns; delete those that are not needed");
+        (void)refuse(feed, "csv-limit",
+                     language_pick("超过 64 列；请删除不需要的列", "it has more than 64 columns; delete those that are not needed"));
         return;
     }
     if (length > CSV_FIELD_BYTES_MAX) {
-        (void)refuse(feed, "csv-limit", "a cell is longer than 64 KiB; is a quote missing?");
+        (void)refuse(feed, "csv-limit",
+                     language_pick("有单元格超过 64 KiB；是否缺了引号？", "a cell is longer than 64 KiB; is a quote missing?"));
         return;
     }
     if (!has_room(feed, length + 1)) return;
@@ -110,7 +116,8 @@ static void give_row(struct csv_feed *feed)
     for (size_t i = 0; i < feed->count; i++) values[i] = feed->row + feed->starts[i];
     struct csv_row row = {feed->rows_done + 1, feed->count, values, feed->lengths};
     if (!feed->each(feed->context, &row, &feed->fault))
-        (void)fault_set(&feed->fault, FAULT_FATAL, EX_SOFTWARE, "bug", "the reader of row %" PRId64 " stopped without a reason",
+        (void)fault_set(&feed->fault, FAULT_FATAL, EX_SOFTWARE, "bug",
+                        language_pick("读到第 %" PRId64 " 行时无故停止", "the reader of row %" PRId64 " stopped without a reason"),
                         row.number);
 }
 
@@ -125,7 +132,8 @@ static void on_row(int terminator, void *context)
     feed->count = 0;
     feed->row_bytes = 0;
     if (feed->fault.kind == FAULT_NONE && ++feed->rows_done > CSV_ROWS_MAX)
-        (void)refuse(feed, "csv-limit", "the file has more than 20 million rows; split it");
+        (void)refuse(feed, "csv-limit",
+                     language_pick("文件超过 2000 万行；请拆成几个文件", "the file has more than 20 million rows; split it"));
 }
 
 /* libcsv would strip blanks around cells, and with them tell nobody that they were there. */
@@ -138,7 +146,7 @@ static int is_no_space(unsigned char byte)
 static bool parser_fault(struct csv_feed *feed, const char *quoting)
 {
     if (csv_error(&feed->parser) == CSV_EPARSE) return refuse(feed, "csv-quoting", quoting);
-    return fault_set(&feed->fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
+    return fault_set(&feed->fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "out of memory"));
 }
 
 static bool parse(struct csv_feed *feed, const char *bytes, size_t count)
@@ -146,9 +154,13 @@ static bool parse(struct csv_feed *feed, const char *bytes, size_t count)
     size_t parsed = csv_parse(&feed->parser, bytes, count, on_cell, on_row, feed);
     if (feed->fault.kind != FAULT_NONE) return false;
     if (parsed < count)
-        return parser_fault(feed, "a quote stands within a cell; put the whole cell in quotes and write each quote inside it twice");
+        return parser_fault(
+            feed, language_pick("单元格中间有引号；请把整个单元格用双引号括起，其中的双引号写两次",
+                                "a quote stands within a cell; put the whole cell in quotes and write each quote inside it twice"));
     /* An unfinished cell grows inside libcsv, which has no limit of its own. */
-    if (feed->parser.entry_pos > CSV_FIELD_BYTES_MAX) return refuse(feed, "csv-limit", "a cell is longer than 64 KiB; is a quote missing?");
+    if (feed->parser.entry_pos > CSV_FIELD_BYTES_MAX)
+        return refuse(feed, "csv-limit",
+                      language_pick("有单元格超过 64 KiB；是否缺了引号？", "a cell is longer than 64 KiB; is a quote missing?"));
     return true;
 }
 
@@ -208,7 +220,7 @@ struct csv_feed *csv_feed_new(struct csv_format *format, csv_row_fn each, void *
 {
     struct csv_feed *feed = calloc(1, sizeof *feed);
     if (feed == NULL || csv_init(&feed->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) {
-        (void)fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
+        (void)fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "out of memory"));
         free(feed);
         return NULL;
     }
@@ -237,7 +249,9 @@ static bool refuse_bytes(struct csv_feed *feed)
     /* What is held back stands before the place, and decides which row it is in. */
     if (!feed->head.is_done && !head_decide(feed)) return false;
     return fault_set(&feed->fault, FAULT_REJECT, EX_DATAERR, "not-text",
-                     "row %" PRId64 ": there is a byte that is no text in %s; save the file as \"CSV UTF-8 (comma delimited)\"",
+                     language_pick("第 %" PRId64 " 行：有不是 %s 文本的字节；请另存为“CSV UTF-8（逗号分隔）”",
+                                   "row %" PRId64
+                                   ": there is a byte that is no text in %s; save the file as \"CSV UTF-8 (comma delimited)\""),
                      feed->rows_done + 1, encoding_name(feed->format->encoding));
 }
 
@@ -259,7 +273,8 @@ bool csv_feed_end(struct csv_feed *feed, struct fault *fault)
     if (!decoder_is_complete(feed->decoder)) return hand_over(feed, refuse_bytes(feed), fault);
     if (!feed->head.is_done && !head_decide(feed)) return hand_over(feed, false, fault);
     bool is_good = csv_fini(&feed->parser, on_cell, on_row, feed) == 0 || feed->fault.kind != FAULT_NONE ||
-                   parser_fault(feed, "a quoted cell does not end before the file does; write the closing quote");
+                   parser_fault(feed, language_pick("到文件末尾单元格的引号仍未结束；请补上后引号",
+                                                    "a quoted cell does not end before the file does; write the closing quote"));
     return hand_over(feed, is_good && feed->fault.kind == FAULT_NONE, fault);
 }
 
@@ -275,12 +290,12 @@ static const char *other_format(const char *start, size_t count)
     } formats[] = {
         {"mimetypeapplication/vnd.oasis.opendocument", "LibreOffice (.ods)", ZIP_NAME_AT},
         {"Index/", "Numbers (.numbers)", ZIP_NAME_AT},
-        {"PK\x03\x04", "Excel or WPS (.xlsx)", 0},
-        {"\xD0\xCF\x11\xE0", "Excel or WPS (.xls, .et)", 0},
+        {"PK\x03\x04", "Excel / WPS (.xlsx)", 0},
+        {"\xD0\xCF\x11\xE0", "Excel / WPS (.xls, .et)", 0},
         {"%PDF", "PDF", 0},
         {"{\\rtf", "RTF", 0},
-        {"<", "HTML or XML", 0},
-        {"\xEF\xBB\xBF<", "HTML or XML", 0},
+        {"<", "HTML / XML", 0},
+        {"\xEF\xBB\xBF<", "HTML / XML", 0},
         {"\x1F\x8B", "gzip", 0},
         {"Rar!", "RAR", 0},
     };
@@ -297,14 +312,19 @@ static bool check_start(FILE *file, struct fault *fault)
     char start[128] = {0};
     rewind(file);
     size_t count = fread(start, 1, sizeof start, file);
-    if (ferror(file)) return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "the file can't be read (%s)", strerror(errno));
+    if (ferror(file))
+        return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", language_pick("无法读取文件（%s）", "the file can't be read (%s)"),
+                         strerror(errno));
     const char *format = other_format(start, count);
     if (format != NULL)
-        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "not-csv",
-                         "this is no CSV file but looks like %s; in the spreadsheet choose Save As, type \"CSV UTF-8 (comma delimited)\"",
-                         format);
+        return fault_set(
+            fault, FAULT_REJECT, EX_DATAERR, "not-csv",
+            language_pick("这不是 CSV 文件，看起来是 %s；请在电子表格中“另存为”，类型选“CSV UTF-8（逗号分隔）”",
+                          "this is no CSV file but looks like %s; in the spreadsheet choose Save As, type \"CSV UTF-8 (comma delimited)\""),
+            format);
     if (fseeko(file, 0, SEEK_END) != 0 || ftello(file) <= CSV_FILE_BYTES_MAX) return true;
-    return fault_set(fault, FAULT_REJECT, EX_DATAERR, "csv-file-limit", "the file is larger than %" PRId64 " bytes; split it",
+    return fault_set(fault, FAULT_REJECT, EX_DATAERR, "csv-file-limit",
+                     language_pick("文件超过 %" PRId64 " 字节；请拆成几个文件", "the file is larger than %" PRId64 " bytes; split it"),
                      CSV_FILE_BYTES_MAX);
 }
 
@@ -313,7 +333,9 @@ static bool read_pieces(FILE *file, struct csv_feed *feed, struct fault *fault)
     char piece[CSV_FEED_BYTES_MAX];
     for (size_t count; (count = fread(piece, 1, sizeof piece, file)) > 0;)
         if (!csv_feed_add(feed, piece, count, fault)) return false;
-    if (ferror(file)) return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "the file can't be read further (%s)", strerror(errno));
+    if (ferror(file))
+        return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed",
+                         language_pick("文件无法继续读取（%s）", "the file can't be read further (%s)"), strerror(errno));
     return csv_feed_end(feed, fault);
 }
 
@@ -327,15 +349,15 @@ bool csv_read(FILE *file, struct csv_format *format, csv_row_fn each, void *cont
     return is_good;
 }
 
-const char *csv_delimiter_name(const struct csv_format *format, bool is_chinese)
+const char *csv_delimiter_name(const struct csv_format *format)
 {
     switch (format->delimiter) {
     case '\t':
-        return is_chinese ? "制表符" : "tabs";
+        return language_pick("制表符", "tabs");
     case ';':
-        return is_chinese ? "分号" : "semicolons";
+        return language_pick("分号", "semicolons");
     default:
-        return is_chinese ? "逗号" : "commas";
+        return language_pick("逗号", "commas");
     }
 }
 

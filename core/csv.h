@@ -28,8 +28,8 @@ struct csv_format {
     char delimiter;
 };
 
-/* "commas", "逗号"; for messages. Static. */
-const char *csv_delimiter_name(const struct csv_format *format, bool is_chinese);
+/* "commas", "逗号"; for messages, in their language. Static. */
+const char *csv_delimiter_name(const struct csv_format *format);
 
 struct csv_row {
     int64_t number; /* as a spreadsheet numbers it: the header is row 1; blank lines count */

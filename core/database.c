@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/database_internal.h"
+#include "core/language.h"
 #include "core/log.h"
 #include "schema_version.h"
 
@@ -157,7 +158,8 @@ static struct database *database_open_start_other(const char *application_name, 
     PGconn *connection = database == NULL ? NULL : connection_begin(application_name, database_name);
     if (connection == NULL) {
         free(database);
-        fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory while connecting to PostgreSQL");
+        fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out",
+                  language_pick("连接 PostgreSQL 时内存不足", "out of memory while connecting to PostgreSQL"));
         return NULL;
     }
     database->connection = connection;
@@ -201,13 +203,17 @@ static bool server_is_fit(PGconn *connection, struct fault *fault)
 {
     int version = PQserverVersion(connection);
     if (version < SERVER_VERSION_MIN)
-        return fault_set(fault, FAULT_FATAL, EX_CONFIG, "database-version", "the PostgreSQL server is version %d.%d; use 15 or later",
+        return fault_set(fault, FAULT_FATAL, EX_CONFIG, "database-version",
+                         language_pick("PostgreSQL 服务器的版本是 %d.%d；请使用 15 或更高版本",
+                                       "the PostgreSQL server is version %d.%d; use 15 or later"),
                          version / 10000, version % 10000);
     const char *encoding = PQparameterStatus(connection, "server_encoding");
     if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
-        return fault_set(fault, FAULT_FATAL, EX_CONFIG, "database-encoding",
-                         "the database %s has the encoding %s, which can not hold every name; create one with ENCODING 'UTF8'",
-                         PQdb(connection), encoding == NULL ? "(unknown)" : encoding);
+        return fault_set(
+            fault, FAULT_FATAL, EX_CONFIG, "database-encoding",
+            language_pick("数据库 %s 的编码是 %s，不能保存所有姓名；请以 ENCODING 'UTF8' 创建数据库",
+                          "the database %s has the encoding %s, which can not hold every name; create one with ENCODING 'UTF8'"),
+            PQdb(connection), encoding == NULL ? "(unknown)" : encoding);
     return true;
 }
 
@@ -221,7 +227,9 @@ static enum database_state database_poll_connect(struct database *database, stru
         connection_where(database->connection, where, sizeof where);
         database->is_lost = true;
         fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "database-absent",
-                  "no PostgreSQL server answers at %s in time; start it, or set PGHOST and PGPORT", where);
+                  language_pick("%s 处的 PostgreSQL 没有及时应答；请启动它，或设置 PGHOST 与 PGPORT",
+                                "no PostgreSQL server answers at %s in time; start it, or set PGHOST and PGPORT"),
+                  where);
         return DATABASE_FAILED;
     }
     database->connect_wants = PQconnectPoll(database->connection);
@@ -307,8 +315,9 @@ static bool database_fault_lost(struct database *database, struct fault *fault)
     database->is_lost = true;
     char where[WHERE_BYTES_MAX];
     connection_where(database->connection, where, sizeof where);
-    return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "database-lost", "the connection to PostgreSQL at %s is lost; connect again",
-                     where);
+    return fault_set(
+        fault, FAULT_RETRY, EX_UNAVAILABLE, "database-lost",
+        language_pick("与 %s 处 PostgreSQL 的连接已断开；请重新连接", "the connection to PostgreSQL at %s is lost; connect again"), where);
 }
 
 /* An error answer without SQLSTATE is libpq's own: it has lost the connection. */
@@ -318,6 +327,7 @@ static void database_keep_error(struct database *database, const PGresult *error
         .sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE),
         .primary = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY),
         .hint = PQresultErrorField(error, PG_DIAG_MESSAGE_HINT),
+        .detail = PQresultErrorField(error, PG_DIAG_MESSAGE_DETAIL),
         .constraint = PQresultErrorField(error, PG_DIAG_CONSTRAINT_NAME),
     };
     if (complaint.sqlstate == NULL)
@@ -331,7 +341,8 @@ static void database_keep_answer(struct database *database, PGresult *rows)
     struct database_result *answer = calloc(1, sizeof *answer);
     if (answer == NULL) {
         PQclear(rows);
-        fault_set(&database->failure, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for an answer of PostgreSQL");
+        fault_set(&database->failure, FAULT_RETRY, EX_OSERR, "memory-out",
+                  language_pick("接收 PostgreSQL 的应答时内存不足", "out of memory for an answer of PostgreSQL"));
         return;
     }
     answer->rows = rows;
@@ -436,7 +447,8 @@ bool database_send(struct database *database, const struct database_query *query
 {
     if (!database_begin(database, fault)) return false;
     if (query->is_broken)
-        return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "query-too-large", "the parameters of a query pass %d MiB, or memory is out",
+        return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "query-too-large",
+                         language_pick("查询的参数超过 %d MiB，或内存不足", "the parameters of a query pass %d MiB, or memory is out"),
                          QUERY_BYTES_MAX / 1024 / 1024);
     Oid types[QUERY_PARAMETERS_MAX];
     const char *values[QUERY_PARAMETERS_MAX];
@@ -465,7 +477,9 @@ bool database_await(struct database *database, int timeout_ms, struct database_r
         database->is_lost = true;
         return fault_set(
             fault, FAULT_RETRY, EX_UNAVAILABLE, "database-timeout",
-            "PostgreSQL has not answered within %d s, and may still do what it was asked; see pg_stat_activity, then try again",
+            language_pick(
+                "PostgreSQL 在 %d 秒内没有应答，但可能仍在执行；请查看 pg_stat_activity，然后再试",
+                "PostgreSQL has not answered within %d s, and may still do what it was asked; see pg_stat_activity, then try again"),
             timeout_ms / 1000);
     }
     return state == DATABASE_READY;
@@ -494,7 +508,7 @@ bool database_run_script(struct database *database, const char *script, struct f
 bool database_require_schema(struct database *database, int timeout_ms, struct fault *fault)
 {
     struct database_query *query = query_new();
-    if (query == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a query");
+    if (query == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a query"));
     query_reset(query, "SELECT nianshen.schema_version()");
     struct database_result *result = NULL;
     struct fault answer = {0};
@@ -506,9 +520,11 @@ bool database_require_schema(struct database *database, int timeout_ms, struct f
     if (!is_there && !is_absent)
         fault_set(fault, answer.kind, answer.exit_status, answer.code, "%s", answer.text);
     else if (!is_fit)
-        fault_set(fault, FAULT_FATAL, EX_CONFIG, "schema-version",
-                  "the database %s has the schema version %s, this program needs %s; run nianshen-ops migrate of the same release",
-                  PQdb(database->connection), version, NIANSHEN_SCHEMA_VERSION);
+        fault_set(
+            fault, FAULT_FATAL, EX_CONFIG, "schema-version",
+            language_pick("数据库 %s 的表结构版本是 %s，本程序需要 %s；请运行同一版本的 nianshen-ops migrate",
+                          "the database %s has the schema version %s, this program needs %s; run nianshen-ops migrate of the same release"),
+            PQdb(database->connection), version, NIANSHEN_SCHEMA_VERSION);
     result_free(result);
     query_free(query);
     return is_fit;
@@ -554,7 +570,8 @@ static bool copy_reserve(struct database *database, size_t bytes, struct fault *
     if (database->copy_capacity - database->copy_used >= bytes) return true;
     size_t capacity = database->copy_used + bytes + COPY_BUFFER_BYTES;
     char *grown = realloc(database->copy, capacity);
-    if (grown == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for rows to load");
+    if (grown == NULL)
+        return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for rows to load"));
     database->copy = grown;
     database->copy_capacity = capacity;
     return true;

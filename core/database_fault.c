@@ -1,4 +1,5 @@
 #include "core/database_internal.h"
+#include "core/language.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -18,30 +19,35 @@ struct state_rule {
     enum fault_kind kind;
     int exit_status;
     bool is_message_safe;
-    const char *remedy; /* NULL: the message says it, or there is none */
+    struct words remedy; /* NULL: the message says it, or there is none */
 };
 
 static const struct state_rule state_rules[] = {
-    {"NS001", FAULT_REJECT, EX_TEMPFAIL, true, NULL}, /* fenced */
-    {"NS002", FAULT_REJECT, EX_DATAERR, true, NULL}, /* a rule of ours refuses: message and hint are for the user */
-    {"NS", FAULT_REJECT, EX_DATAERR, true, NULL},
-    {"25006", FAULT_RETRY, EX_UNAVAILABLE, true, "the server is a standby: connect to the primary (target_session_attrs=read-write)"},
-    {"55P03", FAULT_RETRY, EX_TEMPFAIL, true, "another session holds a lock: try again"},
-    {"08", FAULT_RETRY, EX_UNAVAILABLE, true, NULL},
-    {"40", FAULT_RETRY, EX_TEMPFAIL, true, NULL},
-    {"53", FAULT_RETRY, EX_UNAVAILABLE, true, "free disk, memory or connections on the server"},
-    {"57", FAULT_RETRY, EX_UNAVAILABLE, true, NULL},
-    {"58", FAULT_RETRY, EX_UNAVAILABLE, true, "see the server's log"},
-    {"22", FAULT_REJECT, EX_SOFTWARE, false, NULL},
-    {"23", FAULT_REJECT, EX_SOFTWARE, false, NULL},
-    {"54", FAULT_REJECT, EX_SOFTWARE, false, NULL},
-    {"42501", FAULT_FATAL, EX_NOPERM, true, "connect as a role that may do this (PGUSER)"},
-    {"28", FAULT_FATAL, EX_CONFIG, true, "check PGUSER and PGPASSWORD or ~/.pgpass"},
-    {"3D", FAULT_FATAL, EX_CONFIG, true, "check PGDATABASE"},
-    {"3F", FAULT_FATAL, EX_CONFIG, true, "run nianshen-ops migrate"},
-    {"42", FAULT_FATAL, EX_SOFTWARE, true, NULL},
-    {"P0", FAULT_FATAL, EX_SOFTWARE, true, NULL}, /* RAISE and ASSERT in our functions */
-    {"", FAULT_FATAL, EX_SOFTWARE, false, NULL},
+    {"NS001", FAULT_REJECT, EX_TEMPFAIL, true, {NULL, NULL}}, /* fenced */
+    {"NS002", FAULT_REJECT, EX_DATAERR, true, {NULL, NULL}}, /* a rule of ours refuses: message and hint are for the user */
+    {"NS", FAULT_REJECT, EX_DATAERR, true, {NULL, NULL}},
+    {"25006",
+     FAULT_RETRY,
+     EX_UNAVAILABLE,
+     true,
+     {"服务器是备库：请连接主库（target_session_attrs=read-write）",
+      "the server is a standby: connect to the primary (target_session_attrs=read-write)"}},
+    {"55P03", FAULT_RETRY, EX_TEMPFAIL, true, {"另一个会话占用着锁：请再试一次", "another session holds a lock: try again"}},
+    {"08", FAULT_RETRY, EX_UNAVAILABLE, true, {NULL, NULL}},
+    {"40", FAULT_RETRY, EX_TEMPFAIL, true, {NULL, NULL}},
+    {"53", FAULT_RETRY, EX_UNAVAILABLE, true, {"请在服务器上释放磁盘、内存或连接", "free disk, memory or connections on the server"}},
+    {"57", FAULT_RETRY, EX_UNAVAILABLE, true, {NULL, NULL}},
+    {"58", FAULT_RETRY, EX_UNAVAILABLE, true, {"请查看服务器的日志", "see the server's log"}},
+    {"22", FAULT_REJECT, EX_SOFTWARE, false, {NULL, NULL}},
+    {"23", FAULT_REJECT, EX_SOFTWARE, false, {NULL, NULL}},
+    {"54", FAULT_REJECT, EX_SOFTWARE, false, {NULL, NULL}},
+    {"42501", FAULT_FATAL, EX_NOPERM, true, {"请以有此权限的角色连接（PGUSER）", "connect as a role that may do this (PGUSER)"}},
+    {"28", FAULT_FATAL, EX_CONFIG, true, {"请核对 PGUSER 与 PGPASSWORD 或 ~/.pgpass", "check PGUSER and PGPASSWORD or ~/.pgpass"}},
+    {"3D", FAULT_FATAL, EX_CONFIG, true, {"请核对 PGDATABASE", "check PGDATABASE"}},
+    {"3F", FAULT_FATAL, EX_CONFIG, true, {"请运行 nianshen-ops migrate", "run nianshen-ops migrate"}},
+    {"42", FAULT_FATAL, EX_SOFTWARE, true, {NULL, NULL}},
+    {"P0", FAULT_FATAL, EX_SOFTWARE, true, {NULL, NULL}}, /* RAISE and ASSERT in our functions */
+    {"", FAULT_FATAL, EX_SOFTWARE, false, {NULL, NULL}},
 };
 
 static const struct state_rule *state_rule_of(const char *sqlstate)
@@ -51,22 +57,26 @@ static const struct state_rule *state_rule_of(const char *sqlstate)
     return rule;
 }
 
-/* Our own RAISEs speak for themselves; of all others the SQLSTATE, and the constraint or the message where that is safe. */
+/* Our own RAISEs speak for themselves, in Chinese by their DETAIL, which of all others quotes rows and is never read; of all others the
+ * SQLSTATE, and the constraint or the message where that is safe. */
 static void complaint_describe(const struct state_rule *rule, const struct database_complaint *complaint, char *out, size_t out_bytes)
 {
     bool is_ours = strncmp(rule->prefix, "NS", 2) == 0;
-    const char *message = rule->is_message_safe ? complaint->primary : NULL;
-    const char *remedy = is_ours ? complaint->hint : rule->remedy;
+    bool has_chinese = is_ours && complaint->detail != NULL && language_is_chinese();
+    const char *message = has_chinese ? complaint->detail : rule->is_message_safe ? complaint->primary : NULL;
+    const char *remedy = has_chinese ? NULL : is_ours ? complaint->hint : language_words(rule->remedy);
     char what[FAULT_TEXT_BYTES_MAX / 2]; /* the other half is the remedy's */
     if (is_ours && message != NULL)
         snprintf(what, sizeof what, "%s", message);
     else if (complaint->constraint != NULL)
-        snprintf(what, sizeof what, "PostgreSQL: SQLSTATE %s, constraint %s", complaint->sqlstate, complaint->constraint);
+        snprintf(what, sizeof what, language_pick("PostgreSQL：SQLSTATE %s，约束 %s", "PostgreSQL: SQLSTATE %s, constraint %s"),
+                 complaint->sqlstate, complaint->constraint);
     else if (message != NULL)
-        snprintf(what, sizeof what, "PostgreSQL: SQLSTATE %s, %s", complaint->sqlstate, message);
+        snprintf(what, sizeof what, language_pick("PostgreSQL：SQLSTATE %s，%s", "PostgreSQL: SQLSTATE %s, %s"), complaint->sqlstate,
+                 message);
     else
-        snprintf(what, sizeof what, "PostgreSQL: SQLSTATE %s", complaint->sqlstate);
-    snprintf(out, out_bytes, "%s%s%s", what, remedy != NULL ? "; " : "", remedy != NULL ? remedy : "");
+        snprintf(what, sizeof what, language_pick("PostgreSQL：SQLSTATE %s", "PostgreSQL: SQLSTATE %s"), complaint->sqlstate);
+    snprintf(out, out_bytes, "%s%s%s", what, remedy != NULL ? language_pick("；", "; ") : "", remedy != NULL ? remedy : "");
 }
 
 bool database_fault_of(const struct database_complaint *complaint, struct fault *fault)
@@ -119,20 +129,30 @@ bool database_fault_of_connection(const char *where, const char *message, bool n
     if (message_find_state(message, sqlstate)) {
         bool is_setting = strncmp(sqlstate, "28", 2) == 0 || strncmp(sqlstate, "3D", 2) == 0 || strcmp(sqlstate, "42501") == 0;
         if (is_setting)
-            return fault_set(fault, FAULT_FATAL, EX_CONFIG, "database-login",
-                             "PostgreSQL at %s refuses the connection: %.*s; check PGUSER, PGPASSWORD (or ~/.pgpass) and PGDATABASE", where,
-                             reason_length, reason);
+            return fault_set(
+                fault, FAULT_FATAL, EX_CONFIG, "database-login",
+                language_pick("%s 处的 PostgreSQL 拒绝连接：%.*s；请核对 PGUSER、PGPASSWORD（或 ~/.pgpass）与 PGDATABASE",
+                              "PostgreSQL at %s refuses the connection: %.*s; check PGUSER, PGPASSWORD (or ~/.pgpass) and PGDATABASE"),
+                where, reason_length, reason);
         return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "database-unavailable",
-                         "PostgreSQL at %s takes no connection now: %.*s; wait until it is ready", where, reason_length, reason);
+                         language_pick("%s 处的 PostgreSQL 目前不接受连接：%.*s；请等它就绪",
+                                       "PostgreSQL at %s takes no connection now: %.*s; wait until it is ready"),
+                         where, reason_length, reason);
     }
     if (needs_password)
         return fault_set(fault, FAULT_FATAL, EX_CONFIG, "database-login",
-                         "PostgreSQL at %s asks for a password and none was given; set PGPASSWORD or write ~/.pgpass", where);
+                         language_pick("%s 处的 PostgreSQL 要求密码，而没有给出；请设置 PGPASSWORD，或写入 ~/.pgpass",
+                                       "PostgreSQL at %s asks for a password and none was given; set PGPASSWORD or write ~/.pgpass"),
+                         where);
     if (!message_is_of_attempt(message))
         return fault_set(
             fault, FAULT_FATAL, EX_CONFIG, "database-setting",
-            "the PostgreSQL connection settings can not be used: %.*s; check PGHOST, PGPORT, PGSERVICE and the other PG* variables",
+            language_pick(
+                "PostgreSQL 的连接设置无法使用：%.*s；请核对 PGHOST、PGPORT、PGSERVICE 等 PG* 变量",
+                "the PostgreSQL connection settings can not be used: %.*s; check PGHOST, PGPORT, PGSERVICE and the other PG* variables"),
             reason_length, reason);
     return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "database-absent",
-                     "no PostgreSQL server answers at %s: %.*s; start it, or set PGHOST and PGPORT", where, reason_length, reason);
+                     language_pick("%s 处没有 PostgreSQL 应答：%.*s；请启动它，或设置 PGHOST 与 PGPORT",
+                                   "no PostgreSQL server answers at %s: %.*s; start it, or set PGHOST and PGPORT"),
+                     where, reason_length, reason);
 }

@@ -57,6 +57,7 @@ struct database_complaint {
     const char *sqlstate;
     const char *primary;
     const char *hint;
+    const char *detail; /* of our own RAISEs the message and the hint in Chinese */
     const char *constraint;
 };
 

@@ -1,4 +1,5 @@
 #include "core/encoding.h"
+#include "core/language.h"
 
 #include <errno.h>
 #include <iconv.h>
@@ -36,13 +37,14 @@ struct decoder *decoder_new(enum encoding encoding, struct fault *fault)
 {
     struct decoder *decoder = calloc(1, sizeof *decoder);
     if (decoder == NULL) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "out of memory");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "out of memory"));
         return NULL;
     }
     decoder->encoding = encoding;
     decoder->iconv = encoding == ENCODING_UTF8 ? (iconv_t)-1 : iconv_open("UTF-8", encoding_name(encoding));
     if (encoding == ENCODING_UTF8 || decoder->iconv != (iconv_t)-1) return decoder;
-    fault_set(fault, FAULT_FATAL, EX_OSERR, "no-encoding", "this machine can't convert %s (%s); save the file as UTF-8",
+    fault_set(fault, FAULT_FATAL, EX_OSERR, "no-encoding",
+              language_pick("这台机器不能转换 %s（%s）；请把文件存为 UTF-8", "this machine can't convert %s (%s); save the file as UTF-8"),
               encoding_name(encoding), strerror(errno));
     free(decoder);
     return NULL;
@@ -188,7 +190,8 @@ static bool try_encoding(FILE *file, enum encoding encoding, struct tally *tally
     *is_valid = decoded == DECODED && decoder_is_complete(decoder);
     decoder_free(decoder);
     if (!ferror(file)) return true;
-    return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "the file can't be read further (%s)", strerror(errno));
+    return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed",
+                     language_pick("文件无法继续读取（%s）", "the file can't be read further (%s)"), strerror(errno));
 }
 
 static bool mark_decides(FILE *file, enum encoding *encoding)

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "core/event_internal.h"
+#include "core/language.h"
 #include "core/text.h"
 
 /* ---- types ---- */
@@ -106,7 +107,7 @@ static const struct kafka_header *find_header(const struct kafka_record *record,
     for (size_t i = 0; i < record->header_count; i++) {
         if (strcasecmp(record->headers[i].name, name) != 0 || record->headers[i].value == NULL) continue;
         if (found != NULL) {
-            (void)json_guard_refuse(fault, "bad-header", "header %s is there twice", name);
+            (void)json_guard_refuse(fault, "bad-header", language_pick("头部 %s 出现两次", "header %s is there twice"), name);
             return NULL;
         }
         found = &record->headers[i];
@@ -118,14 +119,16 @@ static bool find_attribute(const struct envelope *envelope, const char *name, st
 {
     if (envelope->root != NULL) {
         const json_t *member = json_object_get(envelope->root, name);
-        if (!json_is_string(member)) return json_guard_refuse(fault, "bad-header", "attribute %s is missing or not a string", name);
+        if (!json_is_string(member))
+            return json_guard_refuse(fault, "bad-header",
+                                     language_pick("缺少属性 %s，或它不是字符串", "attribute %s is missing or not a string"), name);
         *value = (struct slice){json_string_value(member), json_string_length(member)};
         return true;
     }
     char header_name[32];
     (void)snprintf(header_name, sizeof header_name, "ce_%s", name);
     const struct kafka_header *header = find_header(envelope->record, header_name, fault);
-    if (header == NULL) return json_guard_refuse(fault, "bad-header", "header %s is missing", header_name);
+    if (header == NULL) return json_guard_refuse(fault, "bad-header", language_pick("缺少头部 %s", "header %s is missing"), header_name);
     *value = (struct slice){header->value, header->value_bytes};
     return true;
 }
@@ -135,8 +138,11 @@ static bool read_name(const struct envelope *envelope, const char *name, char ou
     struct slice value = {"", 0};
     if (!find_attribute(envelope, name, &value, fault)) return false;
     if (!text_is_name(value.text, value.length, EVENT_NAME_BYTES_MAX))
-        return json_guard_refuse(fault, "bad-header", "%s%s must be 1 to %d bytes of UTF-8 without control characters",
-                                 envelope->root != NULL ? "attribute " : "header ce_", name, EVENT_NAME_BYTES_MAX);
+        return json_guard_refuse(fault, "bad-header",
+                                 language_pick("%s%s 须为 1 至 %d 字节的 UTF-8 文本，不含控制字符",
+                                               "%s%s must be 1 to %d bytes of UTF-8 without control characters"),
+                                 envelope->root != NULL ? language_pick("属性 ", "attribute ") : language_pick("头部 ce_", "header ce_"),
+                                 name, EVENT_NAME_BYTES_MAX);
     memcpy(out, value.text, value.length);
     out[value.length] = '\0';
     return true;
@@ -147,7 +153,8 @@ static bool read_attributes(struct envelope *envelope, struct fault *fault)
     struct slice version = {"", 0};
     if (!find_attribute(envelope, "specversion", &version, fault)) return false;
     if (version.length != 3 || memcmp(version.text, "1.0", 3) != 0)
-        return json_guard_refuse(fault, "bad-header", "%sspecversion must be 1.0", envelope->root != NULL ? "attribute " : "header ce_");
+        return json_guard_refuse(fault, "bad-header", language_pick("%sspecversion 须为 1.0", "%sspecversion must be 1.0"),
+                                 envelope->root != NULL ? language_pick("属性 ", "attribute ") : language_pick("头部 ce_", "header ce_"));
     if (!read_name(envelope, "type", envelope->type_name, fault) || !read_name(envelope, "source", envelope->source, fault) ||
         !read_name(envelope, "id", envelope->id, fault))
         return false;
@@ -160,19 +167,24 @@ static bool read_headers(struct envelope *envelope, bool *is_structured, struct 
 {
     const struct kafka_record *record = envelope->record;
     if (record->has_lost_headers)
-        return json_guard_refuse(fault, "bad-header",
-                                 "more than 100000 headers, so many that they can neither be read nor copied; %d are allowed",
-                                 EVENT_HEADERS_MAX);
+        return json_guard_refuse(
+            fault, "bad-header",
+            language_pick("头部超过 100000 个，多到既不能读也不能复制；至多 %d 个",
+                          "more than 100000 headers, so many that they can neither be read nor copied; %d are allowed"),
+            EVENT_HEADERS_MAX);
     if (record->header_count > EVENT_HEADERS_MAX)
-        return json_guard_refuse(fault, "bad-header", "%zu headers, more than %d", record->header_count, EVENT_HEADERS_MAX);
+        return json_guard_refuse(fault, "bad-header", language_pick("有 %zu 个头部，超过 %d 个", "%zu headers, more than %d"),
+                                 record->header_count, EVENT_HEADERS_MAX);
     const struct kafka_header *header = find_header(record, "content-type", fault);
-    if (header == NULL) return json_guard_refuse(fault, "bad-header", "header content-type is missing");
+    if (header == NULL)
+        return json_guard_refuse(fault, "bad-header", language_pick("缺少头部 content-type", "header content-type is missing"));
     struct slice content_type = {header->value, header->value_bytes};
     *is_structured = is_media_type(content_type, "application/cloudevents+json");
     if (*is_structured) return true;
     if (!is_media_type(content_type, "application/json"))
         return json_guard_refuse(fault, "bad-header",
-                                 "header content-type must be application/json, or application/cloudevents+json, in UTF-8");
+                                 language_pick("头部 content-type 须为 UTF-8 的 application/json 或 application/cloudevents+json",
+                                               "header content-type must be application/json, or application/cloudevents+json, in UTF-8"));
     return read_attributes(envelope, fault);
 }
 
@@ -180,14 +192,19 @@ static bool read_headers(struct envelope *envelope, bool *is_structured, struct 
 static bool read_structured(struct envelope *envelope, struct fault *fault)
 {
     const json_t *content_type = json_object_get(envelope->root, "datacontenttype");
-    if (!json_is_object(envelope->root)) return json_guard_refuse(fault, "schema", "the value must be an object");
+    if (!json_is_object(envelope->root))
+        return json_guard_refuse(fault, "schema", language_pick("内容须为 JSON 对象", "the value must be an object"));
     if (!read_attributes(envelope, fault)) return false;
     if (content_type != NULL &&
         (!json_is_string(content_type) ||
          !is_media_type((struct slice){json_string_value(content_type), json_string_length(content_type)}, "application/json")))
-        return json_guard_refuse(fault, "bad-header", "attribute datacontenttype must be application/json, or absent");
+        return json_guard_refuse(fault, "bad-header",
+                                 language_pick("属性 datacontenttype 须为 application/json，或省略",
+                                               "attribute datacontenttype must be application/json, or absent"));
     if (json_object_get(envelope->root, "data_base64") != NULL)
-        return json_guard_refuse(fault, "schema", "/data_base64 is not taken; send /data as an object");
+        return json_guard_refuse(
+            fault, "schema",
+            language_pick("不接受 /data_base64；请以对象形式发送 /data", "/data_base64 is not taken; send /data as an object"));
     envelope->data = json_object_get(envelope->root, "data");
     return true;
 }
@@ -204,13 +221,15 @@ static const struct json_limits *limits_of(enum topic_kind topic)
 
 static bool check_type(const struct envelope *envelope, struct fault *fault)
 {
-    if (!envelope->has_type) return json_guard_refuse(fault, "unknown-type", "the type is '%s'", envelope->type_name);
+    if (!envelope->has_type)
+        return json_guard_refuse(fault, "unknown-type", language_pick("类型为“%s”", "the type is '%s'"), envelope->type_name);
     const struct kafka_record *record = envelope->record;
     enum topic_kind topic = event_type_topic(envelope->type);
     if (record != NULL && record->topic != topic)
-        return json_guard_refuse(fault, "wrong-topic", "%s belongs to topic %s, not %s", envelope->type_name, topic_kind_name(topic),
-                                 topic_kind_name(record->topic));
-    if (!json_is_object(envelope->data)) return json_guard_refuse(fault, "schema", "/data must be an object");
+        return json_guard_refuse(fault, "wrong-topic", language_pick("%s 属于主题 %s，而不是 %s", "%s belongs to topic %s, not %s"),
+                                 envelope->type_name, topic_kind_name(topic), topic_kind_name(record->topic));
+    if (!json_is_object(envelope->data))
+        return json_guard_refuse(fault, "schema", language_pick("/data 须为对象", "/data must be an object"));
     return true;
 }
 
@@ -226,13 +245,15 @@ static bool check_key(const struct envelope *envelope, int32_t partitions, struc
     const json_t *unit = json_object_get(envelope->data, "unit");
     if (is_unit_code(unit) &&
         (json_string_length(unit) != record->key_bytes || memcmp(json_string_value(unit), record->key, record->key_bytes) != 0))
-        return json_guard_refuse(fault, "key-mismatch", "the record key is '%.*s', /data/unit is '%s'",
+        return json_guard_refuse(fault, "key-mismatch",
+                                 language_pick("记录的键是“%.*s”，/data/unit 是“%s”", "the record key is '%.*s', /data/unit is '%s'"),
                                  (int)(record->key_bytes < EVENT_UNIT_BYTES_MAX ? record->key_bytes : EVENT_UNIT_BYTES_MAX),
                                  (const char *)record->key, json_string_value(unit));
     int32_t partition = kafka_partition_of(record->key, record->key_bytes, partitions);
     if (partition != record->partition)
-        return json_guard_refuse(fault, "wrong-partition", "this key belongs to partition %d, the record is in %d", partition,
-                                 record->partition);
+        return json_guard_refuse(fault, "wrong-partition",
+                                 language_pick("此键属于分区 %d，而记录在分区 %d", "this key belongs to partition %d, the record is in %d"),
+                                 partition, record->partition);
     return true;
 }
 
@@ -251,8 +272,9 @@ bool event_decode(struct arena *arena, const struct kafka_record *record, int32_
     bool is_structured = false, is_good = false;
 
     memset(event, 0, sizeof *event);
-    if (record->key == NULL || record->key_bytes == 0) return json_guard_refuse(fault, "key-missing", "the record has no key");
-    if (record->value == NULL) return json_guard_refuse(fault, "null-value", "the record has no value");
+    if (record->key == NULL || record->key_bytes == 0)
+        return json_guard_refuse(fault, "key-missing", language_pick("记录没有键", "the record has no key"));
+    if (record->value == NULL) return json_guard_refuse(fault, "null-value", language_pick("记录没有内容", "the record has no value"));
     if (!read_headers(&envelope, &is_structured, fault)) return false;
 
     json_t *value = json_guard_load(record->value, record->value_bytes, limits_of(record->topic), fault);
@@ -281,7 +303,9 @@ bool event_of_structured(struct arena *arena, const char *json, size_t length, s
     if (!read_structured(&envelope, fault) || !check_type(&envelope, fault)) goto out;
     size_t bytes_max = limits_of(event_type_topic(envelope.type))->bytes_max;
     if (length > bytes_max) {
-        (void)json_guard_refuse(fault, "too-large", "the value has %zu bytes, more than %zu", length, bytes_max);
+        (void)json_guard_refuse(fault, "too-large",
+                                language_pick("内容有 %zu 字节，超过 %zu 字节", "the value has %zu bytes, more than %zu"), length,
+                                bytes_max);
         goto out;
     }
     is_good = fill_event(arena, &envelope, moment_cst_date(moment_now_ms()), event, fault);

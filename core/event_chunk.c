@@ -3,6 +3,7 @@
 
 #include "core/event_internal.h"
 #include "core/id_number.h"
+#include "core/language.h"
 #include "core/retirement.h"
 #include "core/text.h"
 
@@ -97,7 +98,8 @@ static bool read_number(struct reader *reader, enum event_list list, size_t inde
 static bool check_string(struct reader *reader, const json_t *value, enum event_list list, size_t index, const char *member)
 {
     if (value == NULL || json_is_string(value)) return true;
-    return json_guard_refuse(reader->fault, "schema", "/data/%s/%zu%s must be a string", list_names[list], index, member);
+    return json_guard_refuse(reader->fault, "schema", language_pick("/data/%s/%zu%s 须为字符串", "/data/%s/%zu%s must be a string"),
+                             list_names[list], index, member);
 }
 
 /* A missing reason and one that can't be any reference row's name are told apart; whether the name is known is for the database. */
@@ -135,7 +137,9 @@ static bool read_warnings(struct reader *reader, const struct id_verdict *verdic
 static bool read_failed_entry(struct reader *reader, size_t index, struct event_failed *failed)
 {
     const json_t *item = json_array_get(reader->lists[EVENT_LIST_FAILED].items, index);
-    if (!json_is_object(item)) return json_guard_refuse(reader->fault, "schema", "/data/failed/%zu must be an object", index);
+    if (!json_is_object(item))
+        return json_guard_refuse(reader->fault, "schema", language_pick("/data/failed/%zu 须为对象", "/data/failed/%zu must be an object"),
+                                 index);
     const json_t *reason = json_object_get(item, "reason");
     struct id_verdict verdict;
     *failed = (struct event_failed){0};

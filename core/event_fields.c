@@ -3,6 +3,7 @@
 
 #include "core/credit_code.h"
 #include "core/event_internal.h"
+#include "core/language.h"
 #include "core/mobile.h"
 #include "core/text.h"
 
@@ -15,17 +16,23 @@ struct rule {
     enum rule_kind kind;
     bool is_optional;
     int64_t min, max; /* RULE_INTEGER: the value; RULE_NAME: max bytes */
-    const char *wanted; /* "must be …" */
+    struct words wanted; /* "must be …" */
 };
 
-#define NAME_WANTED(bytes) "a string of 1 to " bytes " bytes without control characters"
+#define NAME_WANTED(bytes)                                                                                                                 \
+    {                                                                                                                                      \
+        "1 至 " bytes " 字节的字符串，不含控制字符", "a string of 1 to " bytes " bytes without control characters"                         \
+    }
 #define RULE_UNIT                                                                                                                          \
     {                                                                                                                                      \
         "unit", RULE_NAME, false, 1, EVENT_UNIT_BYTES_MAX, NAME_WANTED("64")                                                               \
     }
 #define RULE_YEAR                                                                                                                          \
     {                                                                                                                                      \
-        "year", RULE_INTEGER, false, EVENT_YEAR_MIN, EVENT_YEAR_MAX, "an integer from 2000 to 2999"                                        \
+        "year", RULE_INTEGER, false, EVENT_YEAR_MIN, EVENT_YEAR_MAX,                                                                       \
+        {                                                                                                                                  \
+            "2000 至 2999 的整数", "an integer from 2000 to 2999"                                                                          \
+        }                                                                                                                                  \
     }
 #define RULE_OF_NAME(field)                                                                                                                \
     {                                                                                                                                      \
@@ -34,24 +41,27 @@ struct rule {
 #define RULE_OF_COMMENT(is_optional)                                                                                                       \
     {                                                                                                                                      \
         "comment", RULE_COMMENT, is_optional, 1, EVENT_COMMENT_BYTES_MAX,                                                                  \
-            "a string of 1 to 4096 bytes without control characters other than newline and tab"                                            \
+        {                                                                                                                                  \
+            "1 至 4096 字节的字符串，除换行与制表符外不含控制字符",                                                                        \
+                "a string of 1 to 4096 bytes without control characters other than newline and tab"                                        \
+        }                                                                                                                                  \
     }
 
 static const struct rule unit_review_rules[] = {
-    RULE_UNIT, RULE_YEAR, RULE_OF_NAME("submitted_by"), {"profile", RULE_OBJECT, false, 0, 0, "an object"}, {0}};
+    RULE_UNIT, RULE_YEAR, RULE_OF_NAME("submitted_by"), {"profile", RULE_OBJECT, false, 0, 0, {"对象", "an object"}}, {0}};
 
 static const struct rule chunk_rules[] = {
     RULE_UNIT,
     RULE_YEAR,
     RULE_OF_NAME("submission"),
     RULE_OF_NAME("unit_review"),
-    {"mode", RULE_MODE, false, 0, 0, "\"list\" or \"import\""},
+    {"mode", RULE_MODE, false, 0, 0, {"\"list\" 或 \"import\"", "\"list\" or \"import\""}},
     RULE_OF_NAME("submitted_by"),
-    {"chunk", RULE_INTEGER, false, 1, EVENT_CHUNKS_MAX, "an integer from 1 to 10000"},
-    {"chunks", RULE_INTEGER, false, 1, EVENT_CHUNKS_MAX, "an integer from 1 to 10000"},
-    {"entries_total", RULE_INTEGER, false, 0, EVENT_ENTRIES_TOTAL_MAX, "an integer from 0 to 50000000"},
-    {"failed", RULE_ARRAY, false, 0, 0, "an array"},
-    {"passed", RULE_ARRAY, true, 0, 0, "an array"},
+    {"chunk", RULE_INTEGER, false, 1, EVENT_CHUNKS_MAX, {"1 至 10000 的整数", "an integer from 1 to 10000"}},
+    {"chunks", RULE_INTEGER, false, 1, EVENT_CHUNKS_MAX, {"1 至 10000 的整数", "an integer from 1 to 10000"}},
+    {"entries_total", RULE_INTEGER, false, 0, EVENT_ENTRIES_TOTAL_MAX, {"0 至 50000000 的整数", "an integer from 0 to 50000000"}},
+    {"failed", RULE_ARRAY, false, 0, 0, {"数组", "an array"}},
+    {"passed", RULE_ARRAY, true, 0, 0, {"数组", "an array"}},
     {0}};
 
 #define RULES_OF_SUPERIOR                                                                                                                  \
@@ -110,9 +120,11 @@ static bool check_rules(const json_t *data, const struct rule *rules, struct fau
     for (const struct rule *rule = rules; rule->field != NULL; rule++) {
         const json_t *value = json_object_get(data, rule->field);
         if (value == NULL && !rule->is_optional)
-            return json_guard_refuse(fault, "schema", "/data/%s is missing: it must be %s", rule->field, rule->wanted);
+            return json_guard_refuse(fault, "schema", language_pick("缺少 /data/%s：须为%s", "/data/%s is missing: it must be %s"),
+                                     rule->field, language_words(rule->wanted));
         if (value != NULL && !follows(value, rule))
-            return json_guard_refuse(fault, "schema", "/data/%s must be %s", rule->field, rule->wanted);
+            return json_guard_refuse(fault, "schema", language_pick("/data/%s 须为%s", "/data/%s must be %s"), rule->field,
+                                     language_words(rule->wanted));
     }
     return true;
 }
@@ -156,7 +168,9 @@ static bool read_profile(const json_t *profile, struct event *event, struct faul
     for (size_t i = 0; i < sizeof profile_rules / sizeof profile_rules[0]; i++) {
         const json_t *value = json_object_get(profile, profile_rules[i].field);
         if (value == NULL) continue;
-        if (!json_is_string(value)) return json_guard_refuse(fault, "schema", "/data/profile/%s must be a string", profile_rules[i].field);
+        if (!json_is_string(value))
+            return json_guard_refuse(fault, "schema", language_pick("/data/profile/%s 须为字符串", "/data/profile/%s must be a string"),
+                                     profile_rules[i].field);
         if (event->refusal == NULL && !profile_rules[i].is_good(json_string_value(value), json_string_length(value))) {
             event->refusal = profile_rules[i].code;
             event->refusal_field = profile_rules[i].path;
@@ -207,12 +221,17 @@ static bool read_chunk(struct arena *arena, const json_t *data, date_ymd today, 
     size_t entries = json_array_size(failed) + json_array_size(passed);
 
     if (json_integer_value(json_object_get(data, "chunk")) > json_integer_value(json_object_get(data, "chunks")))
-        return json_guard_refuse(fault, "schema", "/data/chunk must not be above /data/chunks");
+        return json_guard_refuse(fault, "schema",
+                                 language_pick("/data/chunk 不能大于 /data/chunks", "/data/chunk must not be above /data/chunks"));
     if (!is_list_mode && json_array_size(passed) > 0)
-        return json_guard_refuse(fault, "schema", "/data/passed must be empty or absent in import mode");
+        return json_guard_refuse(
+            fault, "schema",
+            language_pick("import 方式时 /data/passed 须为空或省略", "/data/passed must be empty or absent in import mode"));
     if (entries > EVENT_ENTRIES_MAX)
-        return json_guard_refuse(fault, "too-many-elements", "/data/failed and /data/passed hold %zu entries, more than %d", entries,
-                                 EVENT_ENTRIES_MAX);
+        return json_guard_refuse(fault, "too-many-elements",
+                                 language_pick("/data/failed 与 /data/passed 共有 %zu 条，超过 %d 条",
+                                               "/data/failed and /data/passed hold %zu entries, more than %d"),
+                                 entries, EVENT_ENTRIES_MAX);
     return event_chunk_read(arena, data, is_list_mode, today, &event->chunk, fault);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/language.h"
 #include "core/region.h"
 #include "core/text.h"
 
@@ -361,11 +362,9 @@ struct id_verdict id_number_check(const char *text, size_t length, date_ymd toda
     return ladder.verdict;
 }
 
-const char *id_form_name(enum id_form form, bool is_chinese)
+const char *id_form_name(enum id_form form)
 {
-    static const struct {
-        const char *zh, *en;
-    } names[] = {
+    static const struct words names[] = {
         [ID_FORM_NONE] = {"", ""},
         [ID_FORM_RESIDENT] = {"居民身份证", "resident identity card"},
         [ID_FORM_OLD] = {"居民身份证（15 位）", "resident identity card (15 digits)"},
@@ -373,7 +372,7 @@ const char *id_form_name(enum id_form form, bool is_chinese)
         [ID_FORM_FOREIGNER] = {"外国人永久居留身份证（2023 版）", "foreigner's permanent residence card (2023)"},
         [ID_FORM_FOREIGNER_OLD] = {"外国人永久居留身份证（2004、2017 版）", "foreigner's permanent residence card (2004, 2017)"},
     };
-    return is_chinese ? names[form].zh : names[form].en;
+    return language_words(names[form]);
 }
 
 /* ---- the key ---- */

@@ -50,8 +50,8 @@ struct id_verdict {
 /* `today` is the date the number is judged on: the record's append time in China Standard Time, never the machine's clock. */
 struct id_verdict id_number_check(const char *text, size_t length, date_ymd today);
 
-/* What the number is, in Chinese and English: "居民身份号码", "resident identity number". Static. */
-const char *id_form_name(enum id_form form, bool is_chinese);
+/* What the number is: "居民身份证", "resident identity card". Static. */
+const char *id_form_name(enum id_form form);
 
 /*
  * The key an entry is sorted and matched by: the normalised number, or where the number is malformed the text without

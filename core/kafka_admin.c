@@ -1,5 +1,6 @@
 /* Creating the topics, comparing them with the contract, and deleting their oldest records. */
 #include "core/kafka_internal.h"
+#include "core/language.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ struct kafka_admin *kafka_admin_new(const struct config *config, struct fault *f
     static const struct kafka_property none[] = {{NULL, NULL, false}};
     struct kafka_admin *admin = calloc(1, sizeof *admin);
     if (admin == NULL) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for the admin client");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "no memory left for the admin client"));
         return NULL;
     }
     struct kafka_setup setup = {RD_KAFKA_CONSUMER, none, NULL, admin};
@@ -52,7 +53,7 @@ void kafka_admin_free(struct kafka_admin *admin)
 static bool admin_fault(const struct kafka_admin *admin, rd_kafka_resp_err_t error, const char *what, struct fault *fault)
 {
     char question[512];
-    (void)snprintf(question, sizeof question, "%s, at %s", what, admin->bootstrap);
+    (void)snprintf(question, sizeof question, language_pick("%s（%s）", "%s, at %s"), what, admin->bootstrap);
     return kafka_fault(fault, error, question);
 }
 
@@ -82,7 +83,7 @@ static rd_kafka_NewTopic_t *topic_wanted(const struct kafka_admin *admin, enum t
     char reason[256];
     rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(admin->names.full[kind], partitions, replication_factor, reason, sizeof reason);
     if (topic == NULL) {
-        fault_set(fault, FAULT_REJECT, EX_USAGE, "topic-create", "%s: %s", admin->names.full[kind], reason);
+        fault_set(fault, FAULT_REJECT, EX_USAGE, "topic-create", language_pick("%s：%s", "%s: %s"), admin->names.full[kind], reason);
         return NULL;
     }
     for (const struct topic_setting *setting = topic_settings(kind); setting->name != NULL; setting++)
@@ -103,13 +104,13 @@ static bool creation_note(const struct kafka_admin *admin, const rd_kafka_topic_
     const char *text = rd_kafka_topic_result_error_string(result);
     struct fault kind_of_error = {0};
     kafka_fault(&kind_of_error, error, name);
-    return fault_set(fault, kind_of_error.kind, kind_of_error.exit_status, kind_of_error.code, "%s can't be created: %s", name,
-                     text != NULL ? text : rd_kafka_err2str(error));
+    return fault_set(fault, kind_of_error.kind, kind_of_error.exit_status, kind_of_error.code,
+                     language_pick("无法创建 %s：%s", "%s can't be created: %s"), name, text != NULL ? text : rd_kafka_err2str(error));
 }
 
 static bool creation_wait(struct kafka_admin *admin, int timeout_ms, bool created[TOPIC_KINDS], struct fault *fault)
 {
-    rd_kafka_event_t *event = answer_wait(admin, timeout_ms, "creating topics", fault);
+    rd_kafka_event_t *event = answer_wait(admin, timeout_ms, language_pick("创建主题", "creating topics"), fault);
     if (event == NULL) return false;
     size_t count;
     const rd_kafka_topic_result_t **results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
@@ -184,7 +185,8 @@ static bool shapes_ask(struct check *check, int timeout_ms, struct fault *fault)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_resp_err_t error = rd_kafka_metadata(check->admin->client, 1, NULL, &metadata, timeout_ms);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return admin_fault(check->admin, error, "asking for the topics", fault);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return admin_fault(check->admin, error, language_pick("查询主题", "asking for the topics"), fault);
     for (int i = 0; i < metadata->topic_cnt; i++) {
         enum topic_kind kind;
         if (kafka_names_find(&check->admin->names, metadata->topics[i].topic, &kind)) check->shapes[kind] = shape_of(&metadata->topics[i]);
@@ -208,10 +210,14 @@ static void settings_compare(struct check *check, enum topic_kind kind, const rd
     for (const struct topic_setting *setting = topic_settings(kind); setting->name != NULL; setting++) {
         const char *found = setting_found(entries, count, setting->name);
         if (found != NULL && strcmp(found, setting->value) == 0) continue;
-        finding_add(check, kind, true, "topic-setting",
-                    "topic %s has %s=%s and needs %s: kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name %s "
-                    "--add-config %s=%s",
-                    name, setting->name, found != NULL ? found : "(unset)", setting->value, name, setting->name, setting->value);
+        finding_add(
+            check, kind, true, "topic-setting",
+            language_pick(
+                "主题 %s 的 %s=%s，应为 %s：kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name %s "
+                "--add-config %s=%s",
+                "topic %s has %s=%s and needs %s: kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name %s "
+                "--add-config %s=%s"),
+            name, setting->name, found != NULL ? found : "(unset)", setting->value, name, setting->name, setting->value);
     }
     const char *insync = setting_found(entries, count, insync_setting);
     snprintf(check->shapes[kind].insync_replicas, sizeof check->shapes[kind].insync_replicas, "%s", insync != NULL ? insync : "");
@@ -244,7 +250,8 @@ static bool settings_ask(struct check *check, int timeout_ms, struct fault *faul
     rd_kafka_DescribeConfigs(check->admin->client, resources, count, options, check->admin->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ConfigResource_destroy_array(resources, count);
-    rd_kafka_event_t *event = answer_wait(check->admin, timeout_ms, "asking for the topics' settings", fault);
+    rd_kafka_event_t *event =
+        answer_wait(check->admin, timeout_ms, language_pick("查询主题的参数", "asking for the topics' settings"), fault);
     bool is_good = event != NULL && settings_note(check, event, fault);
     if (event != NULL) rd_kafka_event_destroy(event);
     return is_good;
@@ -254,10 +261,14 @@ static void missing_find(struct check *check)
 {
     for (int kind = 0; kind < TOPIC_KINDS; kind++)
         if (check->shapes[kind].partitions == 0)
-            finding_add(check, (enum topic_kind)kind, true, "topic-missing",
-                        "topic %s does not exist: nianshen-ops topics create --partitions N --replication-factor N (check topic_prefix and "
-                        "kafka_bootstrap too)",
-                        check->admin->names.full[kind]);
+            finding_add(
+                check, (enum topic_kind)kind, true, "topic-missing",
+                language_pick(
+                    "主题 %s 不存在：nianshen-ops topics create --partitions N --replication-factor N（也请核对 topic_prefix 与 "
+                    "kafka_bootstrap）",
+                    "topic %s does not exist: nianshen-ops topics create --partitions N --replication-factor N (check topic_prefix and "
+                    "kafka_bootstrap too)"),
+                check->admin->names.full[kind]);
 }
 
 /* A unit must have one partition number everywhere; a dead letter keeps the partition number of its record. */
@@ -267,12 +278,15 @@ static void partitions_compare(struct check *check, int32_t *partitions)
     for (int kind = 1; kind < TOPIC_KINDS; kind++) {
         int32_t found = check->shapes[kind].partitions;
         if (kind == TOPIC_OUTCOME || found == 0 || check->shapes[0].partitions == 0 || found == check->shapes[0].partitions) continue;
-        finding_add(
-            check, (enum topic_kind)kind, true, "topic-partitions",
-            "topic %s has %" PRId32 " partitions and %s has %" PRId32
-            ": they must be equal from the first record on and never change; as long as it is empty, delete it and run nianshen-ops topics "
-            "create --partitions N --replication-factor N",
-            check->admin->names.full[kind], found, check->admin->names.full[0], check->shapes[0].partitions);
+        finding_add(check, (enum topic_kind)kind, true, "topic-partitions",
+                    language_pick("主题 %s 有 %" PRId32 " 个分区，%s 有 %" PRId32
+                                  " 个：从第一条记录起分区数必须相等且永不更改；若还没有记录，请删除它，再运行 nianshen-ops topics create "
+                                  "--partitions N --replication-factor N",
+                                  "topic %s has %" PRId32 " partitions and %s has %" PRId32
+                                  ": they must be equal from the first record on and never change; as long as it is empty, delete it and "
+                                  "run nianshen-ops topics "
+                                  "create --partitions N --replication-factor N"),
+                    check->admin->names.full[kind], found, check->admin->names.full[0], check->shapes[0].partitions);
     }
     for (int kind = 1; kind < TOPIC_INPUTS; kind++)
         if (check->shapes[kind].partitions != check->shapes[0].partitions) *partitions = 0;
@@ -285,8 +299,10 @@ static void replication_compare(struct check *check)
         if (shape->partitions == 0) continue;
         if (shape->replication >= REPLICATION_WANTED && strtol(shape->insync_replicas, NULL, 10) >= INSYNC_WANTED) continue;
         finding_add(check, (enum topic_kind)kind, false, "topic-replication",
-                    "topic %s has %d replicas and %s=%s: the loss of one disk may lose records; production needs %d and %d "
-                    "(kafka-reassign-partitions.sh; kafka-configs.sh --alter … --add-config %s=%d)",
+                    language_pick("主题 %s 有 %d 个副本，%s=%s：坏一块磁盘就可能丢失记录；生产环境需要 %d 与 "
+                                  "%d（kafka-reassign-partitions.sh；kafka-configs.sh --alter … --add-config %s=%d）",
+                                  "topic %s has %d replicas and %s=%s: the loss of one disk may lose records; production needs %d and %d "
+                                  "(kafka-reassign-partitions.sh; kafka-configs.sh --alter … --add-config %s=%d)"),
                     check->admin->names.full[kind], shape->replication, insync_setting, shape->insync_replicas, REPLICATION_WANTED,
                     INSYNC_WANTED, insync_setting, INSYNC_WANTED);
     }

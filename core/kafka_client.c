@@ -1,5 +1,6 @@
 /* What all clients of librdkafka have in common: topic names, properties, errors, log, waking up. */
 #include "core/kafka_internal.h"
+#include "core/language.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -19,8 +20,10 @@ bool kafka_names_fill(struct kafka_names *names, const struct config *config, st
     for (int kind = 0; kind < TOPIC_KINDS; kind++) {
         int length = snprintf(names->full[kind], TOPIC_NAME_BYTES_MAX, "%s%s", prefix, topic_kind_name((enum topic_kind)kind));
         if (length >= TOPIC_NAME_BYTES_MAX)
-            return fault_set(fault, FAULT_FATAL, EX_CONFIG, "topic-prefix", "topic_prefix is too long: a topic's name has at most %d bytes",
-                             TOPIC_NAME_BYTES_MAX - 1);
+            return fault_set(
+                fault, FAULT_FATAL, EX_CONFIG, "topic-prefix",
+                language_pick("topic_prefix 过长：主题名至多 %d 字节", "topic_prefix is too long: a topic's name has at most %d bytes"),
+                TOPIC_NAME_BYTES_MAX - 1);
     }
     return true;
 }
@@ -58,8 +61,9 @@ static void property_set(struct properties *properties, const char *name, const 
 {
     char reason[256];
     if (rd_kafka_conf_set(properties->conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK) return;
-    properties->is_good = fault_set(properties->fault, FAULT_FATAL, EX_CONFIG, "kafka-property",
-                                    "kafka.%s: %s; correct it in the configuration", name, reason);
+    properties->is_good =
+        fault_set(properties->fault, FAULT_FATAL, EX_CONFIG, "kafka-property",
+                  language_pick("kafka.%s：%s；请更正设置", "kafka.%s: %s; correct it in the configuration"), name, reason);
 }
 
 static void properties_set(struct properties *properties, const struct kafka_property *list)
@@ -78,8 +82,11 @@ static void property_set_by_user(void *context, const char *name, const char *va
 {
     struct properties *properties = context;
     if (property_is_fixed(properties->ours, name) || property_is_fixed(common_properties, name))
-        properties->is_good = fault_set(properties->fault, FAULT_FATAL, EX_CONFIG, "kafka-property",
-                                        "kafka.%s can't be changed, the program sets it itself: remove it from the configuration", name);
+        properties->is_good =
+            fault_set(properties->fault, FAULT_FATAL, EX_CONFIG, "kafka-property",
+                      language_pick("kafka.%s 由程序自己设定，不能更改：请从设置中删除",
+                                    "kafka.%s can't be changed, the program sets it itself: remove it from the configuration"),
+                      name);
     else
         property_set(properties, name, value);
 }
@@ -132,9 +139,14 @@ bool kafka_fault(struct fault *fault, rd_kafka_resp_err_t error, const char *wha
     const char *text = rd_kafka_err2str(error);
     if (error_is_configuration(error))
         return fault_set(fault, FAULT_FATAL, EX_CONFIG, "kafka-access",
-                         "%s: %s; check kafka_bootstrap, the kafka.* properties and the ACLs", what, text);
-    if (error_is_refusal(error)) return fault_set(fault, FAULT_REJECT, EX_CONFIG, "kafka-refused", "%s: %s", what, text);
-    return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away", "%s: %s; is the broker of kafka_bootstrap running?", what, text);
+                         language_pick("%s：%s；请核对 kafka_bootstrap、kafka.* 属性与 ACL",
+                                       "%s: %s; check kafka_bootstrap, the kafka.* properties and the ACLs"),
+                         what, text);
+    if (error_is_refusal(error))
+        return fault_set(fault, FAULT_REJECT, EX_CONFIG, "kafka-refused", language_pick("%s：%s", "%s: %s"), what, text);
+    return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away",
+                     language_pick("%s：%s；kafka_bootstrap 处的 Kafka 在运行吗？", "%s: %s; is the broker of kafka_bootstrap running?"),
+                     what, text);
 }
 
 /*
@@ -149,7 +161,8 @@ static void error_note(rd_kafka_t *client, int error, const char *reason, void *
         char text[512];
         rd_kafka_fatal_error(client, text, sizeof text);
         fault_clear(&notes->outage);
-        fault_set(&notes->outage, FAULT_FATAL, EX_SOFTWARE, "kafka-fatal", "the Kafka client can't go on: %s", text);
+        fault_set(&notes->outage, FAULT_FATAL, EX_SOFTWARE, "kafka-fatal",
+                  language_pick("Kafka 客户端无法继续：%s", "the Kafka client can't go on: %s"), text);
         break;
     }
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
@@ -202,7 +215,8 @@ rd_kafka_t *kafka_client_new(const struct config *config, const struct kafka_set
     rd_kafka_t *client = rd_kafka_new(setup->type, properties.conf, reason, sizeof reason);
     if (client == NULL) {
         rd_kafka_conf_destroy(properties.conf);
-        fault_set(fault, FAULT_FATAL, EX_CONFIG, "kafka-property", "the Kafka client refuses its configuration: %s", reason);
+        fault_set(fault, FAULT_FATAL, EX_CONFIG, "kafka-property",
+                  language_pick("Kafka 客户端拒绝其设置：%s", "the Kafka client refuses its configuration: %s"), reason);
         return NULL;
     }
     rd_kafka_set_log_queue(client, NULL);
@@ -216,7 +230,8 @@ int kafka_wake_new(rd_kafka_queue_t *queue, struct fault *fault)
     static const uint64_t one = 1;
     int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake_fd < 0) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "no-descriptor", "no file descriptor left; raise the limit (ulimit -n)");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "no-descriptor",
+                  language_pick("没有可用的文件描述符；请提高上限（ulimit -n）", "no file descriptor left; raise the limit (ulimit -n)"));
         return -1;
     }
     rd_kafka_queue_io_event_enable(queue, wake_fd, &one, sizeof one);

@@ -1,5 +1,6 @@
 /* A message of librdkafka as a record, or as what else it tells. */
 #include "core/kafka_internal.h"
+#include "core/language.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static void take_record(enum topic_kind topic, rd_kafka_message_t *message, stru
     if (handle == NULL) {
         rd_kafka_message_destroy(message);
         out->kind = KAFKA_OUTAGE;
-        fault_set(&out->fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for a record's headers");
+        fault_set(&out->fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "no memory left for a record's headers"));
         return;
     }
     rd_kafka_timestamp_type_t time_type;
@@ -102,7 +103,8 @@ static void take_error(enum topic_kind topic, bool has_partition, rd_kafka_messa
     }
     if (!is_end)
         fault_set(&out->fault, out->kind == KAFKA_HALTED ? FAULT_REJECT : FAULT_RETRY, EX_UNAVAILABLE,
-                  has_partition ? "partition-unreadable" : "broker-away", "%s [%" PRId32 "] at offset %" PRId64 ": %s", name,
+                  has_partition ? "partition-unreadable" : "broker-away",
+                  language_pick("%s [%" PRId32 "] 偏移量 %" PRId64 "：%s", "%s [%" PRId32 "] at offset %" PRId64 ": %s"), name,
                   message->partition, message->offset, rd_kafka_message_errstr(message));
     rd_kafka_message_destroy(message);
 }

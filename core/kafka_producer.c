@@ -1,5 +1,6 @@
 /* Producing: idempotent, done means a delivery report. */
 #include "core/kafka_internal.h"
+#include "core/language.h"
 
 #include <stdlib.h>
 #include <sysexits.h>
@@ -51,8 +52,8 @@ static void report(rd_kafka_t *client, const rd_kafka_message_t *message, void *
     if (rd_kafka_fatal_error(client, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) producer->is_broken = true;
     if (delivery_is_lost(producer, message->err)) return;
     struct fault fault = {0};
-    fault_set(&fault, FAULT_REJECT, EX_UNAVAILABLE, "delivery-refused", "%s refuses the record: %s", rd_kafka_topic_name(message->rkt),
-              rd_kafka_err2str(message->err));
+    fault_set(&fault, FAULT_REJECT, EX_UNAVAILABLE, "delivery-refused", language_pick("%s 拒绝该记录：%s", "%s refuses the record: %s"),
+              rd_kafka_topic_name(message->rkt), rd_kafka_err2str(message->err));
     producer->delivered(producer->context, tag, KAFKA_REFUSED, message->partition, -1, &fault);
 }
 
@@ -77,7 +78,7 @@ struct kafka_producer *kafka_producer_new(const struct config *config, kafka_del
 {
     struct kafka_producer *producer = calloc(1, sizeof *producer);
     if (producer == NULL) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for the producer");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "no memory left for the producer"));
         return NULL;
     }
     producer->wake_fd = -1;

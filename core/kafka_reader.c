@@ -1,5 +1,6 @@
 /* Reading one partition from a given offset, outside any group. */
 #include "core/kafka_internal.h"
+#include "core/language.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ struct kafka_reader *kafka_reader_new(const struct config *config, struct fault 
 {
     struct kafka_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for a reader");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "no memory left for a reader"));
         return NULL;
     }
     reader->wake_fd = -1;

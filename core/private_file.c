@@ -1,4 +1,5 @@
 #include "core/private_file.h"
+#include "core/language.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +16,10 @@ FILE *private_file_new(const char *path, struct fault *fault)
     if (file != NULL) return file;
     if (errno == EEXIST)
         fault_set(fault, FAULT_REJECT, EX_CANTCREAT, "output-exists",
-                  "文件 %s 已存在，不会覆盖；请换一个文件名，或先删除它\n"
-                  "  %s exists already and is not overwritten; choose another name, or remove it first",
-                  path, path);
-    fault_set(fault, FAULT_FATAL, EX_CANTCREAT, "output-failed", "无法写入文件 %s\n  %s can not be written: %s", path, path,
+                  language_pick("文件 %s 已存在，不会覆盖；请换一个文件名，或先删除它",
+                                "%s exists already and is not overwritten; choose another name, or remove it first"),
+                  path);
+    fault_set(fault, FAULT_FATAL, EX_CANTCREAT, "output-failed", language_pick("无法写入文件 %s：%s", "%s can not be written: %s"), path,
               strerror(errno));
     if (descriptor >= 0) close(descriptor);
     return NULL;
@@ -33,7 +34,9 @@ FILE *private_file_temporary(struct fault *fault)
     if (descriptor >= 0) unlink(path);
     FILE *file = descriptor >= 0 ? fdopen(descriptor, "w+") : NULL;
     if (file == NULL)
-        fault_set(fault, FAULT_FATAL, EX_CANTCREAT, "spool-failed", "no temporary file (%s); set TMPDIR to a folder with room",
+        fault_set(fault, FAULT_FATAL, EX_CANTCREAT, "spool-failed",
+                  language_pick("无法创建临时文件（%s）；请把 TMPDIR 设为有空间的文件夹",
+                                "no temporary file (%s); set TMPDIR to a folder with room"),
                   strerror(errno));
     if (file == NULL && descriptor >= 0) close(descriptor);
     free(path);

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "core/language.h"
+
 enum { BOUNDS_TIMEOUT_MS = 3000 };
 
 bool bounds_open(struct bounds *bounds, struct session *session)
@@ -23,7 +25,10 @@ bool bounds_ask(struct bounds *bounds, const char *topic, int32_t partition, int
     enum topic_kind kind;
     if (bounds->reader == NULL || !topic_kind_of_name(topic, &kind)) return false;
     if (kafka_reader_bounds(bounds->reader, kind, partition, BOUNDS_TIMEOUT_MS, first, end, &fault)) return true;
-    fprintf(stderr, "the ends are those the worker saw last, since Kafka at %s does not tell: %s\n", bounds->bootstrap, fault.text);
+    fprintf(stderr,
+            language_pick("两端以工作进程最近看到的为准，因为 %s 处的 Kafka 没有回答：%s\n",
+                          "the ends are those the worker saw last, since Kafka at %s does not tell: %s\n"),
+            bounds->bootstrap, fault.text);
     bounds_close(bounds);
     return false;
 }

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "ops/commands.h"
 #include "ops/cuts.h"
@@ -14,8 +15,10 @@ enum { OPENING_WAIT_MAX_MS = 60 * 1000 };
 
 #define OPTION_OF_UNTIL(is_required)                                                                                                       \
     {                                                                                                                                      \
-        .name = "until", .kind = OPTION_TEXT, .required = (is_required), .argument = "TIME",                                               \
-        .help = "When it closes, written as --from is (2026-03-31 18:00)."                                                                 \
+        .name = "until", .kind = OPTION_TEXT, .required = (is_required), .argument = "TIME", .help = {                                     \
+            "关闭时间，写法同 --from（如 2026-03-31 18:00）。",                                                                            \
+            "When it closes, written as --from is (2026-03-31 18:00)."                                                                     \
+        }                                                                                                                                  \
     }
 
 const struct option campaign_open_options[] = {
@@ -23,7 +26,8 @@ const struct option campaign_open_options[] = {
     {.name = "from",
      .kind = OPTION_TEXT,
      .argument = "TIME",
-     .help = "When it opens: 2026-03-01 or 2026-03-01 08:00 (China Standard Time), or RFC 3339. Now when left out."},
+     .help = {"开放时间：2026-03-01 或 2026-03-01 08:00（北京时间），或 RFC 3339 格式；省略时立即开放。",
+              "When it opens: 2026-03-01 or 2026-03-01 08:00 (China Standard Time), or RFC 3339. Now when left out."}},
     OPTION_OF_UNTIL(false),
     OPTION_OF_JSON,
     OPTION_END,
@@ -33,11 +37,13 @@ const struct option campaign_extend_options[] = {OPTION_OF_YEAR(true), OPTION_OF
 const struct option campaign_list_options[] = {OPTION_OF_JSON, OPTION_END};
 
 static const struct table_column columns[] = {
-    {"YEAR", "year", TABLE_NUMBER},     {"STATE", "state", TABLE_TEXT},     {"OPENS", "opens", TABLE_MOMENT},
-    {"CLOSES", "closes", TABLE_MOMENT}, {"PURGED", "purged", TABLE_MOMENT}, {NULL, NULL, TABLE_TEXT},
+    {{"年度", "YEAR"}, "year", TABLE_NUMBER},         {{"状态", "STATE"}, "state", TABLE_TEXT},
+    {{"开放时间", "OPENS"}, "opens", TABLE_MOMENT},   {{"关闭时间", "CLOSES"}, "closes", TABLE_MOMENT},
+    {{"清除时间", "PURGED"}, "purged", TABLE_MOMENT}, {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
-static const char none_yet[] = "there is no campaign yet: nianshen-ops campaign open --year YEAR";
+static const struct words none_yet = {"还没有年审活动：nianshen-ops campaign open --year YEAR",
+                                      "there is no campaign yet: nianshen-ops campaign open --year YEAR"};
 
 static void add_moment(struct database_query *query, const struct given_moment *moment)
 {
@@ -57,7 +63,7 @@ static struct database_query *ask_of_year(struct session *session, const char *s
 static bool print_campaign(struct session *session)
 {
     ask_of_year(session, "SELECT year, state, opens_ms, closes_ms, purged_ms FROM nianshen.campaign WHERE year = $1");
-    return session_list(session, columns, 0, none_yet);
+    return session_list(session, columns, 0, language_words(none_yet));
 }
 
 /*
@@ -75,8 +81,10 @@ static bool wait_for_opening(struct session *session, int64_t opens_ms)
     if (left_ms > OPENING_WAIT_MAX_MS)
         return fault_set(
             &session->fault, FAULT_RETRY, EX_TEMPFAIL, "clock-ahead",
-            "the campaign was created and opens in %lld s, behind the latest record of the topics: the broker's clock is ahead of "
-            "the database's; set the clocks",
+            language_pick(
+                "年审活动已创建，%lld 秒后开放，晚于各主题最新的记录：Kafka 的时钟比数据库的快；请校准时钟",
+                "the campaign was created and opens in %lld s, behind the latest record of the topics: the broker's clock is ahead of "
+                "the database's; set the clocks"),
             (long long)(left_ms / 1000));
     (void)nanosleep(&(struct timespec){.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000L}, NULL);
     return true;
@@ -154,7 +162,7 @@ int campaign_list_run(const struct config *config)
     session_begin(&session, config);
     if (session_open(&session)) {
         session_ask(&session, "SELECT year, state, opens_ms, closes_ms, purged_ms FROM nianshen.campaign ORDER BY year");
-        session_list(&session, columns, 0, none_yet);
+        session_list(&session, columns, 0, language_words(none_yet));
     }
     return session_close(&session);
 }

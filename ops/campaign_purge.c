@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "core/kafka.h"
+#include "core/language.h"
 #include "core/moment.h"
 #include "ops/commands.h"
 #include "ops/cuts.h"
@@ -28,9 +29,11 @@ enum {
 const struct option campaign_purge_options[] = {OPTION_OF_YEAR(true), OPTION_OF_EXECUTE, OPTION_OF_JSON, OPTION_END};
 
 static const struct table_column columns[] = {
-    {"WHAT", "what", TABLE_TEXT},       {"PARTITION", "partition", TABLE_NUMBER},
-    {"BEFORE", "before", TABLE_NUMBER}, {"DELETED", "count", TABLE_NUMBER},
-    {NULL, NULL, TABLE_TEXT},
+    {{"内容", "WHAT"}, "what", TABLE_TEXT},
+    {{"分区", "PARTITION"}, "partition", TABLE_NUMBER},
+    {{"此前", "BEFORE"}, "before", TABLE_NUMBER},
+    {{"删除", "DELETED"}, "count", TABLE_NUMBER},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 struct purge {
@@ -175,7 +178,9 @@ static bool execute(struct purge *purge)
 {
     if (!begin(purge)) return false;
     if (units_purge(purge) && ledger_purge(purge) && topics_cut(purge) && end(purge)) return true;
-    fprintf(stderr, "the purge is half-way: run the same again, it goes on from there\n");
+    fputs(language_pick("清除只完成了一部分：再次运行同一命令即可继续\n",
+                        "the purge is half-way: run the same again, it goes on from there\n"),
+          stderr);
     return false;
 }
 
@@ -189,7 +194,7 @@ static void purge_run(struct purge *purge)
     moment_format(purge->until_ms, moment, sizeof moment);
     purge->table = table_new(columns, config_switch(session->config, "json"));
     if (purge->table == NULL) {
-        fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+        fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
         return;
     }
     if (!cuts_find(&purge->cuts, session, TOPIC_KINDS, purge->until_ms) || !check(purge) || !records_count(purge) || !rows_count(purge) ||
@@ -197,11 +202,16 @@ static void purge_run(struct purge *purge)
         return;
     table_print(purge->table, stdout);
     if (is_executed)
-        fprintf(stderr, "purged: what was appended before %s; now dump the reference data, and delete older dumps and backups\n", moment);
+        fprintf(stderr,
+                language_pick("已清除 %s 之前写入的内容；现在请备份基础数据，并删除更早的备份\n",
+                              "purged: what was appended before %s; now dump the reference data, and delete older dumps and backups\n"),
+                moment);
     else
         fprintf(stderr,
-                "a dry run, nothing was deleted; --execute deletes this for good, of the topics what was appended before %s. Counts, "
-                "digests and decisions are kept\n",
+                language_pick(
+                    "这是试运行，没有删除任何内容；--execute 会永久删除以上内容，主题中删除 %s 之前写入的记录。人数、摘要和审核结论保留\n",
+                    "a dry run, nothing was deleted; --execute deletes this for good, of the topics what was appended before %s. Counts, "
+                    "digests and decisions are kept\n"),
                 moment);
 }
 
@@ -212,7 +222,9 @@ int campaign_purge_run(const struct config *config)
     session_begin(&session, config);
     if (session_open(&session) && look(&purge)) {
         if (purge.is_done)
-            fputs("it was purged already: nianshen-ops campaign list says when\n", stderr);
+            fputs(language_pick("此前已经清除：nianshen-ops campaign list 显示时间\n",
+                                "it was purged already: nianshen-ops campaign list says when\n"),
+                  stderr);
         else
             purge_run(&purge);
     }

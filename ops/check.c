@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "ops/commands.h"
 #include "ops/options.h"
 #include "ops/session.h"
@@ -17,34 +19,38 @@ const struct option check_options[] = {
      .number_min = 1,
      .number_max = 10000,
      .argument = "N",
-     .help = "Show at most N violations of each invariant; all are counted."},
+     .help = {"每条不变式至多列出 N 处违反；全部计数。", "Show at most N violations of each invariant; all are counted."}},
     OPTION_OF_JSON,
     OPTION_END,
 };
 
-/* As nianshen.check_run answers. */
+#define CHECK_SQL(sentence, means)                                                                                                         \
+    "SELECT invariant, " sentence ", " means ", total, unit, finding FROM nianshen.check_run($1) WITH ORDINALITY ORDER BY ordinality"
+static const char check_sql[] = CHECK_SQL("sentence", "means"), check_zh_sql[] = CHECK_SQL("sentence_zh", "means_zh");
+
+/* As both answer. */
 enum { INVARIANT_AT, SENTENCE_AT, MEANS_AT, TOTAL_AT, UNIT_AT, FINDING_AT, CHECK_COLUMNS };
 
 static const struct table_column program_columns[] = {
-    {"INVARIANT", "invariant", TABLE_TEXT},
-    {"SENTENCE", "sentence", TABLE_TEXT},
-    {"MEANS", "means", TABLE_TEXT},
-    {"VIOLATIONS", "violations", TABLE_NUMBER},
-    {"UNIT", "unit", TABLE_MASKED},
-    {"FINDING", "finding", TABLE_MASKED},
-    {NULL, NULL, TABLE_TEXT},
+    {{"不变式", "INVARIANT"}, "invariant", TABLE_TEXT},
+    {{"内容", "SENTENCE"}, "sentence", TABLE_TEXT},
+    {{"意味着", "MEANS"}, "means", TABLE_TEXT},
+    {{"违反数", "VIOLATIONS"}, "violations", TABLE_NUMBER},
+    {{"单位", "UNIT"}, "unit", TABLE_MASKED},
+    {{"发现", "FINDING"}, "finding", TABLE_MASKED},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column invariant_columns[] = {
-    {"INVARIANT", "invariant", TABLE_TEXT},
-    {"VIOLATIONS", "violations", TABLE_NUMBER},
-    {"WHAT MUST BE TRUE", "sentence", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"不变式", "INVARIANT"}, "invariant", TABLE_TEXT},
+    {{"违反数", "VIOLATIONS"}, "violations", TABLE_NUMBER},
+    {{"必须成立的内容", "WHAT MUST BE TRUE"}, "sentence", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column finding_columns[] = {
-    {"INVARIANT", "invariant", TABLE_TEXT},
-    {"UNIT", "unit", TABLE_MASKED},
-    {"FINDING", "finding", TABLE_MASKED},
-    {NULL, NULL, TABLE_TEXT},
+    {{"不变式", "INVARIANT"}, "invariant", TABLE_TEXT},
+    {{"单位", "UNIT"}, "unit", TABLE_MASKED},
+    {{"发现", "FINDING"}, "finding", TABLE_MASKED},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 struct check_report {
@@ -58,7 +64,7 @@ static bool report_new(struct check_report *report, struct session *session)
     report->invariants = table_new(invariant_columns, false);
     report->findings = table_new(report->is_json ? program_columns : finding_columns, report->is_json);
     return (report->invariants != NULL && report->findings != NULL) ||
-           fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+           fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
 }
 
 static void report_free(struct check_report *report)
@@ -87,8 +93,12 @@ static void explain(const struct database_result *result, int64_t limit)
         int64_t total = result_int8(result, row, TOTAL_AT);
         if (total == 0 || strcmp(invariant, result_text(result, row, INVARIANT_AT)) == 0) continue;
         invariant = result_text(result, row, INVARIANT_AT);
-        fprintf(stderr, "%s is violated: %s", invariant, result_text(result, row, MEANS_AT));
-        if (total > limit) fprintf(stderr, " (the first %" PRId64 " of %" PRId64 " are shown; --limit shows more)", limit, total);
+        fprintf(stderr, language_pick("违反 %s：%s", "%s is violated: %s"), invariant, result_text(result, row, MEANS_AT));
+        if (total > limit)
+            fprintf(stderr,
+                    language_pick("（共 %2$" PRId64 " 处，只列出前 %1$" PRId64 " 处；--limit 可列出更多）",
+                                  " (the first %" PRId64 " of %" PRId64 " are shown; --limit shows more)"),
+                    limit, total);
         putc('\n', stderr);
     }
 }
@@ -105,8 +115,7 @@ static void check(struct session *session)
     struct check_report report = {0};
     struct database_result *result = NULL;
     int64_t limit = config_number(session->config, "limit");
-    query_int4(session_ask(session, "SELECT invariant, sentence, means, total, unit, finding FROM nianshen.check_run($1) WITH ORDINALITY "
-                                    "ORDER BY ordinality"),
+    query_int4(session_ask(session, language_is_chinese() && !config_switch(session->config, "json") ? check_zh_sql : check_sql),
                (int32_t)limit);
     bool is_good = session_run_long(session, &result) && report_new(&report, session);
     for (size_t row = 0; is_good && row < result_rows(result); row++) is_good = report_add(&report, result, row, &session->fault);
@@ -116,7 +125,9 @@ static void check(struct session *session)
         if (table_rows(report.findings) > 0)
             session->exit_status = CHECK_VIOLATED;
         else
-            fputs("all of these hold; rebuilding from the topics shows the rest\n", stderr);
+            fputs(language_pick("以上各条全部成立；其余的要靠用主题重建来证明\n",
+                                "all of these hold; rebuilding from the topics shows the rest\n"),
+                  stderr);
     }
     report_free(&report);
     result_free(result);

@@ -19,7 +19,9 @@ static bool list_make(struct cuts *cuts, struct session *session, int kinds)
     if (!partitions_ask(session, partitions)) return false;
     for (int kind = 0; kind < kinds; kind++) total += (size_t)partitions[kind];
     cuts->list = calloc(total, sizeof *cuts->list);
-    if (cuts->list == NULL) return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for the partitions");
+    if (cuts->list == NULL)
+        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out",
+                         language_pick("内存不足", "out of memory for the partitions"));
     for (int kind = 0; kind < kinds; kind++)
         for (int32_t partition = 0; partition < partitions[kind]; partition++)
             cuts->list[cuts->count++] = (struct cut){.topic = (enum topic_kind)kind, .partition = partition};

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "ops/dead_letter_filter.h"
 
 enum { NUMBER_TEXT_BYTES = 24 };
@@ -23,7 +25,9 @@ static const char others_sql[] =
 bool choice_check(struct session *session)
 {
     if (config_switch(session->config, "dry_run") && config_switch(session->config, "execute"))
-        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--dry-run and --execute contradict each other; give one");
+        return fault_set(
+            &session->fault, FAULT_REJECT, EX_USAGE, "usage",
+            language_pick("--dry-run 与 --execute 互相矛盾，只能给一个", "--dry-run and --execute contradict each other; give one"));
     return dead_letter_filter_check(session);
 }
 
@@ -33,7 +37,8 @@ bool choice_make(struct choice *choice, struct session *session, const struct ch
     size_t limit = (size_t)config_number(session->config, "limit");
     *choice = (struct choice){.session = session, .verb = verb, .is_execute = config_switch(session->config, "execute")};
     choice->table = table_new(verb->columns, config_switch(session->config, "json"));
-    if (choice->table == NULL) return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    if (choice->table == NULL)
+        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     struct database_query *query = session_ask(session, choice_sql);
     dead_letter_filter_add(session, states);
     query_int8(query, (int64_t)limit + 1);
@@ -99,10 +104,11 @@ static void report_nothing(struct choice *choice)
     (void)session_ask(session, others_sql);
     dead_letter_filter_add(session, NULL);
     if (!session_run(session, &others)) return;
-    fputs("nothing to do: no such dead letter", stderr);
+    fputs(language_pick("无事可做：没有这样的死信", "nothing to do: no such dead letter"), stderr);
     for (size_t i = 0; i < result_rows(others); i++)
-        fprintf(stderr, "%s%s %s", i == 0 ? " is left (those that match: " : ", ", result_text(others, i, 1), result_text(others, i, 0));
-    if (result_rows(others) > 0) fprintf(stderr, ")%s", choice->verb->remedy);
+        fprintf(stderr, "%s%s %s", i == 0 ? language_pick("（符合条件的有：", " is left (those that match: ") : ", ",
+                result_text(others, i, 1), result_text(others, i, 0));
+    if (result_rows(others) > 0) fprintf(stderr, language_pick("）%s", ")%s"), language_words(choice->verb->remedy));
     putc('\n', stderr);
     result_free(others);
 }
@@ -116,10 +122,11 @@ static void report_results(const struct choice *choice)
         size_t count = choice->results[i];
         tried += count;
         if (count == 0) continue;
-        fprintf(stderr, "%s%zu %s", between, count, i == CHOICE_PLANNED ? choice->verb->would : result_name(choice, (enum choice_result)i));
+        fprintf(stderr, language_pick("%1$s%3$s %2$zu 条", "%s%zu %s"), between, count,
+                i == CHOICE_PLANNED ? language_words(choice->verb->would) : result_name(choice, (enum choice_result)i));
         between = ", ";
     }
-    if (tried < choice->count) fprintf(stderr, "%s%zu not tried", between, choice->count - tried);
+    if (tried < choice->count) fprintf(stderr, language_pick("%s%zu 条未处理", "%s%zu not tried"), between, choice->count - tried);
 }
 
 void choice_report(struct choice *choice)
@@ -130,9 +137,11 @@ void choice_report(struct choice *choice)
         report_nothing(choice);
         return;
     }
-    if (!choice->is_execute) fputs("dry run: ", stderr);
+    if (!choice->is_execute) fputs(language_pick("演练：", "dry run: "), stderr);
     report_results(choice);
-    if (!choice->is_execute) fprintf(stderr, "; nothing was changed%s", choice->results[CHOICE_PLANNED] > 0 ? ", --execute does it" : "");
-    if (choice->is_cut) fputs("; there are more than --limit takes", stderr);
+    if (!choice->is_execute)
+        fprintf(stderr, language_pick("；没有改动任何内容%s", "; nothing was changed%s"),
+                choice->results[CHOICE_PLANNED] > 0 ? language_pick("，加 --execute 才会执行", ", --execute does it") : "");
+    if (choice->is_cut) fputs(language_pick("；还有更多，超出 --limit", "; there are more than --limit takes"), stderr);
     putc('\n', stderr);
 }

@@ -16,12 +16,17 @@
 /* The choice and its report are held in memory as a whole, some hundred bytes a dead letter; records are not. */
 #define OPTION_OF_CHOICE_LIMIT                                                                                                             \
     {                                                                                                                                      \
-        .name = "limit", .kind = OPTION_NUMBER, .fallback = "1000", .number_min = 1, .number_max = 10000, .argument = "N",                 \
-        .help = "Take at most N, the oldest of each partition first."                                                                      \
+        .name = "limit", .kind = OPTION_NUMBER, .fallback = "1000", .number_min = 1, .number_max = 10000, .argument = "N", .help = {       \
+            "至多处理 N 条，每个分区从最早的开始。",                                                                                       \
+            "Take at most N, the oldest of each partition first."                                                                          \
+        }                                                                                                                                  \
     }
 #define OPTION_OF_DRY_RUN                                                                                                                  \
     {                                                                                                                                      \
-        .name = "dry_run", .kind = OPTION_SWITCH, .help = "Only show what would be done, which is the default."                            \
+        .name = "dry_run", .kind = OPTION_SWITCH, .help = {                                                                                \
+            "只显示将做什么；这是默认方式。",                                                                                              \
+            "Only show what would be done, which is the default."                                                                          \
+        }                                                                                                                                  \
     }
 
 enum choice_result {
@@ -38,8 +43,8 @@ enum choice_result {
 /* The words of one command. */
 struct choice_verb {
     const char *done, *planned; /* results as programs see them */
-    const char *would; /* "would be redriven" */
-    const char *remedy; /* what may be done about those that match but are not in one of the states; may be "" */
+    struct words would; /* "would be redriven" */
+    struct words remedy; /* what may be done about those that match but are not in one of the states; may be "" */
     const struct table_column *columns; /* topic, partition, offset, code, unit, result[, new partition, new offset, text] */
 };
 

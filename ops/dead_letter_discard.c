@@ -18,7 +18,7 @@ const struct option dead_letter_discard_options[] = {
      .kind = OPTION_TEXT,
      .required = true,
      .argument = "TEXT",
-     .help = "Why, for those who look into the history. No personal data."},
+     .help = {"原因，供日后查看记录的人了解。不要写个人信息。", "Why, for those who look into the history. No personal data."}},
     OPTION_OF_DRY_RUN,
     OPTION_OF_EXECUTE,
     OPTION_OF_JSON,
@@ -26,16 +26,20 @@ const struct option dead_letter_discard_options[] = {
 };
 
 static const struct table_column columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT}, {"PARTITION", "partition", TABLE_NUMBER}, {"OFFSET", "offset", TABLE_NUMBER},
-    {"CODE", "code", TABLE_TEXT},   {"UNIT", "unit", TABLE_MASKED},           {"RESULT", "result", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},
+    {{"分区", "PARTITION"}, "partition", TABLE_NUMBER},
+    {{"偏移量", "OFFSET"}, "offset", TABLE_NUMBER},
+    {{"代码", "CODE"}, "code", TABLE_TEXT},
+    {{"单位", "UNIT"}, "unit", TABLE_MASKED},
+    {{"结果", "RESULT"}, "result", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const struct choice_verb verb = {
     .done = "discarded",
     .planned = "would-discard",
-    .would = "would be discarded",
-    .remedy = "; only open ones can be discarded",
+    .would = {"待放弃", "would be discarded"},
+    .remedy = {"；只有未处理（open）的才能放弃", "; only open ones can be discarded"},
     .columns = columns,
 };
 

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "core/event.h"
+#include "core/language.h"
 
 /* An offset means nothing without its partition, nor a partition without its topic: half a place would choose what nobody meant. */
 static bool check_place(struct session *session)
@@ -11,8 +12,11 @@ static bool check_place(struct session *session)
     enum topic_kind topic;
     bool has_topic = config_is_set(session->config, "topic"), has_partition = config_is_set(session->config, "partition");
     if (config_is_set(session->config, "offset") && !has_partition)
-        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--offset needs --topic and --partition");
-    if (has_partition && !has_topic) return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--partition needs --topic");
+        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                         language_pick("--offset 须与 --topic、--partition 一起使用", "--offset needs --topic and --partition"));
+    if (has_partition && !has_topic)
+        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                         language_pick("--partition 须与 --topic 一起使用", "--partition needs --topic"));
     return !has_topic || session_input_topic(session, &topic);
 }
 

@@ -11,13 +11,15 @@
 
 #define OPTION_OF_CODE                                                                                                                     \
     {                                                                                                                                      \
-        .name = "code", .kind = OPTION_TEXT, .argument = "CODE", .help = "Only those with this code."                                      \
+        .name = "code", .kind = OPTION_TEXT, .argument = "CODE", .help = { "只要此代码的。", "Only those with this code." }                \
     }
 
 #define OPTION_OF_OFFSET(is_required)                                                                                                      \
     {                                                                                                                                      \
-        .name = "offset", .kind = OPTION_NUMBER, .number_max = INT64_MAX, .required = (is_required), .argument = "N",                      \
-        .help = "The record's offset."                                                                                                     \
+        .name = "offset", .kind = OPTION_NUMBER, .number_max = INT64_MAX, .required = (is_required), .argument = "N", .help = {            \
+            "记录的偏移量。",                                                                                                              \
+            "The record's offset."                                                                                                         \
+        }                                                                                                                                  \
     }
 
 /* Of view nianshen.dead_letter; dead_letter_filter_add adds its parameters, the statement's own begin behind them. */

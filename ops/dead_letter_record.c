@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "core/language.h"
 #include "core/original.h"
 #include "ops/session.h"
 
@@ -20,7 +21,7 @@ struct dead_letter_reader *dead_letter_reader_new(const struct config *config, s
 {
     struct dead_letter_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
-        fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a reader");
+        fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a reader"));
         return NULL;
     }
     reader->config = config;
@@ -40,16 +41,19 @@ void dead_letter_reader_free(struct dead_letter_reader *reader)
 static bool record_is_gone(const struct kafka_position *at, struct fault *fault)
 {
     return fault_set(fault, FAULT_REJECT, EX_NOINPUT, "record-gone",
-                     "the record at %s partition %" PRId32 " offset %" PRId64
-                     " is not in its topic any more; what was published of it is in the topic dead-letter",
+                     language_pick("主题 %s 分区 %" PRId32 " 偏移量 %" PRId64 " 处的记录已不在主题中；已发布的副本在 dead-letter 主题中",
+                                   "the record at %s partition %" PRId32 " offset %" PRId64
+                                   " is not in its topic any more; what was published of it is in the topic dead-letter"),
                      topic_kind_name(at->topic), at->partition, at->offset);
 }
 
 static bool broker_is_absent(const struct dead_letter_reader *reader, const struct fault *outage, struct fault *fault)
 {
     return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-absent",
-                     "the record could not be read from Kafka at %s: %s; start the broker, or set kafka_bootstrap",
-                     config_text(reader->config, "kafka_bootstrap"), outage->kind == FAULT_NONE ? "no answer" : outage->text);
+                     language_pick("无法从 %s 处的 Kafka 读取该记录：%s；请启动 Kafka，或设置 kafka_bootstrap",
+                                   "the record could not be read from Kafka at %s: %s; start the broker, or set kafka_bootstrap"),
+                     config_text(reader->config, "kafka_bootstrap"),
+                     outage->kind == FAULT_NONE ? language_pick("没有回答", "no answer") : outage->text);
 }
 
 static int64_t clock_seconds(void)

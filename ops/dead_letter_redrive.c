@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "core/kafka.h"
+#include "core/language.h"
 #include "ops/commands.h"
 #include "ops/dead_letter_choice.h"
 #include "ops/dead_letter_filter.h"
@@ -23,7 +24,8 @@ const struct option dead_letter_redrive_options[] = {
     OPTION_OF_CHOICE_LIMIT,
     {.name = "again",
      .kind = OPTION_SWITCH,
-     .help = "Also those that were redriven before, or whose redrive was begun and never reported."},
+     .help = {"也包括以前已重新发布的，以及已开始但没有结果的。",
+              "Also those that were redriven before, or whose redrive was begun and never reported."}},
     OPTION_OF_DRY_RUN,
     OPTION_OF_EXECUTE,
     OPTION_OF_JSON,
@@ -31,30 +33,30 @@ const struct option dead_letter_redrive_options[] = {
 };
 
 static const struct table_column columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT},
-    {"PARTITION", "partition", TABLE_NUMBER},
-    {"OFFSET", "offset", TABLE_NUMBER},
-    {"CODE", "code", TABLE_TEXT},
-    {"UNIT", "unit", TABLE_MASKED},
-    {"RESULT", "result", TABLE_TEXT},
-    {"NEW PARTITION", "new_partition", TABLE_NUMBER},
-    {"NEW OFFSET", "new_offset", TABLE_NUMBER},
-    {"TEXT", "text", TABLE_MASKED},
-    {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},
+    {{"分区", "PARTITION"}, "partition", TABLE_NUMBER},
+    {{"偏移量", "OFFSET"}, "offset", TABLE_NUMBER},
+    {{"代码", "CODE"}, "code", TABLE_TEXT},
+    {{"单位", "UNIT"}, "unit", TABLE_MASKED},
+    {{"结果", "RESULT"}, "result", TABLE_TEXT},
+    {{"新分区", "NEW PARTITION"}, "new_partition", TABLE_NUMBER},
+    {{"新偏移量", "NEW OFFSET"}, "new_offset", TABLE_NUMBER},
+    {{"说明", "TEXT"}, "text", TABLE_MASKED},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const struct choice_verb verb = {
     .done = "redriven",
     .planned = "would-redrive",
-    .would = "would be redriven",
-    .remedy = "; --again also sends what is redriving or redriven",
+    .would = {"待重新发布", "would be redriven"},
+    .remedy = {"；加 --again 可再次发布 redriving 或 redriven 的", "; --again also sends what is redriving or redriven"},
     .columns = columns,
 };
 static const struct choice_verb verb_again = {
     .done = "redriven",
     .planned = "would-redrive",
-    .would = "would be redriven",
-    .remedy = "; what was discarded is not sent",
+    .would = {"待重新发布", "would be redriven"},
+    .remedy = {"；已放弃的不再发布", "; what was discarded is not sent"},
     .columns = columns,
 };
 
@@ -141,7 +143,9 @@ static bool note_delivered(struct redrive *redrive, size_t index, int64_t action
     query_int4(query, place->partition);
     query_int8(query, place->offset);
     if (session_run(session, NULL)) return choice_note(&redrive->choice, index, CHOICE_DONE, place, NULL);
-    (void)choice_note(&redrive->choice, index, CHOICE_UNNOTED, place, "published, but the database could not be told: it stays redriving");
+    (void)choice_note(
+        &redrive->choice, index, CHOICE_UNNOTED, place,
+        language_pick("已发布，但未能记入数据库：状态仍为 redriving", "published, but the database could not be told: it stays redriving"));
     return false;
 }
 
@@ -160,12 +164,16 @@ static bool note_refused(struct redrive *redrive, size_t index, int64_t action)
 static bool note_unreported(struct redrive *redrive, size_t index, const struct kafka_position *at)
 {
     struct session *session = redrive->choice.session;
-    (void)choice_note(&redrive->choice, index, CHOICE_UNREPORTED, NULL, "it stays redriving");
+    (void)choice_note(&redrive->choice, index, CHOICE_UNREPORTED, NULL, language_pick("状态仍为 redriving", "it stays redriving"));
     return fault_set(
         &session->fault, FAULT_RETRY, EX_TEMPFAIL, "delivery-unreported",
-        "Kafka at %s has not reported the delivery of the record from %s partition %" PRId32 " offset %" PRId64 " within %d s%s%s. "
-        "It stays redriving, for it may have arrived; when the broker is well, `dead-letter redrive --again` with its "
-        "--topic, --partition and --offset sends it once more, and a repeat has no effect",
+        language_pick("%1$s 处的 Kafka 在 %5$d 秒内没有确认主题 %2$s 分区 %3$" PRId32 " 偏移量 %4$" PRId64
+                      " 的记录已送达%6$s%7$s。它可能已经送达，因此状态仍为 redriving；Kafka 恢复后，用 `dead-letter redrive --again` "
+                      "加上它的 --topic、--partition、--offset 再发一次，重复发送没有影响",
+                      "Kafka at %s has not reported the delivery of the record from %s partition %" PRId32 " offset %" PRId64
+                      " within %d s%s%s. "
+                      "It stays redriving, for it may have arrived; when the broker is well, `dead-letter redrive --again` with its "
+                      "--topic, --partition and --offset sends it once more, and a repeat has no effect"),
         config_text(session->config, "kafka_bootstrap"), topic_kind_name(at->topic), at->partition, at->offset,
         SESSION_BROKER_TIMEOUT_MS / 1000, redrive->delivery.fault.kind == FAULT_NONE ? "" : ": ", redrive->delivery.fault.text);
 }
@@ -175,10 +183,12 @@ static bool send_one(struct redrive *redrive, size_t index, const struct kafka_p
     int64_t action = 0;
     if (record->has_lost_headers)
         return choice_note(&redrive->choice, index, CHOICE_REFUSED, NULL,
-                           "it has more than 100000 headers, which can not be sent again as they were");
+                           language_pick("它有 100000 个以上的头部，无法照原样发送",
+                                         "it has more than 100000 headers, which can not be sent again as they were"));
     if (redrive->producer == NULL) return choice_note(&redrive->choice, index, CHOICE_PLANNED, NULL, NULL);
     if (!ask_leave(redrive, at, &action)) return false;
-    if (action == 0) return choice_note(&redrive->choice, index, CHOICE_SKIPPED, NULL, "somebody else was faster");
+    if (action == 0)
+        return choice_note(&redrive->choice, index, CHOICE_SKIPPED, NULL, language_pick("已有人抢先处理", "somebody else was faster"));
     publish(redrive, record);
     if (!redrive->delivery.is_reported) return note_unreported(redrive, index, at);
     if (redrive->delivery.result == KAFKA_REFUSED) return note_refused(redrive, index, action);

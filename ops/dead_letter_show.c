@@ -6,6 +6,7 @@
 
 #include "core/code.h"
 #include "core/kafka.h"
+#include "core/language.h"
 #include "core/text.h"
 #include "ops/commands.h"
 #include "ops/dead_letter_filter.h"
@@ -29,24 +30,17 @@ struct shown {
 
 /* ---- the verdict ---- */
 
-/* In the order of `verdict_sql`, behind it what the table of codes says. */
+/* In the order of `verdict_sql`, behind it what the table of codes says: to people in their language, to programs in both. */
 enum { CODE_AT = 5, VERDICT_SQL_COLUMNS = 9, VERDICT_COLUMNS = VERDICT_SQL_COLUMNS + 4 };
 
 static const struct table_column verdict_columns[] = {
-    {"topic", "topic", TABLE_TEXT},
-    {"partition", "partition", TABLE_NUMBER},
-    {"offset", "offset", TABLE_NUMBER},
-    {"appended", "appended", TABLE_MOMENT},
-    {"unit 单位", "unit", TABLE_MASKED},
-    {"code 代码", "code", TABLE_TEXT},
-    {"state 状态", "state", TABLE_TEXT},
-    {"published", "published", TABLE_MOMENT},
-    {"text", "text", TABLE_MASKED},
-    {"meaning 说明", "zh", TABLE_TEXT},
-    {"", "en", TABLE_TEXT},
-    {"remedy 处理办法", "remedy_zh", TABLE_TEXT},
-    {"", "remedy_en", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"主题", "topic"}, "topic", TABLE_TEXT},          {{"分区", "partition"}, "partition", TABLE_NUMBER},
+    {{"偏移量", "offset"}, "offset", TABLE_NUMBER},    {{"写入时间", "appended"}, "appended", TABLE_MOMENT},
+    {{"单位", "unit"}, "unit", TABLE_MASKED},          {{"代码", "code"}, "code", TABLE_TEXT},
+    {{"状态", "state"}, "state", TABLE_TEXT},          {{"发布时间", "published"}, "published", TABLE_MOMENT},
+    {{"说明", "text"}, "text", TABLE_MASKED},          {{"说明", "meaning"}, "zh", TABLE_TEXT},
+    {{"说明", "meaning"}, "en", TABLE_TEXT},           {{"处理办法", "remedy"}, "remedy_zh", TABLE_TEXT},
+    {{"处理办法", "remedy"}, "remedy_en", TABLE_TEXT}, {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const char verdict_sql[] =
@@ -58,10 +52,13 @@ static bool add_verdict(struct session *session, struct table *table, const stru
     const char *cells[VERDICT_COLUMNS] = {NULL};
     for (size_t i = 0; i < VERDICT_SQL_COLUMNS; i++) cells[i] = result_is_null(result, 0, i) ? NULL : result_text(result, 0, i);
     const struct code *code = cells[CODE_AT] == NULL ? NULL : code_find(cells[CODE_AT]);
-    if (code != NULL) {
+    bool is_json = config_switch(session->config, "json");
+    if (code != NULL && (is_json || language_is_chinese())) {
         cells[VERDICT_SQL_COLUMNS] = code->zh;
-        cells[VERDICT_SQL_COLUMNS + 1] = code->en;
         cells[VERDICT_SQL_COLUMNS + 2] = code->remedy_zh;
+    }
+    if (code != NULL && (is_json || !language_is_chinese())) {
+        cells[VERDICT_SQL_COLUMNS + 1] = code->en;
         cells[VERDICT_SQL_COLUMNS + 3] = code->remedy_en;
     }
     return table_add(table, cells, &session->fault);
@@ -81,15 +78,18 @@ static struct table *read_verdict(struct session *session, const struct kafka_po
 {
     struct database_result *result = NULL;
     struct table *table = table_new(verdict_columns, config_switch(session->config, "json"));
-    if (table == NULL) fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    if (table == NULL)
+        fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     ask_about(session, verdict_sql, at);
     bool is_good = table != NULL && session_run(session, &result);
     if (is_good && result_rows(result) == 0)
-        is_good =
-            fault_set(&session->fault, FAULT_REJECT, EX_NOINPUT, "dead-letter-unknown",
-                      "there is no dead letter at %s partition %" PRId32 " offset %" PRId64 "; `nianshen-ops dead-letter list` shows which "
-                      "there are",
-                      topic_kind_name(at->topic), at->partition, at->offset);
+        is_good = fault_set(&session->fault, FAULT_REJECT, EX_NOINPUT, "dead-letter-unknown",
+                            language_pick("主题 %s 分区 %" PRId32 " 偏移量 %" PRId64
+                                          " 处没有死信；`nianshen-ops dead-letter list` 可列出全部死信",
+                                          "there is no dead letter at %s partition %" PRId32 " offset %" PRId64
+                                          "; `nianshen-ops dead-letter list` shows which "
+                                          "there are"),
+                            topic_kind_name(at->topic), at->partition, at->offset);
     is_good = is_good && add_verdict(session, table, result);
     result_free(result);
     if (is_good) return table;
@@ -100,13 +100,13 @@ static struct table *read_verdict(struct session *session, const struct kafka_po
 /* ---- what operators did about it ---- */
 
 static const struct table_column history_columns[] = {
-    {"AT", "at", TABLE_MOMENT},
-    {"STATE", "state", TABLE_TEXT},
-    {"WHO", "who", TABLE_TEXT},
-    {"NEW PARTITION", "new_partition", TABLE_NUMBER},
-    {"NEW OFFSET", "new_offset", TABLE_NUMBER},
-    {"REASON", "reason", TABLE_MASKED},
-    {NULL, NULL, TABLE_TEXT},
+    {{"时间", "AT"}, "at", TABLE_MOMENT},
+    {{"状态", "STATE"}, "state", TABLE_TEXT},
+    {{"操作人", "WHO"}, "who", TABLE_TEXT},
+    {{"新分区", "NEW PARTITION"}, "new_partition", TABLE_NUMBER},
+    {{"新偏移量", "NEW OFFSET"}, "new_offset", TABLE_NUMBER},
+    {{"原因", "REASON"}, "reason", TABLE_MASKED},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const char history_sql[] = "SELECT at_ms, state, who, new_partition, new_offset, reason FROM nianshen.dead_letter_history "
@@ -131,15 +131,15 @@ static const char *mask_bytes(const void *bytes, size_t count, char *out)
 }
 
 static const struct table_column record_columns[] = {
-    {"key", "key", TABLE_TEXT},
-    {"value bytes", "value_bytes", TABLE_NUMBER},
-    {"value", "value", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"键", "key"}, "key", TABLE_TEXT},
+    {{"内容字节数", "value bytes"}, "value_bytes", TABLE_NUMBER},
+    {{"内容", "value"}, "value", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column header_columns[] = {
-    {"header", "name", TABLE_TEXT},
-    {"value", "value", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"头部", "header"}, "name", TABLE_TEXT},
+    {{"内容", "value"}, "value", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static bool describe_record(struct session *session, const struct kafka_record *record, struct shown *shown)
@@ -149,7 +149,7 @@ static bool describe_record(struct session *session, const struct kafka_record *
     shown->record = table_new(record_columns, is_json);
     shown->headers = table_new(header_columns, is_json);
     if (shown->record == NULL || shown->headers == NULL)
-        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     (void)snprintf(bytes, sizeof bytes, "%zu", record->value_bytes);
     const char *const cells[] = {mask_bytes(record->key, record->key_bytes, first), bytes,
                                  mask_bytes(record->value, record->value_bytes, second)};

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "core/sql_embedded.h"
 #include "ops/commands.h"
@@ -52,13 +53,17 @@ static bool check_known(struct session *session, const struct database_result *k
         if (file == NULL)
             return fault_set(
                 &session->fault, FAULT_FATAL, EX_CONFIG, "schema-newer",
-                "the database has migration %d (%s), which this build does not know; use nianshen-ops of the release that made it", number,
-                result_text(known, row, 1));
+                language_pick(
+                    "数据库中有迁移 %d（%s），本版本不认识；请使用创建它的版本的 nianshen-ops",
+                    "the database has migration %d (%s), which this build does not know; use nianshen-ops of the release that made it"),
+                number, result_text(known, row, 1));
         if (!sha256_hex(file->text, sha256) || strcmp(sha256, result_text(known, row, 2)) != 0)
             return fault_set(
                 &session->fault, FAULT_FATAL, EX_CONFIG, "schema-differs",
-                "migration %d (%s) differs from the one that was applied to the database; use nianshen-ops of the release that "
-                "made it",
+                language_pick(
+                    "迁移 %d（%s）与数据库中已执行的不同；请使用当时那个版本的 nianshen-ops",
+                    "migration %d (%s) differs from the one that was applied to the database; use nianshen-ops of the release that "
+                    "made it"),
                 number, file->name);
     }
     return true;
@@ -88,13 +93,16 @@ static bool run_file(struct session *session, const struct sql_file *file)
 {
     struct fault fault = {0};
     if (database_run_script(session->database, file->text, &fault)) return true;
-    return fault_set(&session->fault, fault.kind, fault.exit_status, fault.code, "%s: %s; nothing was changed", file->name, fault.text);
+    return fault_set(&session->fault, fault.kind, fault.exit_status, fault.code,
+                     language_pick("%s：%s；没有改动任何内容", "%s: %s; nothing was changed"), file->name, fault.text);
 }
 
 static bool apply_migration(struct session *session, const struct sql_file *file)
 {
     char sha256[SHA256_HEX_BYTES];
-    if (!sha256_hex(file->text, sha256)) return fault_set(&session->fault, FAULT_FATAL, EX_SOFTWARE, "sha256", "libcrypto has no SHA-256");
+    if (!sha256_hex(file->text, sha256))
+        return fault_set(&session->fault, FAULT_FATAL, EX_SOFTWARE, "sha256",
+                         language_pick("libcrypto 不支持 SHA-256", "libcrypto has no SHA-256"));
     if (!run_file(session, file)) return false;
     struct database_query *query = session_ask(session, "INSERT INTO nianshen.schema_migration (number, name, sha256, applied_ms) "
                                                         "VALUES ($1, $2, $3, $4)");
@@ -131,11 +139,13 @@ static bool exchange_version(struct session *session, char *before, size_t befor
 static void report(const struct database_result *known, int applied, const char *before)
 {
     for (const struct sql_file *file = sql_files; file->name != NULL; file++)
-        if (file->is_migration && !is_known(known, file->number)) printf("applied %s\n", file->name);
+        if (file->is_migration && !is_known(known, file->number)) printf(language_pick("已执行 %s\n", "applied %s\n"), file->name);
     if (applied == 0 && strcmp(before, NIANSHEN_SCHEMA_VERSION) == 0)
-        printf("up to date: version %s\n", NIANSHEN_SCHEMA_VERSION);
+        printf(language_pick("已是最新：版本 %s\n", "up to date: version %s\n"), NIANSHEN_SCHEMA_VERSION);
     else
-        printf("schema version %s, functions, codes and grants are those of this build\n", NIANSHEN_SCHEMA_VERSION);
+        printf(language_pick("表结构版本为 %s；函数、代码表与权限均为本版本的\n",
+                             "schema version %s, functions, codes and grants are those of this build\n"),
+               NIANSHEN_SCHEMA_VERSION);
 }
 
 static bool migrate(struct session *session, bool is_quiet)
@@ -160,7 +170,7 @@ int migrate_run(const struct config *config)
 {
     struct session session;
     session_begin(&session, config);
-    session.role = "of a superuser the first time, later nianshen_owner";
+    session.role = language_pick("超级用户（首次），以后为 nianshen_owner", "of a superuser the first time, later nianshen_owner");
     if (session_connect(&session)) migrate(&session, false);
     return session_close(&session);
 }

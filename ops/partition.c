@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "ops/bounds.h"
 #include "ops/commands.h"
 #include "ops/options.h"
@@ -18,9 +20,14 @@ const struct option partition_resume_options[] = {
      .kind = OPTION_NUMBER,
      .number_max = INT64_MAX,
      .argument = "N",
-     .help = "Accept this as the next offset, and give up what stood or stands before it. Without it the partition goes on where it stood, "
-             "after its topic was repaired."},
-    {.name = "reason", .kind = OPTION_TEXT, .argument = "TEXT", .help = "Why; kept with who and when. Needed with --from-offset."},
+     .help =
+         {"以此为下一个偏移量，放弃它之前的内容；省略时从原处继续，用于主题已修复的情况。",
+          "Accept this as the next offset, and give up what stood or stands before it. Without it the partition goes on where it stood, "
+          "after its topic was repaired."}},
+    {.name = "reason",
+     .kind = OPTION_TEXT,
+     .argument = "TEXT",
+     .help = {"原因；与操作人、时间一起保存。使用 --from-offset 时必须给出。", "Why; kept with who and when. Needed with --from-offset."}},
     OPTION_OF_EXECUTE,
     OPTION_OF_JSON,
     OPTION_END,
@@ -36,17 +43,17 @@ static const char list_sql[] =
     "FROM nianshen.partition_status ORDER BY topic, partition";
 
 static const struct table_column list_columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT},
-    {"PARTITION", "partition", TABLE_NUMBER},
-    {"NEXT", "next", TABLE_NUMBER},
-    {"FIRST", "first", TABLE_NUMBER},
-    {"END", "end", TABLE_NUMBER},
-    {"PURGED BEFORE", "purged_before", TABLE_NUMBER},
-    {"EPOCH", "epoch", TABLE_NUMBER},
-    {"OWNER", "owner", TABLE_TEXT},
-    {"HALTED SINCE", "halted_since", TABLE_MOMENT},
-    {"HALTED", "halted", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},
+    {{"分区", "PARTITION"}, "partition", TABLE_NUMBER},
+    {{"下一个", "NEXT"}, "next", TABLE_NUMBER},
+    {{"起点", "FIRST"}, "first", TABLE_NUMBER},
+    {{"末端", "END"}, "end", TABLE_NUMBER},
+    {{"此前已清除", "PURGED BEFORE"}, "purged_before", TABLE_NUMBER},
+    {{"轮次", "EPOCH"}, "epoch", TABLE_NUMBER},
+    {{"接管者", "OWNER"}, "owner", TABLE_TEXT},
+    {{"停止时间", "HALTED SINCE"}, "halted_since", TABLE_MOMENT},
+    {{"停止原因", "HALTED"}, "halted", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static bool list_add(struct session *session, struct table *table, struct bounds *bounds, const struct database_result *result, size_t row)
@@ -70,11 +77,15 @@ static void list_print(struct session *session)
     struct database_result *result = NULL;
     struct table *table = table_new(list_columns, config_switch(session->config, "json"));
     session_ask(session, list_sql);
-    bool is_good = (table != NULL || fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table")) &&
+    bool is_good = (table != NULL || fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out",
+                                               language_pick("内存不足", "out of memory for a table"))) &&
                    session_run(session, &result) && (result_rows(result) == 0 || bounds_open(&bounds, session));
     for (size_t row = 0; is_good && row < result_rows(result); row++) is_good = list_add(session, table, &bounds, result, row);
     if (is_good) table_print(table, stdout);
-    if (is_good && table_rows(table) == 0) fputs("no worker has taken a partition yet: start nianshen-worker\n", stderr);
+    if (is_good && table_rows(table) == 0)
+        fputs(language_pick("还没有工作进程接管分区：请启动 nianshen-worker\n",
+                            "no worker has taken a partition yet: start nianshen-worker\n"),
+              stderr);
     bounds_close(&bounds);
     result_free(result);
     table_free(table);
@@ -106,7 +117,9 @@ static bool resume_check(struct resumption *resumption)
     if (!session_input_topic(session, &resumption->at.topic) || !session_check_name(session, "reason", REASON_BYTES_MAX)) return false;
     resumption->at.partition = (int32_t)config_number(config, "partition");
     if (resumption->is_moved && config_switch(config, "execute") && config_text(config, "reason") == NULL)
-        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--from-offset with --execute needs --reason: it is kept");
+        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                         language_pick("--from-offset 与 --execute 一起使用时须给 --reason，它会被保存",
+                                       "--from-offset with --execute needs --reason: it is kept"));
     return true;
 }
 
@@ -129,7 +142,8 @@ static bool resume_look(struct resumption *resumption)
     }
     result_free(result);
     return is_halted || fault_set(&session->fault, FAULT_REJECT, EX_DATAERR, "not-halted",
-                                  "%s partition %" PRId32 " is not halted; nianshen-ops partition list shows those that are",
+                                  language_pick("主题 %s 分区 %" PRId32 " 没有停止；nianshen-ops partition list 可列出停止的分区",
+                                                "%s partition %" PRId32 " is not halted; nianshen-ops partition list shows those that are"),
                                   topic_kind_name(resumption->at.topic), resumption->at.partition);
 }
 
@@ -146,11 +160,15 @@ static bool resume_compare(struct resumption *resumption)
     bounds_close(&bounds);
     if (!is_told)
         return fault_set(&session->fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away",
-                         "the topic is not known without Kafka at %s; try again later", config_text(session->config, "kafka_bootstrap"));
+                         language_pick("连不上 %s 处的 Kafka，无法得知主题的范围；请稍后再试",
+                                       "the topic is not known without Kafka at %s; try again later"),
+                         config_text(session->config, "kafka_bootstrap"));
     return (first <= at->offset && at->offset <= end) ||
            fault_set(&session->fault, FAULT_REJECT, EX_DATAERR, "offset-outside",
-                     "--from-offset %" PRId64 ": %s partition %" PRId32 " holds offsets %" PRId64 " to %" PRId64
-                     "; give one of these (%" PRId64 " is its end)",
+                     language_pick("--from-offset %" PRId64 "：主题 %s 分区 %" PRId32 " 只有偏移量 %" PRId64 " 至 %" PRId64
+                                   "；请给其中之一（%" PRId64 " 为末端）",
+                                   "--from-offset %" PRId64 ": %s partition %" PRId32 " holds offsets %" PRId64 " to %" PRId64
+                                   "; give one of these (%" PRId64 " is its end)"),
                      at->offset, topic_kind_name(at->topic), at->partition, first, end, end);
 }
 
@@ -159,19 +177,28 @@ static void resume_explain(const struct resumption *resumption, const char *woul
 {
     const struct kafka_position *at = &resumption->at;
     const char *topic = topic_kind_name(at->topic);
-    fprintf(stderr, "%s partition %" PRId32 " %s on from offset %" PRId64 " (it stood at %" PRId64 ")\n", topic, at->partition, would,
-            at->offset, resumption->next);
+    fprintf(stderr,
+            language_pick("主题 %s 分区 %" PRId32 " %s从偏移量 %" PRId64 " 继续（原来停在 %" PRId64 "）\n",
+                          "%s partition %" PRId32 " %s on from offset %" PRId64 " (it stood at %" PRId64 ")\n"),
+            topic, at->partition, would, at->offset, resumption->next);
     if (at->offset > resumption->next)
-        fprintf(stderr, "given up: offsets %" PRId64 " to %" PRId64 " were never read; what stood there has no effect, and no outcome\n",
+        fprintf(stderr,
+                language_pick("放弃：偏移量 %" PRId64 " 至 %" PRId64 " 从未读取；那里的内容不会生效，也没有处理结果\n",
+                              "given up: offsets %" PRId64 " to %" PRId64
+                              " were never read; what stood there has no effect, and no outcome\n"),
                 resumption->next, at->offset - 1);
     else if (at->offset < resumption->next)
         fprintf(stderr,
-                "given up: %" PRId64 " records that had been consumed from offset %" PRId64
-                " on are no longer in the topic; their effects stay, and the "
-                "records that stand there now are applied\n",
+                language_pick("放弃：从偏移量 %2$" PRId64 " 起处理过的 %1$" PRId64
+                              " 条记录已不在主题中；它们的结果保留，主题中现有的记录会被处理\n",
+                              "given up: %" PRId64 " records that had been consumed from offset %" PRId64
+                              " on are no longer in the topic; their effects stay, and the "
+                              "records that stand there now are applied\n"),
                 resumption->consumed, at->offset);
     else if (resumption->is_moved)
-        fputs("given up: the last record applied is no longer compared with the topic\n", stderr);
+        fputs(language_pick("放弃：不再把最后处理的记录与主题核对\n",
+                            "given up: the last record applied is no longer compared with the topic\n"),
+              stderr);
 }
 
 static bool resume_execute(struct resumption *resumption)
@@ -191,9 +218,11 @@ static void resume(struct resumption *resumption)
     if (!resume_look(resumption) || !resume_compare(resumption)) return;
     bool is_executed = !resumption->is_moved || config_switch(session->config, "execute");
     if (is_executed && !resume_execute(resumption)) return;
-    resume_explain(resumption, is_executed ? "goes" : "would go");
-    fputs(is_executed ? "its owner compares it with the topic within seconds, and reads on or halts it again\n"
-                      : "nothing was changed: --execute and --reason do it\n",
+    resume_explain(resumption, is_executed ? language_pick("", "goes") : language_pick("将", "would go"));
+    fputs(is_executed ? language_pick("接管它的工作进程会在几秒内与主题核对，然后继续读取，或再次停止\n",
+                                      "its owner compares it with the topic within seconds, and reads on or halts it again\n")
+                      : language_pick("没有改动任何内容：加 --execute 与 --reason 才会执行\n",
+                                      "nothing was changed: --execute and --reason do it\n"),
           stderr);
     list_print(session);
 }

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "core/language.h"
 #include "ops/session.h"
 
 enum { POLL_MS = 200 };
@@ -53,7 +54,8 @@ static bool record_add(struct reading *reading, const struct kafka_record *recor
         added = batch_add(reader->batch, &range->at, record, reader->input_partitions);
     }
     range->records++;
-    return added == BATCH_ADDED || fault_set(reading->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a record");
+    return added == BATCH_ADDED ||
+           fault_set(reading->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a record"));
 }
 
 static bool record_take(struct reading *reading, const struct kafka_record *record)
@@ -87,8 +89,10 @@ static bool silence_take(struct reading *reading, const struct fault *outage)
     const struct batch_partition *at = &reading->range->at;
     if (clock_seconds() < reading->give_up_at) return true;
     return fault_set(reading->fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-absent",
-                     "%s partition %" PRId32 " can't be read from Kafka at %s: %s", topic_kind_name(at->topic), at->number,
-                     config_text(reading->reader->config, "kafka_bootstrap"), outage->kind == FAULT_NONE ? "no answer" : outage->text);
+                     language_pick("无法从 %3$s 处的 Kafka 读取主题 %1$s 分区 %2$" PRId32 "：%4$s",
+                                   "%s partition %" PRId32 " can't be read from Kafka at %s: %s"),
+                     topic_kind_name(at->topic), at->number, config_text(reading->reader->config, "kafka_bootstrap"),
+                     outage->kind == FAULT_NONE ? language_pick("没有回答", "no answer") : outage->text);
 }
 
 static bool happening_take(struct reading *reading, struct kafka_happening *happening)
@@ -135,14 +139,17 @@ static bool partitions_ask(struct range_reader *reader, struct fault *fault)
     struct kafka_admin *admin = kafka_admin_new(reader->config, fault);
     bool is_good = admin != NULL && kafka_admin_check(admin, SESSION_BROKER_TIMEOUT_MS, findings, &count, &reader->input_partitions, fault);
     kafka_admin_free(admin);
-    return is_good && (reader->input_partitions > 0 ||
-                       fault_set(fault, FAULT_FATAL, EX_CONFIG, "topics", "the input topics are not as needed: nianshen-ops topics check"));
+    return is_good &&
+           (reader->input_partitions > 0 || fault_set(fault, FAULT_FATAL, EX_CONFIG, "topics",
+                                                      language_pick("输入主题不符合要求：请运行 nianshen-ops topics check",
+                                                                    "the input topics are not as needed: nianshen-ops topics check")));
 }
 
 bool range_reader_open(struct range_reader *reader, const struct config *config, struct batch_limits limits, struct fault *fault)
 {
     *reader = (struct range_reader){.config = config, .batch = batch_new(limits, 0)};
-    if (reader->batch == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a micro-batch");
+    if (reader->batch == NULL)
+        return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a micro-batch"));
     if (!partitions_ask(reader, fault)) return false;
     reader->kafka = kafka_reader_new(config, fault);
     return reader->kafka != NULL;

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "core/apply_query.h"
+#include "core/language.h"
 #include "ops/range_reader.h"
 #include "ops/reference.h"
 
@@ -30,7 +31,9 @@ static bool applied_await(struct rebuild *rebuild, struct fault *fault)
     rebuild->running = NULL;
     if (range == NULL || database_await(rebuild->scratch->database, -1, NULL, &answer)) return true;
     return fault_set(fault, answer.kind, answer.exit_status, answer.code,
-                     "%s partition %" PRId32 ", the records before offset %" PRId64 ", can't be applied to the scratch database: %s",
+                     language_pick("主题 %s 分区 %" PRId32 " 偏移量 %" PRId64 " 之前的记录无法写入临时数据库：%s",
+                                   "%s partition %" PRId32 ", the records before offset %" PRId64
+                                   ", can't be applied to the scratch database: %s"),
                      topic_kind_name(range->at.topic), range->at.number, rebuild->running_next, answer.text);
 }
 
@@ -49,7 +52,7 @@ static bool range_taken(void *context, struct range *range, struct batch **batch
     struct rebuild *rebuild = context;
     struct batch *full = *batch;
     if (next == range->to && !batch_add_end(full, &range->at, next))
-        return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a micro-batch");
+        return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a micro-batch"));
     if (batch_is_empty(full)) return true;
     if (!applied_await(rebuild, fault) || !apply_send(rebuild, full, fault)) return false;
     rebuild->running = range;
@@ -89,7 +92,8 @@ static bool holes_ask(struct session *live, struct range *range, struct range_ho
         (*holes)[row] = (struct range_hole){.from = result_int8(result, row, 0), .to = result_int8(result, row, 1)};
     result_free(result);
     range->holes = *holes;
-    return *holes != NULL || fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for the records that are held");
+    return *holes != NULL || fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out",
+                                       language_pick("内存不足", "out of memory for the records that are held"));
 }
 
 static bool truncation_note(struct session *live, struct session *scratch, const struct range *range)
@@ -99,7 +103,9 @@ static bool truncation_note(struct session *live, struct session *scratch, const
     query_text(query, topic_kind_name(range->at.topic));
     query_int4(query, range->at.number);
     query_int8(query, range->first);
-    fprintf(stderr, "%s partition %" PRId32 ": what stood before offset %" PRId64 " is not in the topic any more\n",
+    fprintf(stderr,
+            language_pick("主题 %s 分区 %" PRId32 "：偏移量 %" PRId64 " 之前的内容已不在主题中\n",
+                          "%s partition %" PRId32 ": what stood before offset %" PRId64 " is not in the topic any more\n"),
             topic_kind_name(range->at.topic), range->at.number, range->first);
     return session_run(live, NULL) && reference_copy(live->database, scratch->database, &lost, &live->fault);
 }
@@ -143,7 +149,8 @@ static bool partitions_rebuild(struct rebuild *rebuild)
 bool rebuild_run(struct session *live, struct session *scratch, int64_t *records)
 {
     struct rebuild rebuild = {.live = live, .scratch = scratch, .spare = batch_new(batch_limits, 0)};
-    bool is_good = rebuild.spare != NULL || fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a micro-batch");
+    bool is_good = rebuild.spare != NULL || fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out",
+                                                      language_pick("内存不足", "out of memory for a micro-batch"));
     is_good = is_good && range_reader_open(&rebuild.reader, live->config, batch_limits, &live->fault) && partitions_rebuild(&rebuild);
     range_reader_close(&rebuild.reader);
     batch_free(rebuild.spare);

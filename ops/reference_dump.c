@@ -15,6 +15,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/language.h"
+
 #include "ops/commands.h"
 #include "ops/reference.h"
 #include "ops/reference_file.h"
@@ -30,9 +32,10 @@ static bool put(struct dumping *dumping, const char *bytes, size_t count)
 {
     struct fault *fault = &dumping->session->fault;
     if (EVP_DigestUpdate(dumping->hash, bytes, count) != 1)
-        return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "sha256", "libcrypto has no SHA-256");
+        return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "sha256", language_pick("libcrypto 不支持 SHA-256", "libcrypto has no SHA-256"));
     return fwrite(bytes, 1, count, stdout) == count ||
-           fault_set(fault, FAULT_FATAL, EX_IOERR, "output", "stdout: %s; the dump is cut off", strerror(errno));
+           fault_set(fault, FAULT_FATAL, EX_IOERR, "output", language_pick("标准输出：%s；备份不完整", "stdout: %s; the dump is cut off"),
+                     strerror(errno));
 }
 
 static bool put_text(struct dumping *dumping, const char *text)
@@ -79,7 +82,9 @@ static bool dump(struct dumping *dumping)
         return false;
     if (!dump_sections(dumping)) return false;
     fprintf(stderr,
-            "%" PRId64 " rows dumped. The file holds full ID numbers and the salts of the digests: keep it as the database itself\n",
+            language_pick("已备份 %" PRId64 " 行。文件中有完整证件号码与摘要所用的盐：请像数据库一样妥善保管\n",
+                          "%" PRId64
+                          " rows dumped. The file holds full ID numbers and the salts of the digests: keep it as the database itself\n"),
             dumping->rows);
     return true;
 }
@@ -91,8 +96,10 @@ int reference_dump_run(const struct config *config)
     session.role = "nianshen_owner";
     struct dumping dumping = {.session = &session, .hash = reference_hash_new(&session.fault)};
     if (isatty(STDOUT_FILENO))
-        fault_set(&session.fault, FAULT_REJECT, EX_USAGE, "usage",
-                  "the dump holds full ID numbers and is not for a terminal; redirect it: nianshen-ops reference dump >FILE");
+        fault_set(
+            &session.fault, FAULT_REJECT, EX_USAGE, "usage",
+            language_pick("备份含完整证件号码，不能输出到终端；请重定向到文件：nianshen-ops reference dump >FILE",
+                          "the dump holds full ID numbers and is not for a terminal; redirect it: nianshen-ops reference dump >FILE"));
     else if (dumping.hash != NULL && session_open(&session))
         dump(&dumping);
     EVP_MD_CTX_free(dumping.hash);

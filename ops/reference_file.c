@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "schema_version.h"
 
 enum { SHA256_BYTES = 32 };
@@ -35,7 +37,7 @@ EVP_MD_CTX *reference_hash_new(struct fault *fault)
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
     if (hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1) return hash;
     EVP_MD_CTX_free(hash);
-    fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "sha256", "libcrypto has no SHA-256");
+    fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "sha256", language_pick("libcrypto 不支持 SHA-256", "libcrypto has no SHA-256"));
     return NULL;
 }
 
@@ -46,11 +48,14 @@ bool reference_check_head(const char *line, struct fault *fault)
     long format = strncmp(line, title, strlen(title)) == 0 ? strtol(line + strlen(title), &end, 10) : 0;
     if (end == NULL || *end != '\t')
         return fault_set(fault, FAULT_REJECT, EX_DATAERR, "reference-file",
-                         "this is no reference dump: line 1 does not say so; give a file of nianshen-ops reference dump");
+                         language_pick("这不是参考数据的备份：第 1 行没有说明；请给 nianshen-ops reference dump 生成的文件",
+                                       "this is no reference dump: line 1 does not say so; give a file of nianshen-ops reference dump"));
     if (format != REFERENCE_FORMAT)
         return fault_set(
             fault, FAULT_REJECT, EX_DATAERR, "reference-format",
-            "the dump has format %ld, this build reads %d; restore it with the release that wrote it (schema %.*s), then migrate", format,
-            REFERENCE_FORMAT, (int)strcspn(end + 1, "\t\n"), end + 1);
+            language_pick(
+                "备份的格式为 %ld，本版本只读 %d；请用生成它的版本（表结构 %.*s）恢复，再执行 migrate",
+                "the dump has format %ld, this build reads %d; restore it with the release that wrote it (schema %.*s), then migrate"),
+            format, REFERENCE_FORMAT, (int)strcspn(end + 1, "\t\n"), end + 1);
     return true;
 }

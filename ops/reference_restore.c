@@ -9,6 +9,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/language.h"
+
 #include "ops/commands.h"
 #include "ops/reference.h"
 #include "ops/reference_file.h"
@@ -29,7 +31,9 @@ struct restoring {
 static bool refused(struct restoring *restoring, const char *what)
 {
     return fault_set(&restoring->session->fault, FAULT_REJECT, EX_DATAERR, "reference-file",
-                     "line %" PRId64 " of the dump: %s; nothing was restored, use a whole file of nianshen-ops reference dump",
+                     language_pick("备份第 %" PRId64 " 行：%s；没有恢复任何内容，请使用 nianshen-ops reference dump 生成的完整文件",
+                                   "line %" PRId64
+                                   " of the dump: %s; nothing was restored, use a whole file of nianshen-ops reference dump"),
                      restoring->line_number, what);
 }
 
@@ -38,17 +42,19 @@ static bool line_read(struct restoring *restoring)
 {
     restoring->line_number++;
     if (fgets(restoring->line, LINE_BYTES_MAX, restoring->in) == NULL)
-        return refused(restoring, feof(restoring->in) ? "the file ends here, it was cut off" : "it could not be read");
+        return refused(restoring, feof(restoring->in) ? language_pick("文件到此为止，不完整", "the file ends here, it was cut off")
+                                                      : language_pick("无法读取", "it could not be read"));
     restoring->line_bytes = strlen(restoring->line);
     if (restoring->line_bytes == 0 || restoring->line[restoring->line_bytes - 1] != '\n')
-        return refused(restoring, "it is cut off, or far too long");
+        return refused(restoring, language_pick("不完整，或过长", "it is cut off, or far too long"));
     return true;
 }
 
 static bool line_hash(struct restoring *restoring)
 {
     return EVP_DigestUpdate(restoring->hash, restoring->line, restoring->line_bytes) == 1 ||
-           fault_set(&restoring->session->fault, FAULT_FATAL, EX_SOFTWARE, "sha256", "libcrypto has no SHA-256");
+           fault_set(&restoring->session->fault, FAULT_FATAL, EX_SOFTWARE, "sha256",
+                     language_pick("libcrypto 不支持 SHA-256", "libcrypto has no SHA-256"));
 }
 
 static bool restore_section(struct restoring *restoring, const struct reference_section *section)
@@ -57,7 +63,8 @@ static bool restore_section(struct restoring *restoring, const struct reference_
     char head[REFERENCE_HEAD_BYTES_MAX];
     reference_section_head(section, head);
     if (!line_read(restoring) || !line_hash(restoring)) return false;
-    if (strcmp(restoring->line, head) != 0) return refused(restoring, "it is not the section that belongs here");
+    if (strcmp(restoring->line, head) != 0)
+        return refused(restoring, language_pick("此处不应是这一节", "it is not the section that belongs here"));
     if (!reference_fill(session->database, section, &session->fault)) return false;
     for (;; restoring->rows++) {
         if (!line_read(restoring) || !line_hash(restoring)) return false;
@@ -72,8 +79,9 @@ static bool check_end(struct restoring *restoring)
     char expected[REFERENCE_HEAD_BYTES_MAX];
     if (!line_read(restoring)) return false;
     if (!reference_end(restoring->hash, restoring->rows, expected) || strcmp(restoring->line, expected) != 0)
-        return refused(restoring, "the rows above are not those that were dumped: their number or their SHA-256 differs");
-    return getc(restoring->in) == EOF || refused(restoring, "something follows the end");
+        return refused(restoring, language_pick("以上各行与备份时的不同：行数或 SHA-256 不符",
+                                                "the rows above are not those that were dumped: their number or their SHA-256 differs"));
+    return getc(restoring->in) == EOF || refused(restoring, language_pick("结尾之后还有内容", "something follows the end"));
 }
 
 static bool restore(struct restoring *restoring)
@@ -90,7 +98,8 @@ bool reference_restore_file(struct session *session, FILE *in, int64_t *rows)
 {
     struct restoring restoring = {
         .session = session, .in = in, .hash = reference_hash_new(&session->fault), .line = malloc(LINE_BYTES_MAX)};
-    if (restoring.line == NULL) fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a line");
+    if (restoring.line == NULL)
+        fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a line"));
     bool is_good = restoring.line != NULL && restoring.hash != NULL && restore(&restoring);
     *rows = restoring.rows;
     free(restoring.line);
@@ -105,11 +114,16 @@ int reference_restore_run(const struct config *config)
     session_begin(&session, config);
     session.role = "nianshen_owner";
     if (isatty(STDIN_FILENO)) {
-        fault_set(&session.fault, FAULT_REJECT, EX_USAGE, "usage", "give the dump on stdin: nianshen-ops reference restore <FILE");
+        fault_set(&session.fault, FAULT_REJECT, EX_USAGE, "usage",
+                  language_pick("请从标准输入给出备份：nianshen-ops reference restore <FILE",
+                                "give the dump on stdin: nianshen-ops reference restore <FILE"));
     } else if (session_open(&session) && reference_restore_file(&session, stdin, &rows)) {
         session_ask(&session, "SELECT nianshen.audit('reference-restore', NULL, NULL)");
         if (session_run(&session, NULL))
-            fprintf(stderr, "%" PRId64 " rows restored; start a worker: it makes the rest again from the topics\n", rows);
+            fprintf(stderr,
+                    language_pick("已恢复 %" PRId64 " 行；请启动工作进程：其余内容由它根据主题重新生成\n",
+                                  "%" PRId64 " rows restored; start a worker: it makes the rest again from the topics\n"),
+                    rows);
     }
     return session_close(&session);
 }

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "core/apply_query.h"
+#include "core/language.h"
 #include "ops/commands.h"
 #include "ops/options.h"
 #include "ops/range_reader.h"
@@ -20,38 +21,50 @@ enum {
 
 static const struct batch_limits batch_limits = {.records = 1000, .bytes = 4 * 1024 * 1024};
 
-#define OPTION_OF_RANGE(range_name, range_argument, range_kind, range_help)                                                                \
+#define OPTION_OF_RANGE(range_name, range_argument, range_kind, range_zh, range_en)                                                        \
     {                                                                                                                                      \
-        .name = range_name, .kind = (range_kind), .number_max = INT64_MAX, .argument = range_argument, .help = range_help                  \
+        .name = range_name, .kind = (range_kind), .number_max = INT64_MAX, .argument = range_argument, .help = { range_zh, range_en }      \
     }
 
 const struct option replay_options[] = {
     OPTION_OF_TOPIC(true),
     OPTION_OF_PARTITION(false),
-    OPTION_OF_RANGE("from_offset", "N", OPTION_NUMBER, "The first offset, of each partition when --partition is left out."),
-    OPTION_OF_RANGE("from_time", "TIME", OPTION_TEXT, "Instead: from the first record that was appended then or later."),
-    OPTION_OF_RANGE("to_offset", "N", OPTION_NUMBER, "Up to before this offset; to all that was consumed when left out."),
-    OPTION_OF_RANGE("to_time", "TIME", OPTION_TEXT, "Instead: up to before the first record that was appended then or later."),
+    OPTION_OF_RANGE("from_offset", "N", OPTION_NUMBER, "起始偏移量；省略 --partition 时用于每个分区。",
+                    "The first offset, of each partition when --partition is left out."),
+    OPTION_OF_RANGE("from_time", "TIME", OPTION_TEXT, "或者：从此时间或以后写入的第一条记录开始。",
+                    "Instead: from the first record that was appended then or later."),
+    OPTION_OF_RANGE("to_offset", "N", OPTION_NUMBER, "到此偏移量之前为止；省略时到已处理的末端。",
+                    "Up to before this offset; to all that was consumed when left out."),
+    OPTION_OF_RANGE("to_time", "TIME", OPTION_TEXT, "或者：到此时间或以后写入的第一条记录之前为止。",
+                    "Instead: up to before the first record that was appended then or later."),
     {.name = "limit",
      .kind = OPTION_NUMBER,
      .fallback = "20",
      .number_min = 1,
      .number_max = 10000,
      .argument = "N",
-     .help = "Show at most N records that differ; all are counted."},
+     .help = {"至多列出 N 条不一致的记录；全部计数。", "Show at most N records that differ; all are counted."}},
     OPTION_OF_JSON,
     OPTION_END,
 };
 
 static const struct table_column stretch_columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT}, {"PARTITION", "partition", TABLE_NUMBER}, {"FROM", "from", TABLE_NUMBER},
-    {"TO", "to", TABLE_NUMBER},     {"RECORDS", "records", TABLE_NUMBER},     {"DIFFERENT", "different", TABLE_NUMBER},
-    {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},
+    {{"分区", "PARTITION"}, "partition", TABLE_NUMBER},
+    {{"起", "FROM"}, "from", TABLE_NUMBER},
+    {{"止", "TO"}, "to", TABLE_NUMBER},
+    {{"记录数", "RECORDS"}, "records", TABLE_NUMBER},
+    {{"不一致", "DIFFERENT"}, "different", TABLE_NUMBER},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column difference_columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT}, {"PARTITION", "partition", TABLE_NUMBER}, {"OFFSET", "offset", TABLE_NUMBER},
-    {"UNIT", "unit", TABLE_MASKED}, {"RECORDED", "recorded", TABLE_TEXT},     {"CAME OUT", "came", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},
+    {{"分区", "PARTITION"}, "partition", TABLE_NUMBER},
+    {{"偏移量", "OFFSET"}, "offset", TABLE_NUMBER},
+    {{"单位", "UNIT"}, "unit", TABLE_MASKED},
+    {{"原记载", "RECORDED"}, "recorded", TABLE_TEXT},
+    {{"重新判定", "CAME OUT"}, "came", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 struct replay {
@@ -139,8 +152,10 @@ static bool partition_replay(struct replay *replay, int32_t partition, int64_t n
         return false;
     if (to < range.to) range.to = to;
     if (range.from < purged_before) {
-        fprintf(stderr, "%s partition %" PRId32 ": what stood before offset %" PRId64 " was purged\n", topic_kind_name(replay->topic),
-                partition, purged_before);
+        fprintf(stderr,
+                language_pick("主题 %s 分区 %" PRId32 "：偏移量 %" PRId64 " 之前的内容已被清除\n",
+                              "%s partition %" PRId32 ": what stood before offset %" PRId64 " was purged\n"),
+                topic_kind_name(replay->topic), partition, purged_before);
         range.from = purged_before;
     }
     if (range.from > range.to) range.from = range.to;
@@ -160,8 +175,9 @@ static bool partitions_replay(struct replay *replay)
     bool is_good = session_run(session, &result);
     if (is_good && result_rows(result) == 0)
         is_good = fault_set(&session->fault, FAULT_REJECT, EX_NOINPUT, "nothing-consumed",
-                            "no worker has consumed anything of it; nianshen-ops "
-                            "partition list shows the partitions");
+                            language_pick("还没有工作进程处理过它；nianshen-ops partition list 可列出各分区",
+                                          "no worker has consumed anything of it; nianshen-ops "
+                                          "partition list shows the partitions"));
     for (size_t row = 0; is_good && row < result_rows(result); row++)
         is_good = partition_replay(replay, (int32_t)result_int8(result, row, 0), result_int8(result, row, 1), result_int8(result, row, 2));
     result_free(result);
@@ -178,9 +194,11 @@ static bool replay_check(struct replay *replay)
         !session_moment(session, "to_time", &replay->to_time))
         return false;
     if (config_is_set(config, "from_offset") == replay->from_time.is_given)
-        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "give either --from-offset or --from-time");
+        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                         language_pick("--from-offset 与 --from-time 须给且只给一个", "give either --from-offset or --from-time"));
     return !(config_is_set(config, "to_offset") && replay->to_time.is_given) ||
-           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "give either --to-offset or --to-time");
+           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                     language_pick("--to-offset 与 --to-time 只能给一个", "give either --to-offset or --to-time"));
 }
 
 static bool replay_open(struct replay *replay)
@@ -190,7 +208,7 @@ static bool replay_open(struct replay *replay)
     replay->stretches = table_new(stretch_columns, false);
     replay->differences = table_new(difference_columns, is_json);
     if (replay->stretches == NULL || replay->differences == NULL)
-        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     return range_reader_open(&replay->reader, session->config, batch_limits, &session->fault);
 }
 
@@ -201,16 +219,22 @@ static void replay_print(struct replay *replay)
     if (!is_json && replay->differences_total > 0) putchar('\n');
     table_print(replay->differences, stdout);
     if (replay->differences_total == 0) {
-        fputs("each record comes out as it is recorded\n", stderr);
+        fputs(language_pick("每条记录的重新判定都与记载一致\n", "each record comes out as it is recorded\n"), stderr);
         return;
     }
     replay->session->exit_status = REPLAY_DIFFERS;
-    fprintf(stderr,
+    fprintf(
+        stderr,
+        language_pick(
+            "%" PRId64
+            " 条记录的重新判定与记载不一致%s：账簿或状态被绕过工作进程改动过，或主题不是原来的，或本版本的判定与当时处理它们的版本不同\n",
             "%" PRId64
             " records come out otherwise than they are recorded%s: the ledger or the state was changed beside the worker, the topic is "
-            "another one, or this release judges otherwise than the one that consumed them\n",
-            replay->differences_total,
-            replay->differences_total > config_number(replay->session->config, "limit") ? " (--limit shows more)" : "");
+            "another one, or this release judges otherwise than the one that consumed them\n"),
+        replay->differences_total,
+        replay->differences_total > config_number(replay->session->config, "limit")
+            ? language_pick("（--limit 可列出更多）", " (--limit shows more)")
+            : "");
 }
 
 int replay_run(const struct config *config)

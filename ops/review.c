@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "ops/commands.h"
 #include "ops/options.h"
 #include "ops/session.h"
@@ -12,7 +14,9 @@ const struct option review_list_options[] = {
     {.name = "state",
      .kind = OPTION_TEXT,
      .argument = "STATE",
-     .help = "receiving, waiting, pending, rejected, returned, withdrawn or approved."},
+     .help = {"receiving（接收中）、waiting（等待）、pending（待审核）、rejected（未被接受）、returned（已退回）、withdrawn（已撤回）或 "
+              "approved（已通过）。",
+              "receiving, waiting, pending, rejected, returned, withdrawn or approved."}},
     OPTION_OF_YEAR(false),
     OPTION_OF_LIMIT("1000"),
     OPTION_OF_JSON,
@@ -24,7 +28,8 @@ const struct option review_show_options[] = {
     {.name = "submission",
      .kind = OPTION_TEXT,
      .argument = "ID",
-     .help = "The submission; the pending one, else the latest, when left out."},
+     .help = {"年审提交号；省略时为待审核的提交，没有则为最近的提交。",
+              "The submission; the pending one, else the latest, when left out."}},
     OPTION_OF_LIMIT("10000"),
     OPTION_OF_JSON,
     OPTION_END,
@@ -35,12 +40,18 @@ const struct option review_show_options[] = {
 static const char *const states[] = {"receiving", "waiting", "pending", "rejected", "returned", "withdrawn", "approved", NULL};
 
 static const struct table_column list_columns[] = {
-    {"SUPERIOR", "superior", TABLE_TEXT},     {"UNIT", "unit", TABLE_TEXT},
-    {"NAME", "unit_name", TABLE_TEXT},        {"YEAR", "year", TABLE_NUMBER},
-    {"STATE", "state", TABLE_TEXT},           {"CODE", "code", TABLE_TEXT},
-    {"LISTED", "listed", TABLE_NUMBER},       {"PASSED", "passed", TABLE_NUMBER},
-    {"FAILED", "failed", TABLE_NUMBER},       {"COMPLETED", "completed", TABLE_MOMENT},
-    {"SUBMISSION", "submission", TABLE_TEXT}, {NULL, NULL, TABLE_TEXT},
+    {{"上级工会", "SUPERIOR"}, "superior", TABLE_TEXT},
+    {{"单位", "UNIT"}, "unit", TABLE_TEXT},
+    {{"名称", "NAME"}, "unit_name", TABLE_TEXT},
+    {{"年度", "YEAR"}, "year", TABLE_NUMBER},
+    {{"状态", "STATE"}, "state", TABLE_TEXT},
+    {{"代码", "CODE"}, "code", TABLE_TEXT},
+    {{"参审", "LISTED"}, "listed", TABLE_NUMBER},
+    {{"通过", "PASSED"}, "passed", TABLE_NUMBER},
+    {{"不通过", "FAILED"}, "failed", TABLE_NUMBER},
+    {{"提交时间", "COMPLETED"}, "completed", TABLE_MOMENT},
+    {{"提交号", "SUBMISSION"}, "submission", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const char list_sql[] =
@@ -54,8 +65,11 @@ static bool check_state(struct session *session)
     for (size_t i = 0; state != NULL && states[i] != NULL; i++)
         if (strcmp(state, states[i]) == 0) return true;
     return state == NULL ||
-           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
-                     "--state: '%s' is no state; give receiving, waiting, pending, rejected, returned, withdrawn or approved", state);
+           fault_set(
+               &session->fault, FAULT_REJECT, EX_USAGE, "usage",
+               language_pick("--state：没有“%s”这种状态；可用 receiving、waiting、pending、rejected、returned、withdrawn、approved",
+                             "--state: '%s' is no state; give receiving, waiting, pending, rejected, returned, withdrawn or approved"),
+               state);
 }
 
 int review_list_run(const struct config *config)
@@ -68,7 +82,8 @@ int review_list_run(const struct config *config)
         query_text(query, config_text(config, "state"));
         session_add_number(&session, "year");
         query_int8(query, config_number(config, "limit"));
-        session_list(&session, list_columns, (size_t)config_number(config, "limit"), "no submission is like that");
+        session_list(&session, list_columns, (size_t)config_number(config, "limit"),
+                     language_pick("没有这样的提交", "no submission is like that"));
     }
     return session_close(&session);
 }
@@ -81,22 +96,22 @@ struct review {
 };
 
 static const struct table_column heading_columns[] = {
-    {"unit 单位", "unit", TABLE_TEXT},
-    {"name 名称", "unit_name", TABLE_TEXT},
-    {"superior 上级工会", "superior", TABLE_TEXT},
-    {"year 年审年度", "year", TABLE_NUMBER},
-    {"submission 年审提交", "submission", TABLE_TEXT},
-    {"state 状态", "state", TABLE_TEXT},
-    {"code 代码", "code", TABLE_TEXT},
-    {"mode 年审方式", "mode", TABLE_TEXT},
-    {"submitted by 提交人", "submitted_by", TABLE_TEXT},
-    {"completed 提交时间", "completed", TABLE_MOMENT},
-    {"decided 审核时间", "decided", TABLE_MOMENT},
-    {"listed 参审人数", "listed", TABLE_NUMBER},
-    {"passed 通过人数", "passed", TABLE_NUMBER},
-    {"failed 不通过人数", "failed", TABLE_NUMBER},
-    {"digest 摘要", "digest", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"单位", "unit"}, "unit", TABLE_TEXT},
+    {{"名称", "name"}, "unit_name", TABLE_TEXT},
+    {{"上级工会", "superior"}, "superior", TABLE_TEXT},
+    {{"年审年度", "year"}, "year", TABLE_NUMBER},
+    {{"年审提交", "submission"}, "submission", TABLE_TEXT},
+    {{"状态", "state"}, "state", TABLE_TEXT},
+    {{"代码", "code"}, "code", TABLE_TEXT},
+    {{"年审方式", "mode"}, "mode", TABLE_TEXT},
+    {{"提交人", "submitted by"}, "submitted_by", TABLE_TEXT},
+    {{"提交时间", "completed"}, "completed", TABLE_MOMENT},
+    {{"审核时间", "decided"}, "decided", TABLE_MOMENT},
+    {{"参审人数", "listed"}, "listed", TABLE_NUMBER},
+    {{"通过人数", "passed"}, "passed", TABLE_NUMBER},
+    {{"不通过人数", "failed"}, "failed", TABLE_NUMBER},
+    {{"摘要", "digest"}, "digest", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 enum { SUBMISSION_AT = 4 };
 
@@ -107,38 +122,42 @@ static const char heading_sql[] =
     "ORDER BY state = 'pending' DESC, completed_ms DESC NULLS LAST, submission LIMIT 1";
 
 static const struct table_column change_columns[] = {
-    {"field 单位信息变更", "field", TABLE_TEXT},
-    {"old 原", "old", TABLE_TEXT},
-    {"new 新", "new", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"单位信息变更", "field"}, "field", TABLE_TEXT},
+    {{"原", "old"}, "old", TABLE_TEXT},
+    {{"新", "new"}, "new", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const char change_sql[] = "SELECT field, old_value, new_value FROM nianshen.review_profile "
                                  "WHERE unit = $1 AND year = $2 AND submission = $3 ORDER BY field";
 
+/* For people the reason stands in their language. */
 static const struct table_column reason_columns[] = {
-    {"reason 不通过原因", "reason", TABLE_TEXT},
-    {"", "reason_zh", TABLE_TEXT},
-    {"members 人数", "members", TABLE_NUMBER},
-    {NULL, NULL, TABLE_TEXT},
-};
+    {{"不通过原因", "reason"}, "reason", TABLE_TEXT}, {{"人数", "members"}, "members", TABLE_NUMBER}, {{NULL, NULL}, NULL, TABLE_TEXT}};
+static const struct table_column reason_columns_for_programs[] = {{{NULL, NULL}, "reason", TABLE_TEXT},
+                                                                  {{NULL, NULL}, "reason_zh", TABLE_TEXT},
+                                                                  {{NULL, NULL}, "members", TABLE_NUMBER},
+                                                                  {{NULL, NULL}, NULL, TABLE_TEXT}};
 
-static const char reason_sql[] =
-    "SELECT reason, reason_zh, count(*) FROM nianshen.review_detail "
-    "WHERE unit = $1 AND year = $2 AND submission = $3 GROUP BY reason, reason_zh ORDER BY count(*) DESC, reason";
+#define REASON_SQL(reason)                                                                                                                 \
+    "SELECT " reason ", count(*) FROM nianshen.review_detail WHERE unit = $1 AND year = $2 AND submission = $3 GROUP BY reason, "          \
+    "reason_zh ORDER BY count(*) DESC, reason"
+static const char reason_for_programs_sql[] = REASON_SQL("reason, reason_zh");
+static const char reason_zh_sql[] = REASON_SQL("coalesce(reason_zh, reason)");
+static const char reason_en_sql[] = REASON_SQL("reason");
 
 static const struct table_column detail_columns[] = {
-    {"member no. 会员编号", "member_no", TABLE_TEXT},
-    {"name 姓名", "name", TABLE_TEXT},
-    {"gender 性别", "gender", TABLE_TEXT},
-    {"age 年龄", "age", TABLE_NUMBER},
-    {"ID type 证件类型", "id_type", TABLE_TEXT},
-    {"ID number 证件号码", "id_number_masked", TABLE_TEXT},
-    {"valid until 有效期至", "id_valid_until", TABLE_TEXT},
-    {"mobile 手机", "mobile_masked", TABLE_TEXT},
-    {"reason 不通过原因", "reason", TABLE_TEXT},
-    {"warnings 提示", "warnings", TABLE_LIST},
-    {NULL, NULL, TABLE_TEXT},
+    {{"会员编号", "member no."}, "member_no", TABLE_TEXT},
+    {{"姓名", "name"}, "name", TABLE_TEXT},
+    {{"性别", "gender"}, "gender", TABLE_TEXT},
+    {{"年龄", "age"}, "age", TABLE_NUMBER},
+    {{"证件类型", "ID type"}, "id_type", TABLE_TEXT},
+    {{"证件号码", "ID number"}, "id_number_masked", TABLE_TEXT},
+    {{"有效期至", "valid until"}, "id_valid_until", TABLE_TEXT},
+    {{"手机", "mobile"}, "mobile_masked", TABLE_TEXT},
+    {{"不通过原因", "reason"}, "reason", TABLE_TEXT},
+    {{"提示", "warnings"}, "warnings", TABLE_LIST},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const char detail_for_programs_sql[] =
@@ -146,14 +165,22 @@ static const char detail_for_programs_sql[] =
     "E'\\n') "
     "FROM nianshen.review_detail WHERE unit = $1 AND year = $2 AND submission = $3 ORDER BY member_no LIMIT $4";
 
-/* The same in the reviewers' language. */
-static const char detail_for_people_sql[] =
-    "SELECT d.member_no, d.name, CASE d.gender WHEN 'M' THEN '男' WHEN 'F' THEN '女' END, d.age, "
-    "CASE d.id_type WHEN 'resident' THEN '身份证' WHEN 'hmt-permit' THEN '港澳台居民居住证' WHEN 'foreigner' THEN '外国人永久居留身份证' "
-    "WHEN 'other' THEN '其他' END, d.id_number_masked, d.id_valid_until, d.mobile_masked, coalesce(d.reason_zh, d.reason), "
-    "(SELECT string_agg(coalesce(c.zh, w.code), E'\\n' ORDER BY w.code) FROM unnest(d.warnings) AS w (code) "
-    "LEFT JOIN nianshen.code c ON c.code = w.code) "
-    "FROM nianshen.review_detail d WHERE d.unit = $1 AND d.year = $2 AND d.submission = $3 ORDER BY d.member_no LIMIT $4";
+/* The same in words. */
+#define DETAIL_FOR_PEOPLE_SQL(gender, id_type, reason, warning)                                                                            \
+    "SELECT d.member_no, d.name, CASE d.gender " gender " END, d.age, CASE d.id_type " id_type                                             \
+    " END, d.id_number_masked, d.id_valid_until, d.mobile_masked, " reason ", (SELECT string_agg(coalesce(" warning                        \
+    ", w.code), E'\\n' ORDER BY w.code) FROM unnest(d.warnings) AS w (code) LEFT JOIN nianshen.code c ON c.code = w.code) "                \
+    "FROM nianshen.review_detail d WHERE d.unit = $1 AND d.year = $2 AND d.submission = $3 ORDER BY d.member_no LIMIT $4"
+static const char detail_zh_sql[] =
+    DETAIL_FOR_PEOPLE_SQL("WHEN 'M' THEN '男' WHEN 'F' THEN '女'",
+                          "WHEN 'resident' THEN '身份证' WHEN 'hmt-permit' THEN '港澳台居民居住证' WHEN 'foreigner' THEN "
+                          "'外国人永久居留身份证' WHEN 'other' THEN '其他'",
+                          "coalesce(d.reason_zh, d.reason)", "c.zh");
+static const char detail_en_sql[] =
+    DETAIL_FOR_PEOPLE_SQL("WHEN 'M' THEN 'male' WHEN 'F' THEN 'female'",
+                          "WHEN 'resident' THEN 'resident card' WHEN 'hmt-permit' THEN 'HK/Macau/Taiwan permit' WHEN 'foreigner' THEN "
+                          "'foreigner''s card' WHEN 'other' THEN 'other'",
+                          "d.reason", "c.en");
 
 static struct database_query *ask_of_submission(struct session *session, const char *sql, const char *submission)
 {
@@ -176,8 +203,9 @@ static bool read_heading(struct session *session, struct review *review, char *s
     result_free(result);
     if (!is_there)
         return fault_set(&session->fault, FAULT_REJECT, EX_NOINPUT, "submission-unknown",
-                         "unit %s has no submission%s%s of %d; `nianshen-ops review list --year %d` shows which there are", unit,
-                         wanted != NULL ? " " : "", wanted != NULL ? wanted : "", (int)config_number(session->config, "year"),
+                         language_pick("单位 %1$s 在 %4$d 年度没有提交%2$s%3$s；`nianshen-ops review list --year %5$d` 可列出已有的提交",
+                                       "unit %s has no submission%s%s of %d; `nianshen-ops review list --year %d` shows which there are"),
+                         unit, wanted != NULL ? " " : "", wanted != NULL ? wanted : "", (int)config_number(session->config, "year"),
                          (int)config_number(session->config, "year"));
     ask_of_submission(session, heading_sql, submission);
     review->heading = session_table(session, heading_columns);
@@ -204,10 +232,10 @@ static bool read_review(struct session *session, struct review *review)
     ask_of_submission(session, change_sql, submission);
     review->changes = session_table(session, change_columns);
     if (review->changes == NULL) return false;
-    ask_of_submission(session, reason_sql, submission);
-    review->reasons = session_table(session, reason_columns);
+    ask_of_submission(session, is_json ? reason_for_programs_sql : language_pick(reason_zh_sql, reason_en_sql), submission);
+    review->reasons = session_table(session, is_json ? reason_columns_for_programs : reason_columns);
     if (review->reasons == NULL) return false;
-    query_int8(ask_of_submission(session, is_json ? detail_for_programs_sql : detail_for_people_sql, submission),
+    query_int8(ask_of_submission(session, is_json ? detail_for_programs_sql : language_pick(detail_zh_sql, detail_en_sql), submission),
                config_number(session->config, "limit"));
     review->details = session_table(session, detail_columns);
     return review->details != NULL;
@@ -253,7 +281,9 @@ int review_show_run(const struct config *config)
         else
             print_for_people(&review);
         if (table_rows(review.details) == (size_t)config_number(config, "limit"))
-            fprintf(stderr, "the first %zu members are shown; --limit shows more\n", table_rows(review.details));
+            fprintf(stderr,
+                    language_pick("只显示前 %zu 名会员；--limit 可显示更多\n", "the first %zu members are shown; --limit shows more\n"),
+                    table_rows(review.details));
     }
     table_free(review.heading);
     table_free(review.changes);

@@ -1,19 +1,23 @@
 /* nianshen-ops reviewer add | remove | list */
 #include <string.h>
 
+#include "core/language.h"
 #include "ops/commands.h"
 #include "ops/options.h"
 #include "ops/session.h"
 
 #define OPTION_OF_REVIEWER                                                                                                                 \
     {                                                                                                                                      \
-        .name = "reviewer", .kind = OPTION_TEXT, .required = true, .argument = "REVIEWER", .help = "The reviewer, as decisions name them." \
+        .name = "reviewer", .kind = OPTION_TEXT, .required = true, .argument = "REVIEWER", .help = {                                       \
+            "审核人，写法与审核事件中的相同。",                                                                                            \
+            "The reviewer, as decisions name them."                                                                                        \
+        }                                                                                                                                  \
     }
 
 const struct option reviewer_add_options[] = {
     OPTION_OF_REVIEWER,
     OPTION_OF_SUPERIOR(true),
-    {.name = "name", .kind = OPTION_TEXT, .argument = "NAME", .help = "The person's name, for people."},
+    {.name = "name", .kind = OPTION_TEXT, .argument = "NAME", .help = {"姓名，供人阅读。", "The person's name, for people."}},
     OPTION_OF_JSON,
     OPTION_END,
 };
@@ -21,11 +25,11 @@ const struct option reviewer_remove_options[] = {OPTION_OF_REVIEWER, OPTION_OF_S
 const struct option reviewer_list_options[] = {OPTION_OF_SUPERIOR(false), OPTION_OF_JSON, OPTION_END};
 
 static const struct table_column columns[] = {
-    {"SUPERIOR", "superior", TABLE_TEXT},
-    {"REVIEWER", "reviewer", TABLE_TEXT},
-    {"NAME", "name", TABLE_TEXT},
-    {"SINCE", "since", TABLE_MOMENT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"上级工会", "SUPERIOR"}, "superior", TABLE_TEXT},
+    {{"审核人", "REVIEWER"}, "reviewer", TABLE_TEXT},
+    {{"名称", "NAME"}, "name", TABLE_TEXT},
+    {{"起始时间", "SINCE"}, "since", TABLE_MOMENT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static bool list_reviewers(struct session *session)
@@ -34,7 +38,8 @@ static bool list_reviewers(struct session *session)
                                                         "WHERE $1::text IS NULL OR superior = $1 ORDER BY superior, reviewer");
     query_text(query, config_text(session->config, "superior"));
     return session_list(session, columns, 0,
-                        "no reviewer is registered: nianshen-ops reviewer add --reviewer REVIEWER --superior SUPERIOR");
+                        language_pick("还没有登记审核人：nianshen-ops reviewer add --reviewer REVIEWER --superior SUPERIOR",
+                                      "no reviewer is registered: nianshen-ops reviewer add --reviewer REVIEWER --superior SUPERIOR"));
 }
 
 static bool check_names(struct session *session)

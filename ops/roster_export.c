@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/csv.h"
+#include "core/language.h"
 #include "core/private_file.h"
 #include "ops/commands.h"
 #include "ops/options.h"
@@ -19,8 +20,12 @@ const struct option roster_export_options[] = {
     OPTION_OF_UNIT(false),
     {.name = "for_review",
      .kind = OPTION_SWITCH,
-     .help = "Write the file of a list-mode review of --unit, results left empty: 会员编号, 姓名, 身份证号码, 年审结果, 不通过原因."},
-    {.name = "output", .kind = OPTION_TEXT, .argument = "FILE", .help = "Write to FILE, which only its owner may read, not to stdout."},
+     .help = {"写出 --unit 的列表年审文件，结果留空：会员编号、姓名、身份证号码、年审结果、不通过原因。",
+              "Write the file of a list-mode review of --unit: number, name and ID number of each member, results left empty."}},
+    {.name = "output",
+     .kind = OPTION_TEXT,
+     .argument = "FILE",
+     .help = {"写到 FILE（只有所有者可读），而不是标准输出。", "Write to FILE, which only its owner may read, not to stdout."}},
     OPTION_END,
 };
 
@@ -57,7 +62,8 @@ struct exporting {
 
 static bool output_failed(struct exporting *exporting)
 {
-    return fault_set(&exporting->session->fault, FAULT_FATAL, EX_IOERR, "output", "%s: %s; choose another --output",
+    return fault_set(&exporting->session->fault, FAULT_FATAL, EX_IOERR, "output",
+                     language_pick("%s：%s；请换一个 --output", "%s: %s; choose another --output"),
                      exporting->path != NULL ? exporting->path : "stdout", strerror(errno));
 }
 
@@ -127,8 +133,10 @@ static bool export_members(struct exporting *exporting)
     query_text(session_ask(session, exporting->kind->sql), unit);
     if (!session_run_long(session, NULL) || !write_header(exporting) || !write_all(exporting)) return false;
     if (exporting->rows == 0)
-        fprintf(stderr, "%s%s has no members; `nianshen-ops roster load --members` adds them\n", unit != NULL ? "unit " : "the roster",
-                unit != NULL ? unit : "");
+        fprintf(stderr,
+                language_pick("%s%s没有会员；用 `nianshen-ops roster load --members` 添加\n",
+                              "%s%s has no members; `nianshen-ops roster load --members` adds them\n"),
+                unit != NULL ? language_pick("单位 ", "unit ") : language_pick("名册", "the roster"), unit != NULL ? unit : "");
     return true;
 }
 
@@ -136,7 +144,9 @@ static bool options_check(struct session *session)
 {
     bool is_unit_missing = config_switch(session->config, "for_review") && !config_is_set(session->config, "unit");
     if (is_unit_missing)
-        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--for-review writes the file of one unit; give --unit UNIT");
+        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                         language_pick("--for-review 写出一个单位的文件，须给 --unit UNIT",
+                                       "--for-review writes the file of one unit; give --unit UNIT"));
     return session_check_name(session, "unit", EVENT_UNIT_BYTES_MAX);
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/csv.h"
 #include "core/id_number.h"
+#include "core/language.h"
 #include "core/moment.h"
 #include "ops/commands.h"
 #include "ops/options.h"
@@ -30,14 +31,23 @@ const struct option roster_load_options[] = {
     {.name = "units",
      .kind = OPTION_TEXT,
      .argument = "UNITS.csv",
-     .help = "Units: unit,name,superior,credit_code,address,contact_name,contact_mobile."},
+     .help = {"单位文件，列为 unit,name,superior,credit_code,address,contact_name,contact_mobile。",
+              "Units: unit,name,superior,credit_code,address,contact_name,contact_mobile."}},
     {.name = "members",
      .kind = OPTION_TEXT,
      .argument = "MEMBERS.csv",
-     .help = "Members: unit,member_no,name,gender,id_type,id_number,id_valid_until,mobile. gender: M or F; id_type: resident, hmt-permit, "
-             "foreigner or other; empty where unknown."},
-    {.name = "correct", .kind = OPTION_SWITCH, .help = "A row with another ID number than the roster's is the same person: correct it."},
-    {.name = "re_enrol", .kind = OPTION_SWITCH, .help = "A removed member in the file has joined again: enrol anew instead of skipping."},
+     .help = {"会员文件，列为 unit,member_no,name,gender,id_type,id_number,id_valid_until,mobile。gender 为 M 或 F；id_type 为 "
+              "resident、hmt-permit、foreigner 或 other；不详则留空。",
+              "Members: unit,member_no,name,gender,id_type,id_number,id_valid_until,mobile. gender: M or F; id_type: resident, hmt-permit, "
+              "foreigner or other; empty where unknown."}},
+    {.name = "correct",
+     .kind = OPTION_SWITCH,
+     .help = {"证件号码与名册不同的行是同一人：更正名册。",
+              "A row with another ID number than the roster's is the same person: correct it."}},
+    {.name = "re_enrol",
+     .kind = OPTION_SWITCH,
+     .help = {"文件中已移出的会员是重新入会：重新登记，而不是跳过。",
+              "A removed member in the file has joined again: enrol anew instead of skipping."}},
     OPTION_OF_JSON,
     OPTION_END,
 };
@@ -86,13 +96,15 @@ static void report_error(void *context, int64_t row, const char *column, const c
 {
     struct roster_file *file = context;
     if (file->errors++ < ERRORS_SHOWN_MAX)
-        fprintf(stderr, "%s row %" PRId64 "%s%s: %s\n", file->path, row, column != NULL ? " " : "", column != NULL ? column : "", text);
+        fprintf(stderr, language_pick("%s 第 %" PRId64 " 行%s%s：%s\n", "%s row %" PRId64 "%s%s: %s\n"), file->path, row,
+                column != NULL ? " " : "", column != NULL ? column : "", text);
 }
 
 static void show_progress(const struct roster_file *file)
 {
     if (file->rows % PROGRESS_ROWS == 0 && isatty(STDERR_FILENO) != 0)
-        fprintf(stderr, "%s: %s, %" PRId64 " rows\r", file->path, file->is_copying ? "loading" : "checking", file->rows);
+        fprintf(stderr, language_pick("%s：%s %" PRId64 " 行\r", "%s: %s, %" PRId64 " rows\r"), file->path,
+                file->is_copying ? language_pick("正在加载", "loading") : language_pick("正在检查", "checking"), file->rows);
 }
 
 /* Puts the verdict on the ID number behind a member's cells. `key` holds ID_KEY_BYTES_MAX + 1. */
@@ -133,8 +145,8 @@ static bool read_row(void *context, const struct csv_row *row, struct fault *fau
     if (!file->has_header) {
         file->has_header = true;
         if (!file->is_copying)
-            fprintf(stderr, "%s: read as %s, columns separated by %s\n", file->path, encoding_name(file->format.encoding),
-                    csv_delimiter_name(&file->format, false));
+            fprintf(stderr, language_pick("%s：按 %s、%s分隔读取\n", "%s: read as %s, columns separated by %s\n"), file->path,
+                    encoding_name(file->format.encoding), csv_delimiter_name(&file->format));
         return roster_sheet_header(&file->sheet, file->target->kind, row, fault);
     }
     file->rows++;
@@ -142,7 +154,8 @@ static bool read_row(void *context, const struct csv_row *row, struct fault *fau
     size_t errors = roster_sheet_row(&file->sheet, row, report_error, file);
     if (!file->is_copying) return true;
     if (errors > 0)
-        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "file-changed", "the file changed while it was loaded; load it again");
+        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "file-changed",
+                         language_pick("加载过程中文件被改动；请重新加载", "the file changed while it was loaded; load it again"));
     return copy_row(file, row->number, fault);
 }
 
@@ -156,9 +169,11 @@ static bool read_file(struct roster_file *file, bool is_copying)
     rewind(file->stream);
     bool is_read = csv_read(file->stream, &file->format, read_row, file, &fault);
     if (is_read && !file->has_header)
-        is_read = fault_set(&fault, FAULT_REJECT, EX_DATAERR, "empty-file", "the file is empty; its first row must be %s",
+        is_read = fault_set(&fault, FAULT_REJECT, EX_DATAERR, "empty-file",
+                            language_pick("文件是空的；第一行须为 %s", "the file is empty; its first row must be %s"),
                             file->target->kind->header);
-    return is_read || fault_set(&file->session->fault, fault.kind, fault.exit_status, fault.code, "%s: %s", file->path, fault.text);
+    return is_read || fault_set(&file->session->fault, fault.kind, fault.exit_status, fault.code, language_pick("%s：%s", "%s: %s"),
+                                file->path, fault.text);
 }
 
 /* ---- checking ---- */
@@ -168,17 +183,21 @@ static bool open_file(struct roster_file *file)
     struct stat status;
     file->stream = fopen(file->path, "re");
     if (file->stream == NULL || fstat(fileno(file->stream), &status) != 0)
-        return fault_set(&file->session->fault, FAULT_REJECT, EX_NOINPUT, "no-input", "%s: %s; name a file that can be read", file->path,
+        return fault_set(&file->session->fault, FAULT_REJECT, EX_NOINPUT, "no-input",
+                         language_pick("%s：%s；请给一个能读取的文件", "%s: %s; name a file that can be read"), file->path,
                          strerror(errno));
     return S_ISREG(status.st_mode) || fault_set(&file->session->fault, FAULT_REJECT, EX_NOINPUT, "no-input",
-                                                "%s is no regular file, and it has to be read twice; save it in one", file->path);
+                                                language_pick("%s 不是普通文件，而它要读两遍；请先保存成文件",
+                                                              "%s is no regular file, and it has to be read twice; save it in one"),
+                                                file->path);
 }
 
 static bool open_files(struct session *session, struct roster_file *units, struct roster_file *members)
 {
     if (units->path == NULL && members->path == NULL)
         return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
-                         "there is nothing to load; give --units FILE, --members FILE or both");
+                         language_pick("没有要加载的文件；请给 --units FILE、--members FILE 或两者",
+                                       "there is nothing to load; give --units FILE, --members FILE or both"));
     return (units->path == NULL || open_file(units)) && (members->path == NULL || open_file(members));
 }
 
@@ -187,7 +206,9 @@ static bool check_file(struct roster_file *file)
 {
     if (file->path == NULL) return true;
     if (!read_file(file, false)) return false;
-    if (file->errors > ERRORS_SHOWN_MAX) fprintf(stderr, "%s: … and %" PRId64 " more\n", file->path, file->errors - ERRORS_SHOWN_MAX);
+    if (file->errors > ERRORS_SHOWN_MAX)
+        fprintf(stderr, language_pick("%s：……另有 %" PRId64 " 处\n", "%s: … and %" PRId64 " more\n"), file->path,
+                file->errors - ERRORS_SHOWN_MAX);
     return true;
 }
 
@@ -196,8 +217,9 @@ static bool check_files(struct session *session, struct roster_file *units, stru
     if (!check_file(units) || !check_file(members)) return false;
     int64_t errors = units->errors + members->errors;
     return errors == 0 || fault_set(&session->fault, FAULT_REJECT, EX_DATAERR, "row-errors",
-                                    "%" PRId64 " error%s in the files; nothing was loaded; correct the rows and load again", errors,
-                                    errors == 1 ? "" : "s");
+                                    language_pick("文件中有 %" PRId64 " 处错误%s；没有加载任何内容；请更正各行后重新加载",
+                                                  "%" PRId64 " error%s in the files; nothing was loaded; correct the rows and load again"),
+                                    errors, errors == 1 ? "" : language_pick("", "s"));
 }
 
 /* ---- loading ---- */
@@ -206,18 +228,19 @@ static bool check_files(struct session *session, struct roster_file *units, stru
 enum { KIND_AT, CODE_AT, LINE_AT, UNIT_AT, MEMBER_AT, ZH_AT, EN_AT, COUNT_AT, TOTAL_AT };
 
 static const struct table_column program_columns[] = {
-    {NULL, "kind", TABLE_TEXT}, {NULL, "code", TABLE_TEXT},      {NULL, "row", TABLE_NUMBER},
-    {NULL, "unit", TABLE_TEXT}, {NULL, "member_no", TABLE_TEXT}, {NULL, "zh", TABLE_TEXT},
-    {NULL, "en", TABLE_TEXT},   {NULL, "count", TABLE_NUMBER},   {NULL, NULL, TABLE_TEXT},
+    {{NULL, NULL}, "kind", TABLE_TEXT}, {{NULL, NULL}, "code", TABLE_TEXT},      {{NULL, NULL}, "row", TABLE_NUMBER},
+    {{NULL, NULL}, "unit", TABLE_TEXT}, {{NULL, NULL}, "member_no", TABLE_TEXT}, {{NULL, NULL}, "zh", TABLE_TEXT},
+    {{NULL, NULL}, "en", TABLE_TEXT},   {{NULL, NULL}, "count", TABLE_NUMBER},   {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column finding_columns[] = {
-    {"FILE", "file", TABLE_TEXT},     {"ROW", "row", TABLE_NUMBER}, {"UNIT", "unit", TABLE_TEXT}, {"MEMBER", "member", TABLE_TEXT},
-    {"RESULT", "result", TABLE_TEXT}, {"CODE", "code", TABLE_TEXT}, {"WHY", "why", TABLE_TEXT},   {NULL, NULL, TABLE_TEXT},
+    {{"文件", "FILE"}, "file", TABLE_TEXT},         {{"行", "ROW"}, "row", TABLE_NUMBER},       {{"单位", "UNIT"}, "unit", TABLE_TEXT},
+    {{"会员编号", "MEMBER"}, "member", TABLE_TEXT}, {{"结果", "RESULT"}, "result", TABLE_TEXT}, {{"代码", "CODE"}, "code", TABLE_TEXT},
+    {{"原因", "WHY"}, "why", TABLE_TEXT},           {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column summary_columns[] = {
-    {"SUMMARY", "summary", TABLE_TEXT},
-    {"COUNT", "count", TABLE_NUMBER},
-    {NULL, NULL, TABLE_TEXT},
+    {{"汇总", "SUMMARY"}, "summary", TABLE_TEXT},
+    {{"数量", "COUNT"}, "count", TABLE_NUMBER},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 /* What both files' merges found; for programs everything is in `findings`. */
@@ -231,7 +254,7 @@ static bool report_new(struct load_report *report, struct session *session)
     report->findings = table_new(is_json ? program_columns : finding_columns, is_json);
     report->summary = table_new(summary_columns, false);
     return (report->findings != NULL && report->summary != NULL) ||
-           fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+           fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
 }
 
 static void report_print(const struct load_report *report, bool is_json)
@@ -254,8 +277,13 @@ static bool report_add(struct load_report *report, const struct roster_file *fil
     for (size_t i = 0; i < TOTAL_AT; i++) cells[i] = cell(result, row, i);
     if (config_switch(file->session->config, "json")) return table_add(report->findings, cells, fault);
     if (strcmp(cells[KIND_AT], "summary") == 0) return table_add(report->summary, (const char *[]){cells[CODE_AT], cells[COUNT_AT]}, fault);
-    const char *const finding[] = {file->path,     cells[LINE_AT], cells[UNIT_AT], cells[MEMBER_AT],
-                                   cells[KIND_AT], cells[CODE_AT], cells[EN_AT]};
+    const char *const finding[] = {file->path,
+                                   cells[LINE_AT],
+                                   cells[UNIT_AT],
+                                   cells[MEMBER_AT],
+                                   cells[KIND_AT],
+                                   cells[CODE_AT],
+                                   cells[language_is_chinese() ? ZH_AT : EN_AT]};
     return table_add(report->findings, finding, fault);
 }
 
@@ -274,7 +302,9 @@ static bool note_findings(struct roster_file *file, const struct database_result
         shown += is_summary ? 0 : 1;
         if (!report_add(report, file, result, row, &file->session->fault)) return false;
     }
-    if (shown < total) fprintf(stderr, "%s: %" PRId64 " more rows were refused or skipped\n", file->path, total - shown);
+    if (shown < total)
+        fprintf(stderr, language_pick("%s：另有 %" PRId64 " 行被拒绝或跳过\n", "%s: %" PRId64 " more rows were refused or skipped\n"),
+                file->path, total - shown);
     return true;
 }
 
@@ -321,9 +351,11 @@ static bool load_file(struct roster_file *file, struct load_report *report)
                    merge_file(file, report) && run_script(session, "COMMIT");
     if (is_good && file->malformed > 0)
         fprintf(stderr,
-                "%s: %" PRId64 " ID number%s malformed (the first in row %" PRId64
-                ": %s); such a member can be listed by that same text only\n",
-                file->path, file->malformed, file->malformed == 1 ? " is" : "s are", file->first_malformed, file->first_malformed_code);
+                language_pick("%s：%" PRId64 " 个证件号码%s不规范（第一个在第 %" PRId64 " 行：%s）；这样的会员只能以相同的写法列出\n",
+                              "%s: %" PRId64 " ID number%s malformed (the first in row %" PRId64
+                              ": %s); such a member can be listed by that same text only\n"),
+                file->path, file->malformed, language_pick("", file->malformed == 1 ? " is" : "s are"), file->first_malformed,
+                file->first_malformed_code);
     return is_good;
 }
 

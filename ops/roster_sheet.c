@@ -6,6 +6,7 @@
 
 #include "core/event.h"
 #include "core/id_number.h"
+#include "core/language.h"
 #include "core/text.h"
 
 const struct roster_kind roster_units = {
@@ -65,9 +66,14 @@ static bool header_find(struct roster_sheet *sheet, size_t column, const struct 
         found++;
     }
     if (found == 1) return true;
-    return fault_set(fault, FAULT_REJECT, EX_DATAERR, found == 0 ? "header-missing" : "header-twice",
-                     "the header has %s column %s; it must hold %s, in any order", found == 0 ? "no" : "more than one", name,
-                     sheet->kind->header);
+    if (found == 0)
+        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "header-missing",
+                         language_pick("表头没有 %s 列；应为 %s，顺序不限", "the header has no column %s; it must hold %s, in any order"),
+                         name, sheet->kind->header);
+    return fault_set(
+        fault, FAULT_REJECT, EX_DATAERR, "header-twice",
+        language_pick("表头有不止一个 %s 列；应为 %s，顺序不限", "the header has more than one column %s; it must hold %s, in any order"),
+        name, sheet->kind->header);
 }
 
 static bool header_has_no_other(const struct roster_kind *kind, const struct csv_row *row, struct fault *fault)
@@ -78,8 +84,10 @@ static bool header_has_no_other(const struct roster_kind *kind, const struct csv
         if (column->name != NULL) continue;
         char name[ROSTER_CELL_BYTES_MAX];
         text_mask_digits(row->values[i], row->lengths[i], name, sizeof name);
-        return fault_set(fault, FAULT_REJECT, EX_DATAERR, "header-unknown",
-                         "the header has an unknown column '%s'; it must hold %s, in any order", name, kind->header);
+        return fault_set(
+            fault, FAULT_REJECT, EX_DATAERR, "header-unknown",
+            language_pick("表头有未知的列“%s”；应为 %s，顺序不限", "the header has an unknown column '%s'; it must hold %s, in any order"),
+            name, kind->header);
     }
     return true;
 }
@@ -111,13 +119,16 @@ static bool cell_check(const struct roster_column *column, const char *text, siz
 {
     const size_t room = ROSTER_TEXT_BYTES_MAX;
     if (length == 0 && column->is_required)
-        (void)snprintf(out, room, "is empty; it must be given");
+        (void)snprintf(out, room, language_pick("是空的，必须填写", "is empty; it must be given"));
     else if (length > column->bytes_max)
-        (void)snprintf(out, room, "is longer than %zu bytes; shorten it", column->bytes_max);
+        (void)snprintf(out, room, language_pick("超过 %zu 字节，请缩短", "is longer than %zu bytes; shorten it"), column->bytes_max);
     else if (length > 0 && !text_is_name(text, length, column->bytes_max))
-        (void)snprintf(out, room, "holds a line break or another control character; remove it");
+        (void)snprintf(out, room,
+                       language_pick("含有换行或其他控制字符，请删除", "holds a line break or another control character; remove it"));
     else if (length > 0 && column->one_of != NULL && !is_one_of(column->one_of, text, length))
-        (void)snprintf(out, room, "is none of: %s; give one of these, or leave it empty", column->one_of);
+        (void)snprintf(out, room,
+                       language_pick("不是下列之一：%s；请改为其中之一，或留空", "is none of: %s; give one of these, or leave it empty"),
+                       column->one_of);
     else
         return true;
     return false;
@@ -143,7 +154,9 @@ size_t roster_sheet_row(struct roster_sheet *sheet, const struct csv_row *row, r
     char text[ROSTER_TEXT_BYTES_MAX];
     size_t errors = 0;
     if (row->count != sheet->width) {
-        (void)snprintf(text, sizeof text, "has %zu cells, the header %zu; mind commas inside of cells, which need quotes around the cell",
+        (void)snprintf(text, sizeof text,
+                       language_pick("有 %zu 格，表头有 %zu 格；注意含逗号的单元格须用引号括起",
+                                     "has %zu cells, the header %zu; mind commas inside of cells, which need quotes around the cell"),
                        row->count, sheet->width);
         error(context, row->number, NULL, text);
         return 1;

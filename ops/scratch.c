@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "ops/migrate.h"
 
@@ -37,7 +38,8 @@ static bool scratch_prepare(struct scratch *scratch)
 {
     struct session *session = &scratch->session;
     session->query = query_new();
-    if (session->query == NULL) return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory");
+    if (session->query == NULL)
+        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory"));
     session->database = database_open_other("nianshen-ops", scratch->name, SESSION_CONNECT_TIMEOUT_MS, &session->fault);
     return session->database != NULL && migrate_database(session) &&
            database_run_script(session->database, prepare_script, &session->fault);
@@ -50,7 +52,8 @@ bool scratch_open(struct scratch *scratch, const struct config *config, struct f
     if (!scratch_create(scratch, fault)) return false;
     if (scratch_prepare(scratch)) return true;
     const struct fault *cause = &scratch->session.fault;
-    return fault_set(fault, cause->kind, cause->exit_status, cause->code, "the scratch database %s: %s", scratch->name, cause->text);
+    return fault_set(fault, cause->kind, cause->exit_status, cause->code, language_pick("临时数据库 %s：%s", "the scratch database %s: %s"),
+                     scratch->name, cause->text);
 }
 
 void scratch_close(struct scratch *scratch)
@@ -59,7 +62,10 @@ void scratch_close(struct scratch *scratch)
     database_close(scratch->session.database);
     query_free(scratch->session.query);
     if (scratch->name[0] != '\0' && !database_statement(scratch, "DROP", scratch->name, "WITH (FORCE)", &fault))
-        fprintf(stderr, "the scratch database %s is left over (%s); drop it: dropdb %s\n", scratch->name, fault.text, scratch->name);
+        fprintf(stderr,
+                language_pick("临时数据库 %s 未能删除（%s）；请手工删除：dropdb %s\n",
+                              "the scratch database %s is left over (%s); drop it: dropdb %s\n"),
+                scratch->name, fault.text, scratch->name);
     database_close(scratch->keeper);
     *scratch = (struct scratch){.name = ""};
 }

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "core/text.h"
 
@@ -18,7 +19,8 @@ void session_begin(struct session *session, const struct config *config)
 bool session_connect(struct session *session)
 {
     session->query = query_new();
-    if (session->query == NULL) return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory");
+    if (session->query == NULL)
+        return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory"));
     session->database = database_open("nianshen-ops", SESSION_CONNECT_TIMEOUT_MS, &session->fault);
     return session->database != NULL;
 }
@@ -34,10 +36,12 @@ int session_close(struct session *session)
     database_close(session->database);
     query_free(session->query);
     if (fflush(stdout) != 0 || ferror(stdout) != 0)
-        fault_set(fault, FAULT_FATAL, EX_IOERR, "output", "the output could not be written; is the disk full?");
+        fault_set(fault, FAULT_FATAL, EX_IOERR, "output",
+                  language_pick("输出无法写入；磁盘满了吗？", "the output could not be written; is the disk full?"));
     if (fault->kind == FAULT_NONE) return session->exit_status;
     bool is_role_missing = strcmp(fault->code, "sqlstate-42501") == 0;
-    fprintf(stderr, "nianshen-ops: %s%s%s\n", fault->text, is_role_missing ? "; this command needs the role " : "",
+    fprintf(stderr, "nianshen-ops: %s%s%s\n", fault->text,
+            is_role_missing ? language_pick("；此命令需要角色 ", "; this command needs the role ") : "",
             is_role_missing ? session->role : "");
     return fault->exit_status;
 }
@@ -81,10 +85,12 @@ bool session_run_patiently(struct session *session, struct database_result **res
         if (!session_pause_for_lock(session)) return false;
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
     } while (now.tv_sec - begin.tv_sec < SESSION_LOCK_PATIENCE_SECONDS);
-    return fault_set(&session->fault, FAULT_RETRY, EX_TEMPFAIL, "lock-held",
-                     "another session has held the lock of the reference data for %d s; look for a worker or a load that stands still "
-                     "(pg_stat_activity), then try again",
-                     SESSION_LOCK_PATIENCE_SECONDS);
+    return fault_set(
+        &session->fault, FAULT_RETRY, EX_TEMPFAIL, "lock-held",
+        language_pick("另一个会话占用参考数据的锁已超过 %d 秒；请查看（pg_stat_activity）是否有停住的工作进程或加载，然后再试",
+                      "another session has held the lock of the reference data for %d s; look for a worker or a load that stands still "
+                      "(pg_stat_activity), then try again"),
+        SESSION_LOCK_PATIENCE_SECONDS);
 }
 
 struct table *session_table(struct session *session, const struct table_column *columns)
@@ -92,7 +98,8 @@ struct table *session_table(struct session *session, const struct table_column *
     struct database_result *result = NULL;
     if (!session_run(session, &result)) return NULL;
     struct table *table = table_new(columns, config_switch(session->config, "json"));
-    if (table == NULL) fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    if (table == NULL)
+        fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     if (table != NULL && !table_add_result(table, result, &session->fault)) {
         table_free(table);
         table = NULL;
@@ -107,7 +114,8 @@ bool session_list(struct session *session, const struct table_column *columns, s
     if (table == NULL) return false;
     table_print(table, stdout);
     if (table_rows(table) == 0) fprintf(stderr, "%s\n", when_empty);
-    if (rows_max > 0 && table_rows(table) == rows_max) fprintf(stderr, "the first %zu are shown; --limit shows more\n", rows_max);
+    if (rows_max > 0 && table_rows(table) == rows_max)
+        fprintf(stderr, language_pick("只显示前 %zu 行；--limit 可显示更多\n", "the first %zu are shown; --limit shows more\n"), rows_max);
     table_free(table);
     return true;
 }
@@ -134,16 +142,20 @@ bool session_moment(struct session *session, const char *option, struct given_mo
     const char *text = config_text(session->config, option);
     moment->is_given = text != NULL;
     if (text == NULL || moment_parse(text, &moment->ms)) return true;
-    return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
-                     "--%s: '%s' is no time; write 2026-03-01 or '2026-03-01 08:00' (China Standard Time) or 2026-03-01T08:00:00+08:00",
-                     flag_name(option, flag), text);
+    return fault_set(
+        &session->fault, FAULT_REJECT, EX_USAGE, "usage",
+        language_pick("--%s：“%s”不是时间；请写 2026-03-01、'2026-03-01 08:00'（北京时间）或 2026-03-01T08:00:00+08:00",
+                      "--%s: '%s' is no time; write 2026-03-01 or '2026-03-01 08:00' (China Standard Time) or 2026-03-01T08:00:00+08:00"),
+        flag_name(option, flag), text);
 }
 
 bool session_input_topic(struct session *session, enum topic_kind *topic)
 {
     const char *name = config_text(session->config, "topic");
     return (topic_kind_of_name(name, topic) && (int)*topic < TOPIC_INPUTS) ||
-           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--topic: '%s' is none of unit-review, member-review and approval",
+           fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                     language_pick("--topic：“%s”不是 unit-review、member-review、approval 之一",
+                                   "--topic: '%s' is none of unit-review, member-review and approval"),
                      name);
 }
 
@@ -151,6 +163,8 @@ bool session_check_name(struct session *session, const char *option, size_t byte
 {
     const char *text = config_text(session->config, option);
     if (text == NULL || text_is_name(text, strlen(text), bytes_max)) return true;
-    return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage", "--%s must be 1 to %zu bytes of UTF-8 without control characters",
+    return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
+                     language_pick("--%s 须为 1 至 %zu 字节的 UTF-8 文本，不含控制字符",
+                                   "--%s must be 1 to %zu bytes of UTF-8 without control characters"),
                      option, bytes_max);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "ops/bounds.h"
 #include "ops/commands.h"
 #include "ops/options.h"
@@ -21,11 +23,11 @@ const struct option status_options[] = {OPTION_OF_JSON, OPTION_END};
 enum { TOPIC_AT, PARTITION_AT, NEXT_AT, END_AT, LAG_AT, OWNER_AT, OUTBOX_AT, MOVED_AT, HALTED_AT, STATUS_COLUMNS };
 
 static const struct table_column columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT},     {"PARTITION", "partition", TABLE_NUMBER},
-    {"NEXT", "next", TABLE_NUMBER},     {"END", "end", TABLE_NUMBER},
-    {"LAG", "lag", TABLE_NUMBER},       {"OWNER", "owner", TABLE_TEXT},
-    {"OUTBOX", "outbox", TABLE_NUMBER}, {"MOVED", "moved", TABLE_MOMENT},
-    {"HALTED", "halted", TABLE_TEXT},   {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},       {{"分区", "PARTITION"}, "partition", TABLE_NUMBER},
+    {{"下一个", "NEXT"}, "next", TABLE_NUMBER},     {{"末端", "END"}, "end", TABLE_NUMBER},
+    {{"积压", "LAG"}, "lag", TABLE_NUMBER},         {{"接管者", "OWNER"}, "owner", TABLE_TEXT},
+    {{"待发", "OUTBOX"}, "outbox", TABLE_NUMBER},   {{"最近移动", "MOVED"}, "moved", TABLE_MOMENT},
+    {{"停止原因", "HALTED"}, "halted", TABLE_TEXT}, {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const char status_sql[] = "SELECT topic, partition, next_offset, end_offset, lag, owner, outbox_waiting, moved_ms, halted "
@@ -34,17 +36,24 @@ static const char status_sql[] = "SELECT topic, partition, next_offset, end_offs
 /* A position that the topic does not hold: what was applied of it is gone, or what comes next is. */
 static void report_truncated(struct session *session, const char *topic, const char *partition, bool is_behind_end)
 {
-    fprintf(stderr, "%s partition %s %s: it was truncated or created anew, or this is another broker\n", topic, partition,
-            is_behind_end ? "ends before what was applied of it"
-                          : "begins behind what was applied of it, records that were never read are gone");
+    fprintf(stderr,
+            language_pick("主题 %s 分区 %s %s：主题被截断或重建过，或者这不是原来的 Kafka\n",
+                          "%s partition %s %s: it was truncated or created anew, or this is another broker\n"),
+            topic, partition,
+            is_behind_end ? language_pick("的末端在已处理的位置之前", "ends before what was applied of it")
+                          : language_pick("的开头在已处理的位置之后，有记录从未读取就已丢失",
+                                          "begins behind what was applied of it, records that were never read are gone"));
     session->exit_status = STATUS_ALARM;
 }
 
 static void report_halted(struct session *session, const char *topic, const char *partition)
 {
-    fprintf(stderr,
-            "%s partition %s is halted, nothing of it is read: see HALTED and docs/operations.md; nianshen-ops partition resume ends it\n",
-            topic, partition);
+    fprintf(
+        stderr,
+        language_pick(
+            "主题 %s 分区 %s 已停止，不再读取：原因见“停止原因”列与 docs/operations.md；nianshen-ops partition resume 让它继续\n",
+            "%s partition %s is halted, nothing of it is read: see HALTED and docs/operations.md; nianshen-ops partition resume ends it\n"),
+        topic, partition);
     session->exit_status = STATUS_ALARM;
 }
 
@@ -70,11 +79,15 @@ static bool print_partitions(struct session *session, const struct database_resu
 {
     struct table *table = table_new(columns, config_switch(session->config, "json"));
     struct bounds bounds = {0};
-    bool is_good = table != NULL || fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    bool is_good = table != NULL ||
+                   fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     is_good = is_good && (result_rows(result) == 0 || bounds_open(&bounds, session));
     for (size_t row = 0; is_good && row < result_rows(result); row++) is_good = add_partition(session, table, &bounds, result, row);
     if (is_good) table_print(table, stdout);
-    if (is_good && table_rows(table) == 0) fputs("no worker has taken a partition yet: start nianshen-worker\n", stderr);
+    if (is_good && table_rows(table) == 0)
+        fputs(language_pick("还没有工作进程接管分区：请启动 nianshen-worker\n",
+                            "no worker has taken a partition yet: start nianshen-worker\n"),
+              stderr);
     bounds_close(&bounds);
     table_free(table);
     return is_good;
@@ -88,8 +101,10 @@ static bool report_held(struct session *session)
     int64_t held = result_int8(result, 0, 0);
     result_free(result);
     if (held == 0) return true;
-    fprintf(stderr, "%" PRId64 " unit%s held: a record of theirs could not be applied, a fault of ours; see the worker's log\n", held,
-            held == 1 ? " is" : "s are");
+    fprintf(stderr,
+            language_pick("%" PRId64 " 个单位%s被搁置：其中有记录因程序的缺陷无法处理；请看工作进程的日志\n",
+                          "%" PRId64 " unit%s held: a record of theirs could not be applied, a fault of ours; see the worker's log\n"),
+            held, language_pick("", held == 1 ? " is" : "s are"));
     session->exit_status = STATUS_ALARM;
     return true;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "core/text.h"
 
@@ -86,7 +87,7 @@ static char *cell_for_people(enum table_kind kind, const char *text)
 {
     char moment[MOMENT_TEXT_BYTES];
     if (text == NULL) return strdup("");
-    if (kind == TABLE_SWITCH) return strdup(text[0] == 't' ? "yes" : "no");
+    if (kind == TABLE_SWITCH) return strdup(text[0] == 't' ? language_pick("是", "yes") : language_pick("否", "no"));
     if (kind != TABLE_MOMENT) return cell_plain(text, kind == TABLE_LIST ? ", " : " ");
     table_format_moment(text, moment, sizeof moment);
     return strdup(moment);
@@ -97,13 +98,15 @@ static char *cell_for_people(enum table_kind kind, const char *text)
 static bool table_reserve_row(struct table *table, struct fault *fault)
 {
     if (table->rows == TABLE_ROWS_MAX)
-        return fault_set(fault, FAULT_REJECT, EX_USAGE, "table-too-long", "more than %d rows; ask for fewer, or read the SQL views",
-                         TABLE_ROWS_MAX);
+        return fault_set(
+            fault, FAULT_REJECT, EX_USAGE, "table-too-long",
+            language_pick("超过 %d 行；请缩小范围，或直接查询 SQL 视图", "more than %d rows; ask for fewer, or read the SQL views"),
+            TABLE_ROWS_MAX);
     if (table->rows < table->capacity) return true;
     assert(table->column_count > 0);
     size_t capacity = table->capacity == 0 ? ROWS_FIRST : 2 * table->capacity;
     char **grown = realloc(table->cells, capacity * table->column_count * sizeof *grown);
-    if (grown == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    if (grown == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     table->cells = grown;
     table->capacity = capacity;
     return true;
@@ -139,7 +142,7 @@ bool table_add(struct table *table, const char *const *cells, struct fault *faul
         is_whole = is_whole && (row[i] != NULL || (table->is_json && cells[i] == NULL));
     }
     table->rows++;
-    return is_whole || fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    return is_whole || fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
 }
 
 bool table_add_result(struct table *table, const struct database_result *result, struct fault *fault)
@@ -156,7 +159,8 @@ bool table_add_result(struct table *table, const struct database_result *result,
 
 static const char *column_title(const struct table_column *column)
 {
-    return column->title != NULL ? column->title : column->name;
+    const char *title = language_words(column->title);
+    return title != NULL ? title : column->name;
 }
 
 static void print_blanks(size_t count, FILE *out)

@@ -11,6 +11,7 @@
 
 #include "core/database.h"
 #include "core/fault.h"
+#include "core/language.h"
 
 enum {
     TABLE_COLUMNS_MAX = 32,
@@ -23,11 +24,11 @@ enum table_kind {
     TABLE_NUMBER, /* a whole number, to the right */
     TABLE_MOMENT, /* milliseconds since 1970: in China Standard Time for people, RFC 3339 in JSON */
     TABLE_LIST, /* items separated by newlines: ", " for people, an array in JSON */
-    TABLE_SWITCH, /* "t" or "f" as PostgreSQL writes them: yes or no for people, true or false in JSON */
+    TABLE_SWITCH, /* "t" or "f" as PostgreSQL writes them: yes or no, 是 or 否 for people, true or false in JSON */
 };
 
 struct table_column {
-    const char *title; /* for people; NULL: the name */
+    struct words title; /* for people; NULL: the name */
     const char *name; /* the key in JSON; NULL ends the columns */
     enum table_kind kind;
 };

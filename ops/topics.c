@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/kafka.h"
+#include "core/language.h"
 #include "core/topics.h"
 #include "ops/commands.h"
 #include "ops/options.h"
@@ -24,27 +25,28 @@ const struct option topics_create_options[] = {
      .number_max = KAFKA_PARTITIONS_MAX,
      .required = true,
      .argument = "N",
-     .help = "Partitions of each topic. It can never be changed: take what the largest campaign will need, for instance 12."},
+     .help = {"每个主题的分区数。以后不能更改：按规模最大的年审取值，例如 12。",
+              "Partitions of each topic. It can never be changed: take what the largest campaign will need, for instance 12."}},
     {.name = "replication_factor",
      .kind = OPTION_NUMBER,
      .number_min = 1,
      .number_max = 32,
      .required = true,
      .argument = "N",
-     .help = "Copies of each record: 3 in production, 1 on a broker of one node."},
+     .help = {"每条记录的副本数：生产环境为 3，单节点为 1。", "Copies of each record: 3 in production, 1 on a broker of one node."}},
     OPTION_OF_JSON,
     OPTION_END,
 };
 const struct option topics_check_options[] = {OPTION_OF_JSON, OPTION_END};
 
 static const struct table_column made_columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT},
-    {"RESULT", "result", TABLE_TEXT},
-    {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},
+    {{"结果", "RESULT"}, "result", TABLE_TEXT},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column finding_columns[] = {
-    {"TOPIC", "topic", TABLE_TEXT},  {"LEVEL", "level", TABLE_TEXT}, {"CODE", "code", TABLE_TEXT},
-    {"FINDING", "text", TABLE_TEXT}, {NULL, NULL, TABLE_TEXT},
+    {{"主题", "TOPIC"}, "topic", TABLE_TEXT},  {{"级别", "LEVEL"}, "level", TABLE_TEXT}, {{"代码", "CODE"}, "code", TABLE_TEXT},
+    {{"发现", "FINDING"}, "text", TABLE_TEXT}, {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static void topic_name(const struct config *config, enum topic_kind kind, char out[TOPIC_TEXT_BYTES])
@@ -55,7 +57,8 @@ static void topic_name(const struct config *config, enum topic_kind kind, char o
 static struct table *new_table(struct session *session, const struct table_column *columns)
 {
     struct table *table = table_new(columns, config_switch(session->config, "json"));
-    if (table == NULL) fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    if (table == NULL)
+        fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     return table;
 }
 
@@ -111,8 +114,10 @@ static void print_findings(struct session *session, const struct findings *findi
     if (table != NULL && add_findings(session, table, findings) && (findings->count > 0 || out == stdout)) table_print(table, out);
     table_free(table);
     if (session->fault.kind == FAULT_NONE && session->exit_status == EX_OK)
-        fprintf(stderr, "the five topics are as needed: %" PRId32 " partitions each, %zu warning%s\n", findings->partitions,
-                findings->count, findings->count == 1 ? "" : "s");
+        fprintf(stderr,
+                language_pick("五个主题符合要求：各 %" PRId32 " 个分区，%zu 处警告%s\n",
+                              "the five topics are as needed: %" PRId32 " partitions each, %zu warning%s\n"),
+                findings->partitions, findings->count, findings->count == 1 ? "" : language_pick("", "s"));
 }
 
 /* What is found after creating is talk: the data is what was made. A cluster may take a moment until every broker knows a new topic. */

@@ -1,3 +1,5 @@
+
+#include "core/language.h"
 /* nianshen-ops unit held | release: units with a record that our own SQL could not digest */
 #include "ops/commands.h"
 #include "ops/options.h"
@@ -7,8 +9,11 @@ const struct option unit_held_options[] = {OPTION_OF_JSON, OPTION_END};
 const struct option unit_release_options[] = {OPTION_OF_UNIT(true), OPTION_OF_JSON, OPTION_END};
 
 static const struct table_column columns[] = {
-    {"UNIT", "unit", TABLE_MASKED},       {"SINCE", "since", TABLE_MOMENT}, {"RELEASED", "released", TABLE_MOMENT},
-    {"RECORDS", "records", TABLE_NUMBER}, {NULL, NULL, TABLE_TEXT},
+    {{"单位", "UNIT"}, "unit", TABLE_MASKED},
+    {{"起始时间", "SINCE"}, "since", TABLE_MOMENT},
+    {{"放行时间", "RELEASED"}, "released", TABLE_MOMENT},
+    {{"记录数", "RECORDS"}, "records", TABLE_NUMBER},
+    {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static bool list_held(struct session *session, const char *when_empty)
@@ -21,7 +26,7 @@ int unit_held_run(const struct config *config)
 {
     struct session session;
     session_begin(&session, config);
-    if (session_open(&session)) list_held(&session, "no unit is held");
+    if (session_open(&session)) list_held(&session, language_pick("没有被搁置的单位", "no unit is held"));
     return session_close(&session);
 }
 
@@ -32,7 +37,8 @@ int unit_release_run(const struct config *config)
     if (session_check_name(&session, "unit", EVENT_UNIT_BYTES_MAX) && session_open(&session)) {
         struct database_query *query = session_ask(&session, "SELECT nianshen.unit_release($1)");
         query_text(query, config_text(config, "unit"));
-        if (session_run(&session, NULL)) list_held(&session, "released; no unit is held any more");
+        if (session_run(&session, NULL))
+            list_held(&session, language_pick("已放行；不再有被搁置的单位", "released; no unit is held any more"));
     }
     return session_close(&session);
 }

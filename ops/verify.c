@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
 #include "ops/commands.h"
 #include "ops/options.h"
 #include "ops/rebuild.h"
@@ -22,24 +23,25 @@ const struct option verify_options[] = {
     {.name = "reference",
      .kind = OPTION_TEXT,
      .argument = "FILE",
-     .help =
-         "Rebuild from the reference data of this dump instead of the database's own: so a roster that was changed by hand is found, too."},
+     .help = {"用此备份中的基础数据重建，而不用数据库自己的：这样手工改动过的名册也能查出。",
+              "Rebuild from the reference data of this dump instead of the database's own: so a roster that was changed by hand is found, "
+              "too."}},
     {.name = "limit",
      .kind = OPTION_NUMBER,
      .fallback = "50",
      .number_min = 1,
      .number_max = 10000,
      .argument = "N",
-     .help = "Show at most N differences; all units that differ are counted."},
+     .help = {"至多显示 N 处差异；有差异的单位全部计数。", "Show at most N differences; all units that differ are counted."}},
     OPTION_OF_JSON,
     OPTION_END,
 };
 
 static const struct table_column columns[] = {
-    {"UNIT", "unit", TABLE_MASKED},         {"KIND", "kind", TABLE_TEXT},
-    {"KEY", "key", TABLE_MASKED},           {"FIELD", "field", TABLE_TEXT},
-    {"RECORDED", "recorded", TABLE_MASKED}, {"REBUILT", "rebuilt", TABLE_MASKED},
-    {"CLASS", "class", TABLE_TEXT},         {NULL, NULL, TABLE_TEXT},
+    {{"单位", "UNIT"}, "unit", TABLE_MASKED},         {{"类别", "KIND"}, "kind", TABLE_TEXT},
+    {{"标识", "KEY"}, "key", TABLE_MASKED},           {{"字段", "FIELD"}, "field", TABLE_TEXT},
+    {{"现有", "RECORDED"}, "recorded", TABLE_MASKED}, {{"重建", "REBUILT"}, "rebuilt", TABLE_MASKED},
+    {{"性质", "CLASS"}, "class", TABLE_TEXT},         {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 /* What is copied of the recorded state: the views say what of it. */
@@ -165,14 +167,31 @@ static bool compare(struct verify *verify)
 static void explain(const struct verify *verify)
 {
     if (verify->damaged > 0)
-        fputs("damage: the database holds what the events and the reference data do not make; somebody changed it beside the worker, or it "
-              "is a "
-              "bug of ours. Don't mend rows by hand: see docs/operations.md, Verify\n",
+        fputs(language_pick("damage：数据库中的内容不是由事件和基础数据产生的：有人绕过工作进程改动过，或是我们的程序错误。"
+                            "不要手工修改数据行：见 docs/operations.md 的 Verify 一节\n",
+                            "damage: the database holds what the events and the reference data do not make; somebody changed it beside the "
+                            "worker, or it is a bug of ours. Don't mend rows by hand: see docs/operations.md, Verify\n"),
               stderr);
     if (verify->rules_changed > 0)
-        fputs("rules-changed: another release had judged so, and this one judges otherwise; the recorded verdict stands\n", stderr);
+        fputs(language_pick("rules-changed：另一个版本当时如此判定，本版本判定不同；以已记载的结论为准\n",
+                            "rules-changed: another release had judged so, and this one judges otherwise; the recorded verdict stands\n"),
+              stderr);
     if (verify->not_in_topic > 0)
-        fputs("not-in-topic: events of these units stood in a topic that was truncated or made anew, and can't be applied again\n", stderr);
+        fputs(language_pick(
+                  "not-in-topic：这些单位的事件所在的主题被截断或重建过，无法重新应用\n",
+                  "not-in-topic: events of these units stood in a topic that was truncated or made anew, and can't be applied again\n"),
+              stderr);
+}
+
+static void summarize(const struct verify *verify)
+{
+    bool is_cut = table_rows(verify->differences) == (size_t)config_number(verify->live.config, "limit");
+    fprintf(stderr, language_pick("重新应用了 %" PRId64 " 条记录；", "%" PRId64 " records were applied again; "), verify->records);
+    if (verify->units == 0)
+        fputs(language_pick("状态一致\n", "the state is equal\n"), stderr);
+    else
+        fprintf(stderr, language_pick("%" PRId64 " 个单位有差异%s\n", "units that differ: %" PRId64 "%s\n"), verify->units,
+                is_cut ? language_pick("（用 --limit 可显示更多）", " (--limit shows more)") : "");
 }
 
 static bool answer(struct verify *verify)
@@ -182,16 +201,13 @@ static bool answer(struct verify *verify)
     bool is_json = config_switch(verify->live.config, "json");
     session_ask(scratch, "SELECT recorded, rebuilt FROM nianshen.verify_digests()");
     if (!database_run(scratch->database, scratch->query, -1, &digests, &verify->live.fault)) return false;
-    if (!is_json) printf("recorded  %s\nrebuilt   %s\n", result_text(digests, 0, 0), result_text(digests, 0, 1));
+    if (!is_json)
+        printf(language_pick("现有  %s\n重建  %s\n", "recorded  %s\nrebuilt   %s\n"), result_text(digests, 0, 0),
+               result_text(digests, 0, 1));
     result_free(digests);
     if (!is_json && table_rows(verify->differences) > 0) putchar('\n');
     table_print(verify->differences, stdout);
-    fprintf(stderr, "%" PRId64 " records were applied again; ", verify->records);
-    if (verify->units == 0)
-        fputs("the state is equal\n", stderr);
-    else
-        fprintf(stderr, "%" PRId64 " units differ%s\n", verify->units,
-                table_rows(verify->differences) == (size_t)config_number(verify->live.config, "limit") ? " (--limit shows more)" : "");
+    summarize(verify);
     explain(verify);
     if (verify->damaged + verify->not_in_topic > 0) verify->live.exit_status = VERIFY_DIFFERS;
     return true;
@@ -211,10 +227,14 @@ static bool campaign_ask(struct session *live)
     bool is_purged = is_there && !result_is_null(result, 0, 0);
     if (!is_there)
         fault_set(&live->fault, FAULT_REJECT, EX_DATAERR, "no-campaign",
-                  "there is no campaign of %" PRId64 "; nianshen-ops campaign list shows those there are", year);
+                  language_pick("没有 %" PRId64 " 年度的年审活动；nianshen-ops campaign list 列出已有的",
+                                "there is no campaign of %" PRId64 "; nianshen-ops campaign list shows those there are"),
+                  year);
     if (is_purged) puts(config_switch(live->config, "json") ? "[]" : "purged");
     if (is_purged)
-        fprintf(stderr, "of the campaign of %" PRId64 " only counts, verdicts and digests are kept, which can't be rebuilt\n",
+        fprintf(stderr,
+                language_pick("%" PRId64 " 年度只保留人数、结论和摘要，无法重建\n",
+                              "of the campaign of %" PRId64 " only counts, verdicts and digests are kept, which can't be rebuilt\n"),
                 year);
     result_free(result);
     return is_there && !is_purged;
@@ -224,7 +244,8 @@ static bool verify_open(struct verify *verify)
 {
     struct session *live = &verify->live;
     verify->differences = table_new(columns, config_switch(live->config, "json"));
-    if (verify->differences == NULL) return fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out", "out of memory for a table");
+    if (verify->differences == NULL)
+        return fault_set(&live->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
     return session_open(live) && campaign_ask(live) && scratch_open(&verify->scratch, live->config, &live->fault) && snapshot_begin(live);
 }
 
@@ -232,7 +253,8 @@ int verify_run(const struct config *config)
 {
     struct verify verify = {.differences = NULL};
     session_begin(&verify.live, config);
-    verify.live.role = "nianshen_owner, with the right to create databases (CREATEDB)";
+    verify.live.role =
+        language_pick("nianshen_owner，并有建立数据库的权限（CREATEDB）", "nianshen_owner, with the right to create databases (CREATEDB)");
     if (verify_open(&verify) && rebuild(&verify) && compare(&verify)) answer(&verify);
     scratch_close(&verify.scratch);
     table_free(verify.differences);

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "core/event.h"
+#include "core/language.h"
 #include "core/text.h"
 
 /* The option as it is written on the command line. */
@@ -23,9 +24,9 @@ bool arguments_check_names(const struct config *config, const char *const *names
         char flag[64];
         flag_of(*names, flag, sizeof flag);
         return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option",
-                         "--%s 须为 1 至 %zu 字节的 UTF-8 文本，不含控制字符\n"
-                         "  --%s must be 1 to %zu bytes of UTF-8 text without control characters",
-                         flag, bytes_max, flag, bytes_max);
+                         language_pick("--%s 须为 1 至 %zu 字节的 UTF-8 文本，不含控制字符",
+                                       "--%s must be 1 to %zu bytes of UTF-8 text without control characters"),
+                         flag, bytes_max);
     }
     return true;
 }
@@ -35,9 +36,9 @@ bool arguments_check_digest(const struct config *config, struct fault *fault)
     static const char prefix[] = "sha256:";
     if (strncmp(config_text(config, "digest"), prefix, sizeof prefix - 1) == 0) return true;
     return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option",
-                     "--digest 须以 %s 开头，照抄 nianshen-ops review show 显示的摘要\n"
-                     "  --digest must begin with %s: copy it as nianshen-ops review show prints it",
-                     prefix, prefix);
+                     language_pick("--digest 须以 %s 开头；请照抄 nianshen-ops review show 显示的摘要",
+                                   "--digest must begin with %s: copy it as nianshen-ops review show prints it"),
+                     prefix);
 }
 
 const char *arguments_file(const struct config *config, struct fault *fault)
@@ -45,7 +46,8 @@ const char *arguments_file(const struct config *config, struct fault *fault)
     if (config_operand_count(config) == 1) return config_operand(config, 0);
     const struct command *command = config_command(config);
     fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-operands",
-              "%s 需要一个文件，收到 %zu 个\n  %s takes one file (%s), %zu were given; quote a name with blanks in it", command->name,
-              config_operand_count(config), command->name, command->operands, config_operand_count(config));
+              language_pick("%s 需要一个文件（%s），收到 %zu 个；文件名中有空格时请加引号",
+                            "%s takes one file (%s), %zu were given; quote a name with blanks in it"),
+              command->name, command->operands, config_operand_count(config));
     return NULL;
 }

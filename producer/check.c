@@ -17,12 +17,18 @@
 
 #define OPTION_OF_JSON                                                                                                                     \
     {                                                                                                                                      \
-        .name = "json", .kind = OPTION_SWITCH, .help = "One JSON object a line, with all that is known (JSON 输出)."                     \
+        .name = "json", .kind = OPTION_SWITCH, .help = {                                                                                   \
+            "每行输出一个 JSON 对象，含已知的全部内容。",                                                                                  \
+            "One JSON object a line, with all that is known."                                                                              \
+        }                                                                                                                                  \
     }
 
 const struct option check_id_options[] = {
     OPTION_OF_JSON,
-    {.name = "on", .kind = OPTION_TEXT, .argument = "DATE", .help = "The date to judge on; default: today in China (判定日期)."},
+    {.name = "on",
+     .kind = OPTION_TEXT,
+     .argument = "DATE",
+     .help = {"判定所依据的日期；默认为北京时间的今天。", "The date to judge on; default: today in China."}},
     OPTION_END};
 const struct option check_code_options[] = {OPTION_OF_JSON, OPTION_END};
 
@@ -43,7 +49,7 @@ struct finding {
 
 struct check {
     date_ymd today;
-    bool is_json, is_chinese, has_error;
+    bool is_json, has_error;
     FILE *file;
     bool is_first_line;
     size_t line_bytes; /* of what is kept */
@@ -76,33 +82,28 @@ static bool check_read_line(struct check *check)
 
 /* ---- what is said ---- */
 
-static void check_set_text(const struct check *check, struct finding *finding)
+static void finding_set_text(struct finding *finding)
 {
     struct message message;
     struct message_values values = {.position = finding->position, .expected = finding->expected};
     message_of_code(&message, finding->code, &values);
-    snprintf(finding->text, sizeof finding->text, "%s", check->is_chinese ? message.zh : message.en);
+    snprintf(finding->text, sizeof finding->text, "%s", message.text);
 }
 
-static const char *gender_word(char gender, bool is_chinese)
+static const char *gender_word(char gender)
 {
     if (gender == 0) return "";
-    if (is_chinese) return gender == 'M' ? "，男" : "，女";
-    return gender == 'M' ? ", male" : ", female";
+    return gender == 'M' ? language_pick("，男", ", male") : language_pick("，女", ", female");
 }
 
 /* "居民身份证，湖南省娄底地区，1977-07-30 出生，女" */
-static void check_describe(const struct check *check, const struct id_verdict *verdict, char *out, size_t out_bytes)
+static void verdict_describe(const struct id_verdict *verdict, char *out, size_t out_bytes)
 {
     char region[REGION_NAME_BYTES_MAX];
-    bool is_chinese = check->is_chinese;
     region_describe(verdict->region, region, sizeof region);
-    snprintf(out, out_bytes, is_chinese ? "%s%s%s，%04d-%02d-%02d 出生%s" : "%s%s%s, born %04d-%02d-%02d%s",
-             id_form_name(verdict->form, is_chinese),
-             region[0] == '\0' ? ""
-             : is_chinese      ? "，"
-                               : ", ",
-             region, verdict->born / 10000, verdict->born / 100 % 100, verdict->born % 100, gender_word(verdict->gender, is_chinese));
+    snprintf(out, out_bytes, language_pick("%s%s%s，%04d-%02d-%02d 出生%s", "%s%s%s, born %04d-%02d-%02d%s"), id_form_name(verdict->form),
+             region[0] == '\0' ? "" : language_pick("，", ", "), region, verdict->born / 10000, verdict->born / 100 % 100,
+             verdict->born % 100, gender_word(verdict->gender));
 }
 
 static void check_add_person(const struct id_verdict *verdict, json_t *more)
@@ -130,9 +131,9 @@ static void check_judge_id(const struct check *check, struct finding *finding, j
     memcpy(finding->others, verdict.others, sizeof finding->others);
     memcpy(finding->normalised, verdict.normalised, sizeof finding->normalised);
     if (verdict.code != NULL)
-        check_set_text(check, finding);
+        finding_set_text(finding);
     else
-        check_describe(check, &verdict, finding->text, sizeof finding->text);
+        verdict_describe(&verdict, finding->text, sizeof finding->text);
     if (more != NULL) check_add_person(&verdict, more);
 }
 
@@ -145,9 +146,9 @@ static void check_judge_code(const struct check *check, struct finding *finding,
         (struct finding){.level = levels[verdict.level], .code = verdict.code, .position = verdict.position, .expected = verdict.expected};
     memcpy(finding->normalised, verdict.normalised, sizeof verdict.normalised);
     if (verdict.code != NULL)
-        check_set_text(check, finding);
+        finding_set_text(finding);
     else
-        snprintf(finding->text, sizeof finding->text, "%s", check->is_chinese ? "统一社会信用代码" : "unified social credit code");
+        snprintf(finding->text, sizeof finding->text, "%s", language_pick("统一社会信用代码", "unified social credit code"));
 }
 
 /* ---- how it is written ---- */
@@ -177,7 +178,8 @@ static bool check_line(struct check *check, struct fault *fault)
 {
     struct finding finding;
     json_t *object = check->is_json ? json_object() : NULL;
-    if (check->is_json && object == NULL) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for a line");
+    if (check->is_json && object == NULL)
+        return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for a line"));
     check->judge(check, &finding, object);
     if (check->is_json)
         (void)check_print_json(&finding, object);
@@ -195,20 +197,21 @@ static bool check_open(struct check *check, const struct config *config, struct 
     const char *path = config_operand_count(config) > 0 ? config_operand(config, 0) : "-";
     check->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
     if (check->file != NULL) return true;
-    return fault_set(fault, FAULT_REJECT, EX_NOINPUT, "no-input", "%s：%s\n  %s: %s", path, "无法打开文件", path, strerror(errno));
+    return fault_set(fault, FAULT_REJECT, EX_NOINPUT, "no-input", language_pick("打不开文件 %s：%s", "%s can not be opened: %s"), path,
+                     strerror(errno));
 }
 
 static bool check_all(struct check *check, const struct config *config, struct fault *fault)
 {
     check->is_json = config_switch(config, "json");
-    check->is_chinese = language_is_chinese();
     check->is_first_line = true;
     if (!check_open(check, config, fault)) return false;
     bool ok = true;
     while (ok && check_read_line(check)) ok = check_line(check, fault);
-    if (ok && ferror(check->file)) ok = fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "读取文件出错\n  the file can not be read");
+    if (ok && ferror(check->file))
+        ok = fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", language_pick("读取文件出错", "the file can not be read"));
     if (ok && fflush(stdout) != 0)
-        ok = fault_set(fault, FAULT_FATAL, EX_IOERR, "output-failed", "无法写到标准输出\n  standard output fails");
+        ok = fault_set(fault, FAULT_FATAL, EX_IOERR, "output-failed", language_pick("无法写到标准输出", "standard output fails"));
     if (check->file != stdin) fclose(check->file);
     return ok;
 }
@@ -225,7 +228,8 @@ int check_id_run(const struct config *config)
     struct check check = {.judge = check_judge_id, .today = moment_cst_date(moment_now_ms())};
     const char *on = config_text(config, "on");
     if (on != NULL && !date_parse(on, strlen(on), &check.today)) {
-        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option", "--on 须为日期，如 2026-03-01\n  --on must be a date such as 2026-03-01");
+        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option",
+                  language_pick("--on 须为日期，如 2026-03-01", "--on must be a date such as 2026-03-01"));
         return report_fault(&fault);
     }
     return check_run(&check, config, &fault);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 struct chunks {
     const struct submission *submission;
     struct entries *entries;
@@ -61,7 +63,9 @@ static bool chunks_begin(struct chunks *chunks, int64_t place, struct fault *fau
     if (chunks->count == EVENT_CHUNKS_MAX)
         return fault_set(
             fault, FAULT_REJECT, EX_DATAERR, "too-large",
-            "the submission needs more than %d chunks; check that it is the right file, or give --chunk-entries a larger number",
+            language_pick(
+                "提交需要 %d 个以上的分片；请核对文件是否正确，或调大 --chunk-entries",
+                "the submission needs more than %d chunks; check that it is the right file, or give --chunk-entries a larger number"),
             EVENT_CHUNKS_MAX);
     chunks->cuts[chunks->count++] = (struct cut){.place = place};
     return true;
@@ -70,7 +74,7 @@ static bool chunks_begin(struct chunks *chunks, int64_t place, struct fault *fau
 static bool chunks_cut(struct chunks *chunks, size_t entries_max, struct fault *fault)
 {
     size_t room = entries_room(chunks->submission), used = 0;
-    if (room == 0) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for a chunk");
+    if (room == 0) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for a chunk"));
     if (!chunks_begin(chunks, 0, fault)) return false;
     struct entry entry;
     int64_t place = 0;
@@ -92,7 +96,7 @@ struct chunks *chunks_new(const struct submission *submission, struct entries *e
     struct chunks *chunks = calloc(1, sizeof *chunks);
     struct cut *cuts = calloc(EVENT_CHUNKS_MAX, sizeof *cuts);
     if (chunks == NULL || cuts == NULL) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for the chunks");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for the chunks"));
         free(cuts);
         free(chunks);
         return NULL;
@@ -179,7 +183,7 @@ const char *chunks_text(struct chunks *chunks, size_t index, size_t *bytes, stru
     char *frame =
         compose_chunk_frame(chunks->submission, (int64_t)index + 1, (int64_t)chunks->count, (int64_t)entries_count(chunks->entries));
     if (frame == NULL) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for a chunk");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for a chunk"));
         return NULL;
     }
     chunks->used = 0;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "producer/arguments.h"
 #include "producer/commands.h"
@@ -12,18 +13,26 @@
 
 #define OPTION_OF_DIGEST                                                                                                                   \
     {                                                                                                                                      \
-        .name = "digest", .kind = OPTION_TEXT, .required = true, .argument = "DIGEST",                                                     \
-        .help = "The digest of what was reviewed, as nianshen-ops review show prints it (摘要)."                                         \
+        .name = "digest", .kind = OPTION_TEXT, .required = true, .argument = "DIGEST", .help = {                                           \
+            "所审核内容的摘要，见 nianshen-ops review show。",                                                                             \
+            "The digest of what was reviewed, as nianshen-ops review show prints it."                                                      \
+        }                                                                                                                                  \
     }
 
-#define OPTION_OF_SUPERIOR                                                                                                                  \
-    {                                                                                                                                       \
-        .name = "superior", .kind = OPTION_TEXT, .required = true, .argument = "UNION", .help = "The superior union's code (上级工会)." \
+#define OPTION_OF_SUPERIOR                                                                                                                 \
+    {                                                                                                                                      \
+        .name = "superior", .kind = OPTION_TEXT, .required = true, .argument = "UNION", .help = {                                          \
+            "上级工会代码。",                                                                                                              \
+            "The superior union's code."                                                                                                   \
+        }                                                                                                                                  \
     }
 
-#define OPTION_OF_REVIEWER                                                                                                                    \
-    {                                                                                                                                         \
-        .name = "reviewer", .kind = OPTION_TEXT, .required = true, .argument = "REVIEWER", .help = "The reviewer, as registered (审核人)." \
+#define OPTION_OF_REVIEWER                                                                                                                 \
+    {                                                                                                                                      \
+        .name = "reviewer", .kind = OPTION_TEXT, .required = true, .argument = "REVIEWER", .help = {                                       \
+            "审核人，与登记的写法相同。",                                                                                                  \
+            "The reviewer, as registered."                                                                                                 \
+        }                                                                                                                                  \
     }
 
 const struct option approve_options[] = {
@@ -33,7 +42,7 @@ const struct option approve_options[] = {
     OPTION_OF_DIGEST,
     OPTION_OF_SUPERIOR,
     OPTION_OF_REVIEWER,
-    {.name = "comment", .kind = OPTION_TEXT, .argument = "TEXT", .help = "A comment (审核意见)."},
+    {.name = "comment", .kind = OPTION_TEXT, .argument = "TEXT", .help = {"审核意见。", "A comment."}},
     OPTION_OF_SOURCE,
     OPTION_OF_WAIT,
     OPTION_OF_WAIT_SECONDS,
@@ -47,7 +56,11 @@ const struct option return_options[] = {
     OPTION_OF_DIGEST,
     OPTION_OF_SUPERIOR,
     OPTION_OF_REVIEWER,
-    {.name = "comment", .kind = OPTION_TEXT, .required = true, .argument = "TEXT", .help = "Why, for the unit to read (退回意见)."},
+    {.name = "comment",
+     .kind = OPTION_TEXT,
+     .required = true,
+     .argument = "TEXT",
+     .help = {"退回意见，单位会看到。", "Why, for the unit to read."}},
     OPTION_OF_SOURCE,
     OPTION_OF_WAIT,
     OPTION_OF_WAIT_SECONDS,
@@ -67,7 +80,7 @@ static int decision_send(const struct config *config, const struct decision *dec
     moment_format(moment_now_ms(), time, sizeof time);
     char *text = compose_decision(decision);
     if (text == NULL) {
-        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option", "--comment 须为 UTF-8 文本\n  --comment must be UTF-8 text");
+        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option", language_pick("--comment 须为 UTF-8 文本", "--comment must be UTF-8 text"));
         return report_fault(&fault);
     }
     struct outgoing outgoing;

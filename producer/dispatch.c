@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "producer/report.h"
 
 static bool print_id(const char *id, struct fault *fault)
 {
     if (printf("%s\n", id) > 0 && fflush(stdout) == 0) return true;
     return fault_set(fault, FAULT_FATAL, EX_IOERR, "output-failed",
-                     "the event is sent, but its id %s can not be written to standard output", id);
+                     language_pick("事件已经发送，但它的编号 %s 无法写到标准输出",
+                                   "the event is sent, but its id %s can not be written to standard output"),
+                     id);
 }
 
 int dispatch_run(const struct config *config, const struct dispatch *dispatch)
@@ -25,10 +29,10 @@ int dispatch_run(const struct config *config, const struct dispatch *dispatch)
     ok = ok && send_all(config, dispatch->count, dispatch->make, dispatch->context, &delivered, &fault);
     if (!ok && dispatch->count > 1 && delivered > 0)
         fprintf(stderr,
-                "只送达了 %" PRIu64 " / %" PRIu64 " 个分片，提交 %s 不完整，不会被处理；排除故障后重新提交\n"
-                "  only %" PRIu64 " of %" PRIu64
-                " chunks were delivered: submission %s is incomplete and will not be judged; submit again\n",
-                delivered, dispatch->count, dispatch->judged.id, delivered, dispatch->count, dispatch->judged.id);
+                language_pick("只送达了 %" PRIu64 " / %" PRIu64 " 个分片，提交 %s 不完整，不会被处理；请排除故障后重新提交\n",
+                              "only %" PRIu64 " of %" PRIu64
+                              " chunks were delivered: submission %s is incomplete and will not be judged; submit again\n"),
+                delivered, dispatch->count, dispatch->judged.id);
     ok = ok && print_id(dispatch->judged.id, &fault);
     if (ok && wait != NULL) status = wait_for_outcome(wait, config_number(config, "wait_seconds"));
     wait_free(wait);

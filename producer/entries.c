@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 #include "producer/sorter.h"
 
 /*
@@ -55,7 +57,9 @@ bool entries_add(struct entries *entries, const struct entry *entry, struct faul
     int mark = entry->list == EVENT_LIST_PASSED ? MARK_PASSED : entry->reason & MARK_REASON;
     if (entries->count == ENTRIES_MAX)
         return fault_set(fault, FAULT_REJECT, EX_DATAERR, "too-large",
-                         "the file has more entries than one submission can hold (%d); check that it is the right file", ENTRIES_MAX);
+                         language_pick("文件的条目超过一次提交的上限（%d）；请核对文件是否正确",
+                                       "the file has more entries than one submission can hold (%d); check that it is the right file"),
+                         ENTRIES_MAX);
     memcpy(key, entry->key, entry->key_bytes);
     for (int i = 0; i < ROW_BYTES; i++) key[entry->key_bytes + (size_t)i] = (unsigned char)(entry->row >> 8 * (ROW_BYTES - 1 - i) & 0xFF);
     value[0] = (unsigned char)(mark | (has_text ? MARK_HAS_TEXT : 0));

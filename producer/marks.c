@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "core/csv.h"
+#include "core/language.h"
 #include "producer/columns.h"
 #include "producer/message.h"
 #include "producer/sorter.h"
@@ -96,11 +97,11 @@ struct copy {
 
 static bool write_failed(struct fault *fault)
 {
-    return fault_set(fault, FAULT_FATAL, EX_IOERR, "output-failed", "检查报告无法写入\n  the report can not be written: %s",
-                     strerror(errno));
+    return fault_set(fault, FAULT_FATAL, EX_IOERR, "output-failed",
+                     language_pick("检查报告无法写入：%s", "the report can not be written: %s"), strerror(errno));
 }
 
-/* "A 身份证号码：…。… / …; … [id-check]" */
+/* "A 身份证号码：…。… [id-check]", "A id_number: …; … [id-check]" */
 static void mark_append(const struct sorter_record *record, char *cell)
 {
     struct mark mark;
@@ -112,9 +113,9 @@ static void mark_append(const struct sorter_record *record, char *cell)
     size_t used = strlen(cell);
     char other[96] = "";
     if (mark.other_row > 0)
-        snprintf(other, sizeof other, "（与第 %" PRId64 " 行相同 / as row %" PRId64 "）", mark.other_row, mark.other_row);
-    int bytes = snprintf(cell + used, CELL_BYTES_MAX - used, "%s%s%s%s%s / %s [%s]", used > 0 ? "；" : "", column,
-                         *column != '\0' ? "：" : "", message.zh, other, message.en, code);
+        snprintf(other, sizeof other, language_pick("（与第 %" PRId64 " 行相同）", " (the same as row %" PRId64 ")"), mark.other_row);
+    int bytes = snprintf(cell + used, CELL_BYTES_MAX - used, "%s%s%s%s%s [%s]", used > 0 ? language_pick("；", "; ") : "", column,
+                         *column != '\0' ? language_pick("：", ": ") : "", message.text, other, code);
     if (bytes < 0 || (size_t)bytes >= CELL_BYTES_MAX - used) cell[used] = '\0';
 }
 

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "core/code.h"
+#include "core/language.h"
 
 /* A text that is cut at its end rather than overrun; the cut may fall only between characters. */
 struct sentence {
@@ -55,19 +56,16 @@ static void sentence_fill(struct sentence *sentence, const char *pattern, const 
 
 void message_of_code(struct message *message, const char *code, const struct message_values *values)
 {
-    struct sentence zh = {message->zh, sizeof message->zh, 0}, en = {message->en, sizeof message->en, 0};
+    struct sentence sentence = {message->text, sizeof message->text, 0};
     const struct code *known = code_find(code);
+    const char *between = language_pick("。", "; ");
     if (known == NULL) {
-        sentence_add(&zh, code, strlen(code));
-        sentence_add(&en, code, strlen(code));
+        sentence_add(&sentence, code, strlen(code));
         return;
     }
-    sentence_fill(&zh, known->zh, values);
-    sentence_add(&zh, "。", strlen("。"));
-    sentence_fill(&zh, known->remedy_zh, values);
-    sentence_fill(&en, known->en, values);
-    sentence_add(&en, "; ", 2);
-    sentence_fill(&en, known->remedy_en, values);
+    sentence_fill(&sentence, language_pick(known->zh, known->en), values);
+    sentence_add(&sentence, between, strlen(between));
+    sentence_fill(&sentence, language_pick(known->remedy_zh, known->remedy_en), values);
 }
 
 bool message_fault(struct fault *fault, const char *code, const char *field)
@@ -75,5 +73,5 @@ bool message_fault(struct fault *fault, const char *code, const char *field)
     struct message message;
     struct message_values values = {.field = field};
     message_of_code(&message, code, &values);
-    return fault_set(fault, FAULT_REJECT, EX_DATAERR, code, "%s\n  %s", message.zh, message.en);
+    return fault_set(fault, FAULT_REJECT, EX_DATAERR, code, "%s", message.text);
 }

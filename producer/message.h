@@ -1,4 +1,4 @@
-/* Sentences of the table of codes with their places filled in, in Chinese and English. Pure. */
+/* Sentences of the table of codes with their places filled in, in the language that is spoken (core/language.h). */
 #ifndef NIANSHEN_PRODUCER_MESSAGE_H
 #define NIANSHEN_PRODUCER_MESSAGE_H
 
@@ -16,14 +16,13 @@ struct message_values {
 };
 
 struct message {
-    char zh[MESSAGE_BYTES_MAX]; /* what is wrong and what to do, each a sentence */
-    char en[MESSAGE_BYTES_MAX];
+    char text[MESSAGE_BYTES_MAX]; /* what is wrong and what to do */
 };
 
-/* What the code says. A code that the table does not know gives its own name in both languages. */
+/* What the code says. A code that the table does not know gives its own name. */
 void message_of_code(struct message *message, const char *code, const struct message_values *values);
 
-/* Sets the fault to FAULT_REJECT, EX_DATAERR with what the code says in both languages; returns false as fault_set does. */
+/* Sets the fault to FAULT_REJECT, EX_DATAERR with what the code says; returns false as fault_set does. */
 bool message_fault(struct fault *fault, const char *code, const char *field);
 
 #endif

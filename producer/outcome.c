@@ -6,24 +6,28 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
 #include "core/text.h"
 
 struct outcome_kind {
-    const char *type, *zh, *en;
+    const char *type;
+    struct words what;
     int exit_status;
     bool is_final;
 };
 
 static const struct outcome_kind outcome_kinds[] = {
-    {"nianshen.unit-review.accepted.v1", "单位信息年审已受理", "the unit review is accepted", EX_OK, true},
-    {"nianshen.unit-review.rejected.v1", "单位信息年审未被接受", "the unit review is rejected", EX_DATAERR, true},
-    {"nianshen.member-review.pending.v1", "会员信息年审已受理，等待上级工会审核",
-     "the submission is valid and waits for the superior's decision", EX_OK, true},
-    {"nianshen.member-review.waiting.v1", "会员信息年审暂不能处理", "the submission can not be judged yet", EX_OK, false},
-    {"nianshen.member-review.rejected.v1", "会员信息年审未被接受", "the submission is rejected", EX_DATAERR, true},
-    {"nianshen.member-review.completed.v1", "审核通过，年审完成", "approved: the review is completed", EX_OK, true},
-    {"nianshen.member-review.closed.v1", "提交已关闭，可以重新提交", "the submission is closed; the unit may submit again", EX_OK, true},
-    {"nianshen.decision.rejected.v1", "审核操作未被接受", "the decision is rejected", EX_DATAERR, true},
+    {"nianshen.unit-review.accepted.v1", {"单位信息年审已受理", "the unit review is accepted"}, EX_OK, true},
+    {"nianshen.unit-review.rejected.v1", {"单位信息年审未被接受", "the unit review is rejected"}, EX_DATAERR, true},
+    {"nianshen.member-review.pending.v1",
+     {"会员信息年审已受理，等待上级工会审核", "the submission is valid and waits for the superior's decision"},
+     EX_OK,
+     true},
+    {"nianshen.member-review.waiting.v1", {"会员信息年审暂不能处理", "the submission can not be judged yet"}, EX_OK, false},
+    {"nianshen.member-review.rejected.v1", {"会员信息年审未被接受", "the submission is rejected"}, EX_DATAERR, true},
+    {"nianshen.member-review.completed.v1", {"审核通过，年审完成", "approved: the review is completed"}, EX_OK, true},
+    {"nianshen.member-review.closed.v1", {"提交已关闭，可以重新提交", "the submission is closed; the unit may submit again"}, EX_OK, true},
+    {"nianshen.decision.rejected.v1", {"审核操作未被接受", "the decision is rejected"}, EX_DATAERR, true},
 };
 
 struct outcome {
@@ -82,50 +86,80 @@ static void print_exact(FILE *out, const char *text)
     for (; *text != '\0'; text++) fputc((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text, out);
 }
 
+/* A code as the reader's word for it; one that this release does not know stays as it is. */
+static void print_word(FILE *out, const char *code)
+{
+    static const struct words words[] = {{"退休", "retired"},  {"离职", "left"},     {"死亡", "deceased"}, {"导入文件年审", "import"},
+                                         {"列表年审", "list"}, {"退回", "returned"}, {"撤回", "withdrawn"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i].en, code) == 0) code = language_words(words[i]);
+    print_text(out, code);
+}
+
 /* {"retired": 2, "left": 1} as "retired 2, left 1". */
-static void print_counts(FILE *out, const char *zh, const char *en, json_t *counts)
+static void print_counts(FILE *out, json_t *counts)
 {
     const char *name, *between = "";
     json_t *count;
-    fprintf(out, "  %s %s: ", zh, en);
     json_object_foreach(counts, name, count)
     {
         fputs(between, out);
-        print_text(out, name);
+        print_word(out, name);
         fprintf(out, " %" JSON_INTEGER_FORMAT, json_integer_value(count));
-        between = ", ";
+        between = language_pick("，", ", ");
     }
-    fputs(*between == '\0' ? "0\n" : "\n", out);
+    if (*between == '\0') fputs("0", out);
 }
 
-static void outcome_print_field(const struct outcome *outcome, const char *name, const char *zh, FILE *out)
+/* How a field's text is written. */
+enum field_kind { FIELD_EXACT, FIELD_WORD, FIELD_COMMENT };
+
+static void print_value(FILE *out, json_t *value, enum field_kind kind)
 {
-    json_t *value = json_object_get(outcome->data, name);
-    if (json_is_object(value)) {
-        print_counts(out, zh, name, value);
-    } else if (json_is_integer(value)) {
-        fprintf(out, "  %s %s: %" JSON_INTEGER_FORMAT "\n", zh, name, json_integer_value(value));
-    } else if (json_is_string(value)) {
-        fprintf(out, "  %s %s: ", zh, name);
-        if (strcmp(name, "comment") == 0)
-            print_text(out, json_string_value(value));
-        else
-            print_exact(out, json_string_value(value));
-        fputs("\n", out);
-    }
+    const char *text = json_string_value(value);
+    if (json_is_object(value))
+        print_counts(out, value);
+    else if (json_is_integer(value))
+        fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (text != NULL && kind == FIELD_WORD)
+        print_word(out, text);
+    else if (text != NULL && kind == FIELD_COMMENT)
+        print_text(out, text);
+    else if (text != NULL)
+        print_exact(out, text);
 }
 
 static void outcome_print_fields(const struct outcome *outcome, FILE *out)
 {
     static const struct {
-        const char *name, *zh;
+        const char *name;
+        struct words label;
+        enum field_kind kind;
     } fields[] = {
-        {"unit", "单位"},          {"year", "年度"},        {"unit_review", "单位年审号"},  {"submission", "提交号"},
-        {"decision", "审核号"},    {"how", "关闭方式"},     {"comment", "审核意见"},        {"mode", "方式"},
-        {"listed", "名单"},        {"passed", "通过"},      {"failed", "不通过"},           {"reasons", "原因"},
-        {"removed_total", "移出"}, {"removed", "移出原因"}, {"already_gone", "已不在名册"}, {"digest", "摘要"},
+        {"unit", {"单位", "unit"}, FIELD_EXACT},
+        {"year", {"年度", "year"}, FIELD_EXACT},
+        {"unit_review", {"单位年审号", "unit review"}, FIELD_EXACT},
+        {"submission", {"提交号", "submission"}, FIELD_EXACT},
+        {"decision", {"审核号", "decision"}, FIELD_EXACT},
+        {"how", {"关闭方式", "how it was closed"}, FIELD_WORD},
+        {"comment", {"审核意见", "comment"}, FIELD_COMMENT},
+        {"mode", {"方式", "mode"}, FIELD_WORD},
+        {"listed", {"参审人数", "listed"}, FIELD_EXACT},
+        {"passed", {"通过", "passed"}, FIELD_EXACT},
+        {"failed", {"不通过", "failed"}, FIELD_EXACT},
+        {"reasons", {"不通过原因", "reasons"}, FIELD_EXACT},
+        {"removed_total", {"移出", "removed"}, FIELD_EXACT},
+        {"removed", {"移出原因", "removed by reason"}, FIELD_EXACT},
+        {"already_gone", {"此前已不在名册", "gone before"}, FIELD_EXACT},
+        {"digest", {"摘要", "digest"}, FIELD_EXACT},
     };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) outcome_print_field(outcome, fields[i].name, fields[i].zh, out);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        json_t *value = json_object_get(outcome->data, fields[i].name);
+        if (value == NULL || json_is_null(value)) continue;
+        fprintf(out, language_pick("  %s：", "  %s: "), language_words(fields[i].label));
+        print_value(out, value, fields[i].kind);
+        fputs("\n", out);
+    }
 }
 
 static const char *text_of(json_t *object, const char *name)
@@ -144,52 +178,47 @@ static int64_t entry_row(json_t *entry, const struct outcome_rows *rows)
 
 /*
  * Where it is and who or what it is about: the row, a masked ID number, a member number where there is one, or a field of the profile; what
- * is unknown is left out. What follows is set off by `after`, unless nothing was printed.
+ * is unknown is left out. What follows is set off, unless nothing was printed.
  */
-static void entry_print_subject(json_t *entry, const char *row_text, const char *member_label, const char *after, FILE *out)
+static void entry_print_subject(json_t *entry, int64_t row, FILE *out)
 {
-    const char *member_no = text_of(entry, "member_no"), *id_number = text_of(entry, "id_number"), *field = text_of(entry, "field");
-    fputs(row_text, out);
-    print_text(out, id_number);
-    if (*member_no != '\0') {
-        fputs(member_label, out);
-        print_text(out, member_no);
+    const char *subjects[] = {text_of(entry, "id_number"), text_of(entry, "member_no"), text_of(entry, "field")};
+    const char *const labels[] = {"", language_pick("会员编号 ", "member no. "), ""};
+    const char *between = "";
+    if (row > 0) {
+        fprintf(out, language_pick("第 %" PRId64 " 行", "row %" PRId64), row);
+        between = language_pick("，", ", ");
     }
-    print_text(out, field);
-    if (*row_text != '\0' || *id_number != '\0' || *member_no != '\0' || *field != '\0') fputs(after, out);
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        if (*subjects[i] == '\0') continue;
+        fprintf(out, "%s%s", between, labels[i]);
+        print_text(out, subjects[i]);
+        between = language_pick("，", ", ");
+    }
+    if (*between != '\0') fputs(language_pick("：", ": "), out);
 }
 
-static void entry_print(json_t *entry, const char *label_zh, const struct outcome_rows *rows, FILE *out)
+static void entry_print(json_t *entry, const char *label, const struct outcome_rows *rows, FILE *out)
 {
-    int64_t row = entry_row(entry, rows);
-    char row_zh[48] = "", row_en[48] = "";
-    if (row > 0) {
-        snprintf(row_zh, sizeof row_zh, "第 %" PRId64 " 行，", row);
-        snprintf(row_en, sizeof row_en, "row %" PRId64 ", ", row);
-    }
-    fprintf(out, "%s：", label_zh);
-    entry_print_subject(entry, row_zh, "，会员编号 ", "：", out);
-    print_text(out, text_of(entry, "zh"));
-    fputs("\n  ", out);
-    entry_print_subject(entry, row_en, ", member no. ", ": ", out);
-    print_text(out, text_of(entry, "en"));
+    fprintf(out, language_pick("%s：", "%s: "), label);
+    entry_print_subject(entry, entry_row(entry, rows), out);
+    print_text(out, text_of(entry, language_pick("zh", "en")));
     fputs(" [", out);
     print_text(out, text_of(entry, "code"));
     fputs("]\n", out);
 }
 
-static void outcome_print_entries(const struct outcome *outcome, const char *name, const char *total_name, const char *label_zh,
+static void outcome_print_entries(const struct outcome *outcome, const char *name, const char *total_name, struct words label,
                                   const struct outcome_rows *rows, FILE *out)
 {
     json_t *list = json_object_get(outcome->data, name), *total_value = json_object_get(outcome->data, total_name);
     size_t count = json_array_size(list), told = count < OUTCOME_ROWS_MAX ? count : OUTCOME_ROWS_MAX;
     int64_t total = json_is_integer(total_value) ? json_integer_value(total_value) : (int64_t)count;
-    for (size_t i = 0; i < told; i++) entry_print(json_array_get(list, i), label_zh, rows, out);
+    for (size_t i = 0; i < told; i++) entry_print(json_array_get(list, i), language_words(label), rows, out);
     if (total == 0) return;
-    fprintf(out, "共 %" PRId64 " 处%s", total, label_zh);
-    if ((int64_t)told < total) fprintf(out, "，只列出前 %zu 处", told);
-    fprintf(out, " / %s: %" PRId64, name, total);
-    if ((int64_t)told < total) fprintf(out, ", the first %zu are listed", told);
+    fprintf(out, language_pick("共 %" PRId64 " 处%s%s", "%" PRId64 " %s%s in all"), total, language_words(label),
+            total == 1 ? "" : language_pick("", "s"));
+    if ((int64_t)told < total) fprintf(out, language_pick("，只列出前 %zu 处", ", the first %zu are listed"), told);
     fputs("\n", out);
 }
 
@@ -207,19 +236,18 @@ static void outcome_tell_errors(const struct outcome *outcome, const struct outc
 
 void outcome_print(const struct outcome *outcome, const struct outcome_rows *rows, FILE *out)
 {
-    const char *zh = text_of(outcome->data, "zh"), *en = text_of(outcome->data, "en"), *code = text_of(outcome->data, "code");
-    fprintf(out, "%s / %s\n", outcome->kind->zh, outcome->kind->en);
-    if (*zh != '\0' || *en != '\0') {
+    static const struct words warning = {"提示", "warning"}, error = {"错误", "error"};
+    const char *text = text_of(outcome->data, language_pick("zh", "en"));
+    fprintf(out, "%s\n", language_words(outcome->kind->what));
+    if (*text != '\0') {
         fputs("  ", out);
-        print_text(out, zh);
-        fputs("\n  ", out);
-        print_text(out, en);
+        print_text(out, text);
         fputs(" [", out);
-        print_text(out, code);
+        print_text(out, text_of(outcome->data, "code"));
         fputs("]\n", out);
     }
     outcome_print_fields(outcome, out);
-    outcome_print_entries(outcome, "warnings", "warnings_total", "提示", rows, out);
-    outcome_print_entries(outcome, "errors", "errors_total", "错误", rows, out);
+    outcome_print_entries(outcome, "warnings", "warnings_total", warning, rows, out);
+    outcome_print_entries(outcome, "errors", "errors_total", error, rows, out);
     if (rows != NULL) outcome_tell_errors(outcome, rows);
 }

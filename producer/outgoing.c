@@ -5,6 +5,7 @@
 #include <uuid/uuid.h>
 
 #include "core/arena.h"
+#include "core/language.h"
 #include "core/moment.h"
 #include "producer/message.h"
 
@@ -32,7 +33,8 @@ bool outgoing_check(const struct outgoing *outgoing, struct fault *fault)
         .append_ms = moment_now_ms(),
     };
     struct arena *arena = arena_new(CHECK_ARENA_BYTES_MAX);
-    if (arena == NULL) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory to check the event");
+    if (arena == NULL)
+        return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory to check the event"));
     struct event event;
     bool ok = event_decode(arena, &record, 1, &event, fault);
     if (ok && event.refusal != NULL) ok = message_fault(fault, event.refusal, event.refusal_field);

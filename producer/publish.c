@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "core/arena.h"
+#include "core/language.h"
 #include "producer/arguments.h"
 #include "producer/commands.h"
 #include "producer/input.h"
@@ -38,7 +39,7 @@ static bool publish_decode(struct publish *publish, struct event *event, struct 
         struct message message;
         struct message_values none = {.field = NULL};
         message_of_code(&message, "too-large", &none);
-        fault_set(fault, FAULT_REJECT, EX_DATAERR, "too-large", "%s", message.en);
+        fault_set(fault, FAULT_REJECT, EX_DATAERR, "too-large", "%s", message.text);
         return false;
     }
     arena_reset(publish->arena);
@@ -87,7 +88,8 @@ static bool publish_make(void *context, uint64_t number, struct outgoing *out, s
     }
     for (; publish->taken <= number; publish->taken++)
         if (!lines_next(publish->lines))
-            return fault_set(fault, FAULT_FATAL, EX_IOERR, "file-changed", "the file became shorter while it was being sent");
+            return fault_set(fault, FAULT_FATAL, EX_IOERR, "file-changed",
+                             language_pick("发送过程中文件变短了", "the file became shorter while it was being sent"));
     if (!publish_decode(publish, &event, fault)) return false;
     *out = (struct outgoing){.type = event.type, .unit = event.unit, .value = publish->lines->text, .value_bytes = publish->lines->bytes};
     out->headers.list[0] = (struct kafka_header){.name = "content-type", .value = content_type, .value_bytes = sizeof content_type - 1};
@@ -95,10 +97,11 @@ static bool publish_make(void *context, uint64_t number, struct outgoing *out, s
     return true;
 }
 
-static void publish_print_counts(const struct publish *publish, const char *zh, const char *en)
+/* `what`: "sent:". */
+static void publish_print_counts(const struct publish *publish, const char *what)
 {
-    fprintf(stderr, "%s %" PRIu64 " 条事件 / %s %" PRIu64 " event%s\n", zh, publish->count, en, publish->count,
-            publish->count == 1 ? "" : "s");
+    fprintf(stderr, language_pick("%s %" PRIu64 " 条事件%s\n", "%s %" PRIu64 " event%s\n"), what, publish->count,
+            publish->count == 1 ? "" : language_pick("", "s"));
     for (int i = 0; i < EVENT_TYPES; i++)
         if (publish->counts[i] > 0) fprintf(stderr, "  %8" PRIu64 "  %s\n", publish->counts[i], event_type_name((enum event_type)i));
 }
@@ -111,30 +114,31 @@ static bool publish_send(struct publish *publish, const struct config *config, s
     if (!send_check_topics(config, &partitions, fault)) return false;
     if (send_all(config, publish->count, publish_make, publish, &delivered, fault)) return true;
     fprintf(stderr,
-            "只送达了前面的 %" PRIu64 " / %" PRIu64 " 条事件；重新发送整个文件不会造成重复\n"
-            "  only %" PRIu64 " of %" PRIu64 " events were delivered; sending the whole file again does no harm\n",
-            delivered, publish->count, delivered, publish->count);
+            language_pick("只送达了前面的 %" PRIu64 " / %" PRIu64 " 条事件；重新发送整个文件不会造成重复\n",
+                          "only the first %" PRIu64 " of %" PRIu64 " events were delivered; sending the whole file again does no harm\n"),
+            delivered, publish->count);
     return false;
 }
 
 static bool publish_file(struct publish *publish, const struct config *config, FILE *file, struct fault *fault)
 {
     struct progress progress;
-    progress_start(&progress, "检查 checking", input_bytes(file));
+    progress_start(&progress, language_pick("检查", "checking"), input_bytes(file));
     publish_check(publish, &progress);
     progress_end(&progress);
-    if (ferror(file)) return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", "读取文件出错 / the file can not be read");
-    report_print(&publish->report, "行", "line");
+    if (ferror(file))
+        return fault_set(fault, FAULT_FATAL, EX_IOERR, "read-failed", language_pick("读取文件出错", "the file can not be read"));
+    report_print(&publish->report, language_pick("行", "line"));
     if (publish->report.errors.total > 0)
         return fault_set(fault, FAULT_REJECT, EX_DATAERR, "bad-events",
-                         "有错误的事件，没有发送任何内容；修正后重新发送整个文件\n"
-                         "  some events are bad and nothing was sent; correct them and send the whole file again");
+                         language_pick("有错误的事件，没有发送任何内容；请修正后重新发送整个文件",
+                                       "some events are bad and nothing was sent; correct them and send the whole file again"));
     if (config_switch(config, "dry_run")) {
-        publish_print_counts(publish, "演练：未发送；将发送", "dry run: nothing was sent; to be sent:");
+        publish_print_counts(publish, language_pick("演练：没有发送；将发送", "dry run: nothing was sent; to be sent:"));
         return true;
     }
     if (publish->count > 0 && !publish_send(publish, config, fault)) return false;
-    publish_print_counts(publish, "已发送", "sent");
+    publish_print_counts(publish, language_pick("已发送", "sent"));
     return true;
 }
 
@@ -150,7 +154,7 @@ int publish_run(const struct config *config)
         publish.lines = lines_new(file);
         publish.arena = arena_new(PUBLISH_ARENA_BYTES_MAX);
         ok = publish.lines != NULL && publish.arena != NULL;
-        if (!ok) fault_set(&fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory to read the events");
+        if (!ok) fault_set(&fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory to read the events"));
     }
     ok = ok && publish_file(&publish, config, file, &fault);
     int status = ok ? EX_OK : report_fault(&fault);

@@ -4,6 +4,8 @@
 #include <strings.h>
 #include <sysexits.h>
 
+#include "core/language.h"
+
 static bool reasons_add(struct reasons *reasons, const char *pair, size_t length)
 {
     const char *equals = memchr(pair, '=', length);
@@ -22,9 +24,11 @@ bool reasons_read(struct reasons *reasons, const char *setting, struct fault *fa
     for (const char *at = setting;; at++) {
         size_t length = strcspn(at, ",");
         if (!reasons_add(reasons, at, length))
-            return fault_set(fault, FAULT_FATAL, EX_CONFIG, "bad-reasons",
-                             "the setting reasons must be code=name pairs with commas between them, at most %d, e.g. %s; found \"%s\"",
-                             REASONS_MAX, REASONS_DEFAULT, setting);
+            return fault_set(
+                fault, FAULT_FATAL, EX_CONFIG, "bad-reasons",
+                language_pick("设置 reasons 须为“代码=名称”，以逗号分隔，至多 %d 对，例如 %s；现为“%s”",
+                              "the setting reasons must be code=name pairs with commas between them, at most %d, e.g. %s; found \"%s\""),
+                REASONS_MAX, REASONS_DEFAULT, setting);
         at += length;
         if (*at == '\0') return true;
     }

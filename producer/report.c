@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "core/code.h"
+#include "core/language.h"
 #include "producer/marks.h"
 #include "producer/message.h"
 
@@ -47,66 +47,41 @@ void report_warning(struct report *report, const struct problem *problem)
     problems_add(&report->warnings, problem);
 }
 
-static void problem_print(const struct problem *problem, const char *label_zh, const char *rows_zh, const char *rows_en)
+static void problem_print(const struct problem *problem, const char *label, const char *rows)
 {
     struct message message;
     struct message_values values = {.position = problem->position, .expected = problem->expected, .field = problem->column};
     message_of_code(&message, problem->code, &values);
     const char *column = problem->column, *value = problem->value;
-    fprintf(stderr, "%s：第 %" PRId64 " %s", label_zh, problem->row, rows_zh);
-    if (*column != '\0') fprintf(stderr, "，列 %s", column);
-    if (*value != '\0') fprintf(stderr, "，%s", value);
-    fprintf(stderr, "：%s", message.zh);
-    if (problem->other_row != 0) fprintf(stderr, "（与第 %" PRId64 " %s相同）", problem->other_row, rows_zh);
-    fprintf(stderr, "\n  %s %" PRId64, rows_en, problem->row);
-    if (*column != '\0') fprintf(stderr, ", column %s", column);
-    if (*value != '\0') fprintf(stderr, ", %s", value);
-    fprintf(stderr, ": %s", *problem->text != '\0' ? problem->text : message.en);
-    if (problem->other_row != 0) fprintf(stderr, " (the same as %s %" PRId64 ")", rows_en, problem->other_row);
+    fprintf(stderr, language_pick("%1$s：第 %3$" PRId64 " %2$s", "%s: %s %" PRId64), label, rows, problem->row);
+    if (*column != '\0') fprintf(stderr, language_pick("，列 %s", ", column %s"), column);
+    if (*value != '\0') fprintf(stderr, language_pick("，%s", ", %s"), value);
+    fprintf(stderr, language_pick("：%s", ": %s"), *problem->text != '\0' ? problem->text : message.text);
+    if (problem->other_row != 0)
+        fprintf(stderr, language_pick("（与第 %2$" PRId64 " %1$s相同）", " (the same as %s %" PRId64 ")"), rows, problem->other_row);
     fprintf(stderr, " [%s]\n", problem->code);
 }
 
-static void problems_print(const struct problems *problems, const char *label_zh, const char *label_en, const char *rows_zh,
-                           const char *rows_en)
+static void problems_print(const struct problems *problems, struct words label, const char *rows)
 {
-    for (size_t i = 0; i < problems->count; i++) problem_print(&problems->list[i], label_zh, rows_zh, rows_en);
+    for (size_t i = 0; i < problems->count; i++) problem_print(&problems->list[i], language_words(label), rows);
     if (problems->total == 0) return;
-    fprintf(stderr, "共 %" PRId64 " 处%s", problems->total, label_zh);
-    if ((int64_t)problems->count < problems->total) fprintf(stderr, "，只列出前 %zu 处", problems->count);
-    fprintf(stderr, " / %" PRId64 " %s%s in all", problems->total, label_en, problems->total == 1 ? "" : "s");
-    if ((int64_t)problems->count < problems->total) fprintf(stderr, ", the first %zu are listed", problems->count);
+    fprintf(stderr, language_pick("共 %" PRId64 " 处%s%s", "%" PRId64 " %s%s in all"), problems->total, language_words(label),
+            problems->total == 1 ? "" : language_pick("", "s"));
+    if ((int64_t)problems->count < problems->total)
+        fprintf(stderr, language_pick("，只列出前 %zu 处", ", the first %zu are listed"), problems->count);
     fputs("\n", stderr);
 }
 
-void report_print(const struct report *report, const char *rows_zh, const char *rows_en)
+void report_print(const struct report *report, const char *rows)
 {
-    problems_print(&report->warnings, "提示", "warning", rows_zh, rows_en);
-    problems_print(&report->errors, "错误", "error", rows_zh, rows_en);
-}
-
-/*
- * The core speaks English; the table of codes has the Chinese for it. core/csv.h begins its texts with the row, which the Chinese
- * names too; a sentence in which another place would stay open is left out.
- */
-static const char *fault_chinese(const struct fault *fault, struct message *message)
-{
-    struct message_values values = {.field = NULL};
-    for (const char *at = fault->text; *at != '\0'; at++)
-        if ((unsigned char)*at >= 0x80) return NULL;
-    const struct code *code = code_find(fault->code);
-    if (code == NULL || strstr(code->zh, "{field}") != NULL) return NULL;
-    if (strncmp(fault->text, "row ", 4) == 0) values.position = (int)strtol(fault->text + 4, NULL, 10);
-    if (values.position == 0 && strstr(code->zh, "{position}") != NULL) return NULL;
-    message_of_code(message, fault->code, &values);
-    return message->zh;
+    static const struct words warning = {"提示", "warning"}, error = {"错误", "error"};
+    problems_print(&report->warnings, warning, rows);
+    problems_print(&report->errors, error, rows);
 }
 
 int report_fault(const struct fault *fault)
 {
-    struct message message;
-    const char *zh = fault_chinese(fault, &message);
-    fputs("nianshen-producer: ", stderr);
-    if (zh != NULL) fprintf(stderr, "%s\n  ", zh);
-    fprintf(stderr, "%s [%s]\n", fault->text, fault->code);
+    fprintf(stderr, "nianshen-producer: %s [%s]\n", fault->text, fault->code);
     return fault->exit_status != 0 ? fault->exit_status : EX_SOFTWARE;
 }

@@ -1,6 +1,6 @@
 /*
  * What is wrong with a file, gathered over one pass and told at its end: the first problems by row, and how many there were.
- * Also how a fault that ends a command is told. Everything goes to stderr, in Chinese and English; values come in masked.
+ * Also how a fault that ends a command is told. Everything goes to stderr; values come in masked.
  */
 #ifndef NIANSHEN_PRODUCER_REPORT_H
 #define NIANSHEN_PRODUCER_REPORT_H
@@ -26,7 +26,7 @@ struct problem {
     char code[FAULT_CODE_BYTES_MAX];
     char column[REPORT_COLUMN_BYTES_MAX]; /* "A 身份证号码"; "" when the whole row is meant */
     char value[REPORT_VALUE_BYTES_MAX]; /* masked; "" when there is none to show */
-    char text[FAULT_TEXT_BYTES_MAX]; /* said in place of the code's English sentence; "" for most */
+    char text[FAULT_TEXT_BYTES_MAX]; /* said in place of the code's sentence; "" for most */
 };
 
 struct problems { /* the first by row, sorted; memory is taken when the first one comes */
@@ -50,8 +50,8 @@ void report_free(struct report *report);
 void report_error(struct report *report, const struct problem *problem);
 void report_warning(struct report *report, const struct problem *problem);
 
-/* Tells errors and warnings on stderr. `rows_zh`, `rows_en`: what a place in this file is called ("行", "row"). */
-void report_print(const struct report *report, const char *rows_zh, const char *rows_en);
+/* Tells errors and warnings on stderr. `rows`: what a place in this file is called ("行", "row"). */
+void report_print(const struct report *report, const char *rows);
 
 /* Tells a fault on stderr and returns the exit status that it asks for. */
 int report_fault(const struct fault *fault);

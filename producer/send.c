@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "core/kafka.h"
+#include "core/language.h"
 #include "producer/clock.h"
 #include "producer/progress.h"
 #include "producer/report.h"
@@ -37,10 +38,11 @@ bool send_check_topics(const struct config *config, int32_t *partitions, struct 
         if (!findings[i].is_error) continue;
         fprintf(stderr, "%s [%s]\n", findings[i].text, findings[i].code);
         fault_set(fault, FAULT_FATAL, EX_CONFIG, findings[i].code,
-                  "主题不符合约定，没有发送任何事件\n"
-                  "  the topics are not as the contract wants them, and nothing was sent; mend what is named above");
+                  language_pick("主题不符合约定，没有发送任何事件；请解决上面列出的问题",
+                                "the topics are not as the contract wants them, and nothing was sent; mend what is named above"));
     }
-    if (findings == NULL) fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory to check the topics");
+    if (findings == NULL)
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory to check the topics"));
     kafka_admin_free(admin);
     free(findings);
     return ok && fault->kind == FAULT_NONE;
@@ -83,9 +85,9 @@ static size_t sending_poll(struct sending *sending, int timeout_ms)
         sending->moved_ms = now_ms;
         progress_end(&sending->progress);
         fprintf(stderr,
-                "Kafka 没有应答，继续等待（%zu 条未确认；Ctrl-C 放弃）\n"
-                "  the broker does not answer; still waiting (%zu records not acknowledged; Ctrl-C gives up)\n",
-                underway, underway);
+                language_pick("Kafka 没有应答，继续等待（%zu 条未确认；Ctrl-C 放弃）\n",
+                              "the broker does not answer; still waiting (%zu records not acknowledged; Ctrl-C gives up)\n"),
+                underway);
     }
     return underway;
 }
@@ -132,9 +134,11 @@ static bool sending_run(struct sending *sending, const struct config *config, st
             return false;
         }
     }
-    return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "producer-broken",
-                     "the connection to the broker broke %d times; see whether the broker is in order, then run the command again",
-                     SEND_PRODUCERS_MAX);
+    return fault_set(
+        fault, FAULT_RETRY, EX_UNAVAILABLE, "producer-broken",
+        language_pick("与 Kafka 的连接断开了 %d 次；请检查 Kafka 是否正常，然后重新运行",
+                      "the connection to the broker broke %d times; see whether the broker is in order, then run the command again"),
+        SEND_PRODUCERS_MAX);
 }
 
 bool send_all(const struct config *config, uint64_t count, send_make_fn make, void *context, uint64_t *delivered, struct fault *fault)
@@ -142,8 +146,9 @@ bool send_all(const struct config *config, uint64_t count, send_make_fn make, vo
     struct sending sending = {.count = count, .make = make, .context = context, .moved_ms = clock_monotonic_ms()};
     sending.delivered = calloc(count / 8 + 1, 1);
     if (sending.delivered == NULL)
-        return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for %zu records", (size_t)count);
-    progress_start(&sending.progress, "发送 sending", count);
+        return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory",
+                         language_pick("内存不足，放不下 %zu 条记录", "no memory for %zu records"), (size_t)count);
+    progress_start(&sending.progress, language_pick("发送", "sending"), count);
     bool ok = sending_run(&sending, config, fault);
     progress_end(&sending.progress);
     *delivered = sending.delivered_count;

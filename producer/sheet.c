@@ -6,6 +6,7 @@
 
 #include "core/csv.h"
 #include "core/id_number.h"
+#include "core/language.h"
 #include "core/text.h"
 #include "producer/columns.h"
 #include "producer/input.h"
@@ -141,9 +142,8 @@ static bool sheet_check_mode(const struct sheet *sheet, struct fault *fault)
 /* Said always: a clerk who sees names garbled further on knows where to look. */
 static void sheet_tell_format(const struct sheet *sheet)
 {
-    const char *encoding = encoding_name(sheet->format.encoding);
-    fprintf(stderr, "按 %s、%s分隔读取 / read as %s, columns separated by %s\n", encoding, csv_delimiter_name(&sheet->format, true),
-            encoding, csv_delimiter_name(&sheet->format, false));
+    fprintf(stderr, language_pick("按 %s、%s分隔读取\n", "read as %s, columns separated by %s\n"), encoding_name(sheet->format.encoding),
+            csv_delimiter_name(&sheet->format));
 }
 
 static bool sheet_row(void *context, const struct csv_row *row, struct fault *fault)
@@ -171,7 +171,7 @@ static void sheet_refuse_twice(void *context, const struct entry *entry, int64_t
 bool sheet_read(FILE *file, const struct sheet_rules *rules, struct entries *entries, struct report *report, struct fault *fault)
 {
     struct sheet sheet = {.file = file, .rules = rules, .entries = entries, .report = report};
-    progress_start(&sheet.progress, "读取 reading", input_bytes(file));
+    progress_start(&sheet.progress, language_pick("读取", "reading"), input_bytes(file));
     bool ok = csv_read(file, &sheet.format, sheet_row, &sheet, fault);
     progress_end(&sheet.progress);
     if (!ok) return false;

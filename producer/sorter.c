@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/language.h"
 #include "core/private_file.h"
 
 enum {
@@ -70,13 +71,15 @@ void sorter_free(struct sorter *sorter)
 
 static bool memory_fault(struct fault *fault)
 {
-    return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for sorting the entries");
+    return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for sorting the entries"));
 }
 
 static bool file_fault(struct fault *fault)
 {
     return fault_set(fault, FAULT_FATAL, EX_IOERR, "spool-failed",
-                     "the temporary file for sorting can not be used (%s); set TMPDIR to a folder with room", strerror(errno));
+                     language_pick("排序用的临时文件无法使用（%s）；请把 TMPDIR 设为有空间的文件夹",
+                                   "the temporary file for sorting can not be used (%s); set TMPDIR to a folder with room"),
+                     strerror(errno));
 }
 
 /* ---- records ---- */
@@ -164,7 +167,8 @@ bool sorter_add(struct sorter *sorter, const struct sorter_record *record, struc
     assert(bytes <= SORTER_RECORD_BYTES_MAX);
     if (sorter->bytes + (int64_t)bytes > SORTER_BYTES_MAX)
         return fault_set(fault, FAULT_REJECT, EX_DATAERR, "too-large",
-                         "the file's entries are larger than one submission can hold; check that it is the right file");
+                         language_pick("文件的条目超过一次提交的上限；请核对文件是否正确",
+                                       "the file's entries are larger than one submission can hold; check that it is the right file"));
     if (sorter->used + bytes > SORTER_RUN_BYTES && !run_write(sorter, fault)) return false;
     if (!run_reserve(sorter, bytes, fault)) return false;
 

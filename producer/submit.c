@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "core/private_file.h"
 #include "producer/arguments.h"
@@ -26,38 +27,41 @@ const struct option submit_options[] = {
      .kind = OPTION_TEXT,
      .required = true,
      .argument = "ID",
-     .help = "The unit review's id, as confirm-unit printed it (单位年审号)."},
+     .help = {"单位年审号，由 confirm-unit 打印。", "The unit review's id, as confirm-unit printed it."}},
     {.name = "mode",
      .kind = OPTION_TEXT,
      .required = true,
      .argument = "import|list",
-     .help = "import: the file lists who fails (只列不通过的会员); list: everybody with a result (列出全部会员)."},
+     .help = {"import（导入文件年审）：文件只列不通过的会员；list（列表年审）：列出全部会员及结果。",
+              "import: the file lists who fails; list: everybody with a result."}},
     OPTION_OF_SUBMITTED_BY,
     {.name = "reason",
      .kind = OPTION_TEXT,
      .argument = "REASON",
-     .help = "The failure reason of rows without one: retired 退休, left 离职 or deceased 死亡."},
+     .help = {"没有填写原因的行所用的不通过原因：退休、离职或死亡。",
+              "The failure reason of rows without one: retired, left or deceased."}},
     {.name = "reasons",
      .kind = OPTION_TEXT,
      .fallback = REASONS_DEFAULT,
      .argument = "CODE=NAME,...",
-     .help = "The failure reasons that the system knows (不通过原因)."},
+     .help = {"系统认识的不通过原因，写作“代码=名称”。", "The failure reasons that the system knows, as code=name."}},
     {.name = "allow_malformed",
      .kind = OPTION_SWITCH,
-     .help = "Let malformed ID numbers through, for a roster that holds them like that (放行不规范的证件号码)."},
+     .help = {"放行不规范的证件号码，用于名册中本来就这样写的情况。",
+              "Let malformed ID numbers through, for a roster that holds them like that."}},
     {.name = "chunk_entries",
      .kind = OPTION_NUMBER,
      .fallback = "5000",
      .number_min = 1,
      .number_max = EVENT_ENTRIES_MAX,
      .argument = "N",
-     .help = "The most entries of one event."},
+     .help = {"一个事件中至多的条目数。", "The most entries of one event."}},
     {.name = "report",
      .kind = OPTION_TEXT,
      .argument = "FILE.csv",
-     .help =
-         "When rows are refused, write the file again with a column that says why (检查报告): to be mended and submitted. It holds full "
-         "numbers; only its owner may read it."},
+     .help = {"有行被拒绝时，把文件重新写出并加一列说明原因，改好后可直接提交。其中有完整证件号码，只有所有者可读。",
+              "When rows are refused, write the file again with a column that says why: to be mended and submitted. It holds full numbers; "
+              "only its owner may read it."}},
     OPTION_OF_DRY_RUN,
     OPTION_OF_SOURCE,
     OPTION_OF_WAIT,
@@ -87,8 +91,8 @@ static bool submit_start(struct submit *submit, struct fault *fault)
     if (!arguments_check_names(config, names, fault)) return false;
     if (!sheet_mode_of_name(config_text(config, "mode"), &submit->mode))
         return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option",
-                         "--mode 须为 import（只列不通过的会员）或 list（列出全部会员）\n"
-                         "  --mode must be import (the file lists who fails) or list (the file lists everybody)");
+                         language_pick("--mode 须为 import（只列不通过的会员）或 list（列出全部会员）",
+                                       "--mode must be import (the file lists who fails) or list (the file lists everybody)"));
     identity_new(submit->submission_id);
     moment_format(moment_now_ms(), submit->time, sizeof submit->time);
     submit->submission = (struct submission){
@@ -100,7 +104,8 @@ static bool submit_start(struct submit *submit, struct fault *fault)
         .submitted_by = config_text(config, "submitted_by"),
     };
     submit->entries = entries_new();
-    if (submit->entries == NULL) return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for the file's entries");
+    if (submit->entries == NULL)
+        return fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for the file's entries"));
     return true;
 }
 
@@ -113,8 +118,9 @@ static bool submit_read_reasons(struct submit *submit, int *fallback, struct fau
     if (reason == NULL) return true;
     *fallback = reasons_find(&submit->reasons, reason, strlen(reason));
     if (*fallback != REASON_NONE) return true;
-    return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option", "--reason %s：未知的原因；可用 %s\n  --reason must be one of %s", reason,
-                     setting, setting);
+    return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option",
+                     language_pick("--reason %s：未知的原因；可用 %s", "--reason %s: the reason is unknown; it must be one of %s"), reason,
+                     setting);
 }
 
 /* ---- --report ---- */
@@ -126,7 +132,8 @@ static bool submit_open_report(struct submit *submit, struct fault *fault)
     if (path == NULL) return true;
     submit->marked = private_file_new(path, fault);
     submit->marks = submit->report.marks = submit->marked != NULL ? marks_new() : NULL;
-    return submit->marks != NULL || fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for the report");
+    return submit->marks != NULL ||
+           fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for the report"));
 }
 
 /* No marks, no file. A half-written one is not left behind either. */
@@ -138,14 +145,15 @@ static void submit_close_report(struct submit *submit, int *status)
     bool is_wanted = submit->marks != NULL && marks_count(submit->marks) > 0;
     bool ok = !is_wanted || (fault.kind == FAULT_NONE && marks_write(submit->marks, submit->file, submit->marked, &fault));
     if (fclose(submit->marked) != 0 && ok)
-        ok = fault_set(&fault, FAULT_FATAL, EX_IOERR, "output-failed", "%s can not be written: %s", path, strerror(errno));
+        ok = fault_set(&fault, FAULT_FATAL, EX_IOERR, "output-failed", language_pick("无法写入 %s：%s", "%s can not be written: %s"), path,
+                       strerror(errno));
     if (!ok || !is_wanted) (void)unlink(path);
     if (!ok) *status = report_fault(&fault);
     if (ok && is_wanted)
         fprintf(stderr,
-                "检查报告已写入 %s：按“检查结果”列修改后可直接提交；其中有完整证件号码，请妥善保管\n"
-                "  the report is in %s: mend the rows and submit it as it is; it holds full ID numbers, keep it safe\n",
-                path, path);
+                language_pick("检查报告已写入 %s：按“检查结果”列修改后可直接提交；其中有完整证件号码，请妥善保管\n",
+                              "the report is in %s: mend the rows and submit it as it is; it holds full ID numbers, keep it safe\n"),
+                path);
 }
 
 static bool submit_read_file(struct submit *submit, struct fault *fault)
@@ -161,12 +169,12 @@ static bool submit_read_file(struct submit *submit, struct fault *fault)
     submit->file = input_open(path, fault);
     if (submit->file == NULL || !submit_open_report(submit, fault)) return false;
     bool ok = sheet_read(submit->file, &rules, submit->entries, &submit->report, fault);
-    report_print(&submit->report, "行", "row");
+    report_print(&submit->report, language_pick("行", "row"));
     if (submit->report.errors.total == 0) return ok;
-    return fault_set(fault, FAULT_REJECT, EX_DATAERR, "row-errors",
-                     "%s 有错误，没有发送任何内容；修正后重新提交\n"
-                     "  %s has errors and nothing was sent; correct it and submit again",
-                     path, path);
+    return fault_set(
+        fault, FAULT_REJECT, EX_DATAERR, "row-errors",
+        language_pick("%s 有错误，没有发送任何内容；请修正后重新提交", "%s has errors and nothing was sent; correct it and submit again"),
+        path);
 }
 
 /* One chunk as a record; `number` counts from 0. */
@@ -197,7 +205,7 @@ static bool submit_check_frame(const struct submit *submit, struct fault *fault)
                       submit->submission_id, submit->time, text);
         ok = outgoing_check(&outgoing, fault);
     } else {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory for a chunk");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory for a chunk"));
     }
     chunks_free(chunks);
     entries_free(none);
@@ -208,17 +216,20 @@ static void submit_print_summary(const struct submit *submit)
 {
     size_t failed = 0, count = entries_count(submit->entries), chunks = chunks_count(submit->chunks);
     for (size_t i = 0; i < submit->reasons.count; i++) failed += entries_count_failed(submit->entries, (int)i);
-    fprintf(stderr, "不通过 failed: %zu", failed);
+    fprintf(stderr, language_pick("不通过：%zu", "failed: %zu"), failed);
     for (size_t i = 0; i < submit->reasons.count; i++) {
         size_t of_reason = entries_count_failed(submit->entries, (int)i);
-        if (of_reason > 0) fprintf(stderr, "  %s %s %zu", submit->reasons.list[i].name, submit->reasons.list[i].code, of_reason);
+        if (of_reason > 0)
+            fprintf(stderr, "  %s %zu", language_pick(submit->reasons.list[i].name, submit->reasons.list[i].code), of_reason);
     }
-    if (submit->mode == SHEET_LIST) fprintf(stderr, "；通过 passed: %zu", count - failed);
-    fprintf(stderr, "；分片 chunks: %zu；提交号 submission: %s\n", chunks, submit->submission_id);
+    if (submit->mode == SHEET_LIST) fprintf(stderr, language_pick("；通过：%zu", "; passed: %zu"), count - failed);
+    fprintf(stderr, language_pick("；分片：%zu；提交号：%s\n", "; chunks: %zu; submission: %s\n"), chunks, submit->submission_id);
     if (count == 0)
-        fputs("文件没有列出会员：提交为空，即全部会员通过\n  the file lists nobody: an empty submission, every member passes\n", stderr);
+        fputs(language_pick("文件没有列出会员：提交为空，即全部会员通过\n",
+                            "the file lists nobody: an empty submission, every member passes\n"),
+              stderr);
     else if (submit->mode == SHEET_IMPORT)
-        fputs("未列出的会员视为通过 / every member who is not listed passes\n", stderr);
+        fputs(language_pick("未列出的会员视为通过\n", "every member who is not listed passes\n"), stderr);
 }
 
 /* Everything but sending: every chunk is made as it would be sent. */
@@ -230,7 +241,10 @@ static int submit_rehearse(struct submit *submit, struct fault *fault)
         if (!submit_make(submit, i, &out, fault)) return report_fault(fault);
         bytes += out.value_bytes;
     }
-    fprintf(stderr, "演练：未发送任何内容（共 %" PRIu64 " 字节） / dry run: nothing was sent (%" PRIu64 " bytes would be)\n", bytes, bytes);
+    fprintf(
+        stderr,
+        language_pick("演练：没有发送任何内容（将发送 %" PRIu64 " 字节）\n", "dry run: nothing was sent (%" PRIu64 " bytes would be)\n"),
+        bytes);
     return EX_OK;
 }
 

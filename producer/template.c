@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "core/csv.h"
+#include "core/language.h"
 #include "producer/commands.h"
 #include "producer/report.h"
 #include "producer/sheet.h"
@@ -12,7 +13,8 @@ const struct option template_options[] = {
      .kind = OPTION_TEXT,
      .fallback = "import",
      .argument = "import|list",
-     .help = "import: for a list of who fails (只列不通过的会员); list: of everybody (列出全部会员)."},
+     .help = {"import（导入文件年审）：只列不通过的会员；list（列表年审）：列出全部会员。",
+              "import: for a list of who fails; list: of everybody."}},
     {.name = NULL},
 };
 
@@ -40,13 +42,15 @@ int template_run(const struct config *config)
     struct fault fault = {.kind = FAULT_NONE};
     enum sheet_mode mode;
     if (!sheet_mode_of_name(config_text(config, "mode"), &mode)) {
-        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option", "--mode 须为 import 或 list\n  --mode must be import or list");
+        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option",
+                  language_pick("--mode 须为 import 或 list", "--mode must be import or list"));
         return report_fault(&fault);
     }
     const struct template *template = &templates[mode];
     bool ok = fputs("\uFEFF", stdout) >= 0 && csv_write_row(stdout, template->header, template->count) &&
               csv_write_row(stdout, template->example, template->count) && fflush(stdout) == 0;
     if (ok) return EX_OK;
-    fault_set(&fault, FAULT_FATAL, EX_IOERR, "output-failed", "the template can not be written to standard output");
+    fault_set(&fault, FAULT_FATAL, EX_IOERR, "output-failed",
+              language_pick("模板无法写到标准输出", "the template can not be written to standard output"));
     return report_fault(&fault);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
 #include "core/moment.h"
 #include "producer/arguments.h"
 #include "producer/commands.h"
@@ -19,9 +20,13 @@ const struct option unit_review_options[] = {
     {.name = "set",
      .kind = OPTION_LIST,
      .argument = "FIELD=VALUE",
-     .help =
-         "A change (修改) of name, credit_code, address, contact_name or contact_mobile; without any the profile is confirmed as it is."},
-    {.name = "id", .kind = OPTION_TEXT, .argument = "ID", .help = "The unit review's id (单位年审号); a new random one when left out."},
+     .help = {"修改一项单位信息：name（名称）、credit_code（统一社会信用代码）、address（地址）、contact_name（联系人）或 "
+              "contact_mobile（联系人手机）；不给则按原样确认。",
+              "A change of name, credit_code, address, contact_name or contact_mobile; without any the profile is confirmed as it is."}},
+    {.name = "id",
+     .kind = OPTION_TEXT,
+     .argument = "ID",
+     .help = {"单位年审号；省略时随机生成。", "The unit review's id; a new random one when left out."}},
     OPTION_OF_SOURCE,
     OPTION_OF_WAIT,
     OPTION_OF_WAIT_SECONDS,
@@ -37,11 +42,13 @@ static const char *profile_field_of(const char *setting, struct fault *fault)
     size_t bytes = strcspn(setting, "=");
     for (size_t i = 0; i < PROFILE_FIELDS && setting[bytes] == '='; i++)
         if (strlen(profile_fields[i]) == bytes && memcmp(profile_fields[i], setting, bytes) == 0) return profile_fields[i];
-    fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option",
-              "--set %.*s：没有这个字段；可用 name（名称）、credit_code（统一社会信用代码）、address（地址）、contact_name（联系人）、"
-              "contact_mobile（联系人手机），写作 字段=值\n"
-              "  --set takes field=value with one of the fields name, credit_code, address, contact_name, contact_mobile",
-              (int)bytes, setting);
+    fault_set(
+        fault, FAULT_REJECT, EX_USAGE, "bad-option",
+        language_pick(
+            "--set %.*s：没有这个字段；可用 name（名称）、credit_code（统一社会信用代码）、address（地址）、contact_name（联系人）、"
+            "contact_mobile（联系人手机），写作“字段=值”",
+            "--set %.*s: there is no such field; write FIELD=VALUE with one of name, credit_code, address, contact_name, contact_mobile"),
+        (int)bytes, setting);
     return NULL;
 }
 
@@ -53,8 +60,8 @@ static bool changes_read(const struct config *config, struct profile_change chan
         if (field == NULL) return false;
         for (size_t n = 0; n < *count; n++)
             if (changes[n].field == field)
-                return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option", "--set %s 给了两次\n  --set %s is given twice; give it once",
-                                 field, field);
+                return fault_set(fault, FAULT_REJECT, EX_USAGE, "bad-option",
+                                 language_pick("--set %s 给了两次，只能给一次", "--set %s is given twice; give it once"), field);
         changes[(*count)++] = (struct profile_change){.field = field, .value = setting + strlen(field) + 1};
     }
     return true;
@@ -76,7 +83,8 @@ int unit_review_run(const struct config *config)
     if (id == NULL) id = random_id;
     char *text = compose_unit_review(unit, year, config_text(config, "submitted_by"), changes, change_count);
     if (text == NULL) {
-        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option", "--set 的值须为 UTF-8 文本\n  the values of --set must be UTF-8 text");
+        fault_set(&fault, FAULT_REJECT, EX_USAGE, "bad-option",
+                  language_pick("--set 的值须为 UTF-8 文本", "the values of --set must be UTF-8 text"));
         return report_fault(&fault);
     }
     struct outgoing outgoing;

@@ -7,6 +7,7 @@
 
 #include "core/code.h"
 #include "core/kafka.h"
+#include "core/language.h"
 #include "core/text.h"
 #include "producer/clock.h"
 #include "producer/report.h"
@@ -35,7 +36,7 @@ struct wait *wait_new(const struct config *config, const struct judged *judged, 
 {
     struct wait *wait = calloc(1, sizeof *wait);
     if (wait == NULL) {
-        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", "no memory to wait for the outcome");
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "out-of-memory", language_pick("内存不足", "no memory to wait for the outcome"));
         return NULL;
     }
     int32_t partition = kafka_partition_of(judged->unit, strlen(judged->unit), partitions);
@@ -112,9 +113,11 @@ static int wait_take_dead_letter(struct wait *wait, const struct kafka_record *r
     text_mask_digits(code_header.text, code_header.bytes, code, sizeof code);
     text_mask_digits(text_header.text, text_header.bytes, text, sizeof text);
     const struct code *known = code_find(code);
-    fprintf(stderr, "事件未被系统接受，已转入死信 / the event was not accepted and became a dead letter\n");
-    if (known != NULL) fprintf(stderr, "  %s。%s\n", known->zh, known->remedy_zh);
-    fprintf(stderr, "  %s [%s]\n", text, code);
+    fputs(language_pick("事件未被系统接受，已转入死信\n", "the event was not accepted and became a dead letter\n"), stderr);
+    if (known != NULL && language_is_chinese())
+        fprintf(stderr, "  %s。%s [%s]\n", known->zh, known->remedy_zh, code);
+    else
+        fprintf(stderr, "  %s [%s]\n", text, code);
     return EX_DATAERR;
 }
 
@@ -132,7 +135,7 @@ static int wait_poll(struct wait *wait, struct kafka_reader *reader, int (*take)
         status = report_fault(&happening.fault);
         break;
     case KAFKA_OUTAGE:
-        if (!wait->outage_told) fputs("Kafka 没有应答，继续等待 / the broker does not answer; still waiting\n", stderr);
+        if (!wait->outage_told) fputs(language_pick("Kafka 没有应答，继续等待\n", "the broker does not answer; still waiting\n"), stderr);
         wait->outage_told = true;
         break;
     default:
@@ -144,7 +147,8 @@ static int wait_poll(struct wait *wait, struct kafka_reader *reader, int (*take)
 int wait_for_outcome(struct wait *wait, int64_t seconds)
 {
     int64_t until_ms = clock_monotonic_ms() + seconds * 1000;
-    fprintf(stderr, "已发送，等待处理结果（最长 %" PRId64 " 秒）… / sent; waiting up to %" PRId64 " s for the outcome …\n", seconds,
+    fprintf(stderr,
+            language_pick("已发送，等待处理结果（最长 %" PRId64 " 秒）……\n", "sent; waiting up to %" PRId64 " s for the outcome …\n"),
             seconds);
     while (clock_monotonic_ms() < until_ms) {
         int status = wait_poll(wait, wait->outcomes, wait_take_outcome);
@@ -152,10 +156,10 @@ int wait_for_outcome(struct wait *wait, int64_t seconds)
         if (status != WAIT_IN_PROGRESS) return status;
     }
     fprintf(stderr,
-            "%" PRId64 " 秒内没有处理结果。事件已经发送，不要重复提交；请运维人员用 nianshen-ops status 查看处理进度\n"
-            "  no outcome within %" PRId64
-            " s. The event is sent and will be judged: do not send it again; nianshen-ops status shows whether a "
-            "worker is running\n",
-            seconds, seconds);
+            language_pick(
+                "%" PRId64 " 秒内没有处理结果。事件已经发送，不要重复提交；请运维人员用 nianshen-ops status 查看处理进度\n",
+                "no outcome within %" PRId64
+                " s. The event is sent and will be judged: do not send it again; nianshen-ops status shows whether a worker is running\n"),
+            seconds);
     return EX_TEMPFAIL;
 }

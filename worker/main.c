@@ -5,31 +5,42 @@
 
 #include "core/batch.h"
 #include "core/config.h"
+#include "core/language.h"
 #include "worker/worker.h"
 
 static const struct option options[] = {
-    {.name = "group_id", .fallback = "nianshen-worker", .argument = "GROUP", .help = "Consumer group of the workers."},
+    {.name = "group_id",
+     .fallback = "nianshen-worker",
+     .argument = "GROUP",
+     .help = {"工作进程的消费者组。", "Consumer group of the workers."}},
     {.name = "batch_records",
      .kind = OPTION_NUMBER,
      .fallback = "1000",
      .number_min = 1,
      .number_max = BATCH_RECORDS_MAX,
      .argument = "N",
-     .help = "Most records that are applied in one transaction."},
+     .help = {"一个事务中至多处理的记录数。", "Most records that are applied in one transaction."}},
     {.name = "batch_bytes",
      .kind = OPTION_NUMBER,
      .fallback = "4194304",
      .number_min = 65536,
      .number_max = 16777216,
      .argument = "BYTES",
-     .help = "Most bytes of records that are applied in one transaction."},
-    {.name = "owner", .argument = "NAME", .help = "Name shown as the owner of partitions; default: host and process id."},
-    {.name = "until_end", .kind = OPTION_SWITCH, .help = "End when all that is in the topics now is applied and published."},
+     .help = {"一个事务中至多处理的记录字节数。", "Most bytes of records that are applied in one transaction."}},
+    {.name = "owner",
+     .argument = "NAME",
+     .help = {"显示为分区接管者的名称；默认为主机名与进程号。", "Name shown as the owner of partitions; default: host and process id."}},
+    {.name = "until_end",
+     .kind = OPTION_SWITCH,
+     .help = {"处理并发布完主题中现有的全部内容后结束。", "End when all that is in the topics now is applied and published."}},
     {0},
 };
 
 static const struct command commands[] = {
-    {.name = "", .summary = "Applies the annual review's events to the database.", .options = options, .run = worker_run},
+    {.name = "",
+     .summary = {"把年审事件处理到数据库中。", "Applies the annual review's events to the database."},
+     .options = options,
+     .run = worker_run},
     {0},
 };
 
@@ -38,6 +49,7 @@ int main(int argc, char **argv)
     int status = EX_OK;
     struct config *config = config_read("nianshen-worker", commands, argc, argv, &status);
     if (config == NULL) return status;
+    language_use_english(); /* its log and what it publishes are read by programs */
     status = config_command(config)->run(config);
     config_free(config);
     return status;

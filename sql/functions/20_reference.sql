@@ -83,11 +83,11 @@ BEGIN
 END
 $$;
 
--- A rule refuses what an operator asks: SQLSTATE NS002, the message is for the operator, the hint is the remedy.
-CREATE OR REPLACE FUNCTION nianshen.refuse(p_message text, p_remedy text) RETURNS void
+-- A rule refuses what an operator asks: SQLSTATE NS002, the message is for the operator, the hint is the remedy, the detail is both in Chinese.
+CREATE OR REPLACE FUNCTION nianshen.refuse(p_message text, p_remedy text, p_zh text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION USING errcode = 'NS002', message = p_message, hint = p_remedy;
+    RAISE EXCEPTION USING errcode = 'NS002', message = p_message, hint = p_remedy, detail = p_zh;
 END
 $$;
 
@@ -122,18 +122,21 @@ BEGIN
     now_is := reference_change_ms();
     opens := coalesce(p_from_ms, now_is);
     IF EXISTS (SELECT FROM campaign_term WHERE year = p_year) THEN
-        PERFORM refuse(format('the campaign of %s exists already', p_year), 'nianshen-ops campaign list shows it; extend moves its end');
+        PERFORM refuse(format('the campaign of %s exists already', p_year), 'nianshen-ops campaign list shows it; extend moves its end',
+                       format('%s 年度的年审活动已经存在；nianshen-ops campaign list 可查看，campaign extend 可更改关闭时间', p_year));
     ELSIF opens < now_is THEN
-        PERFORM refuse('a campaign can not open in the past', 'leave --from out to open it now');
+        PERFORM refuse('a campaign can not open in the past', 'leave --from out to open it now', '年审活动不能在过去开放；省略 --from 即立即开放');
     ELSIF closes <= opens THEN
-        PERFORM refuse('the campaign would close before it opens', 'give an --until after --from');
+        PERFORM refuse('the campaign would close before it opens', 'give an --until after --from', '关闭时间早于开放时间；--until 须晚于 --from');
     END IF;
     SELECT * INTO other FROM campaign_term WHERE closes_ms > now_is ORDER BY year LIMIT 1;
     IF FOUND THEN
-        PERFORM refuse(format('the campaign of %s is not closed', other.year), format('nianshen-ops campaign close --year %s', other.year));
+        PERFORM refuse(format('the campaign of %s is not closed', other.year), format('nianshen-ops campaign close --year %s', other.year),
+                       format('%s 年度的年审活动尚未关闭；nianshen-ops campaign close --year %s', other.year, other.year));
     END IF;
     IF EXISTS (SELECT FROM kafka_partition WHERE end_offset > next_offset) AND EXISTS (SELECT FROM campaign_term) THEN
-        PERFORM refuse('records of the last campaign are not applied yet', 'let the workers catch up (nianshen-ops status), then open again');
+        PERFORM refuse('records of the last campaign are not applied yet', 'let the workers catch up (nianshen-ops status), then open again',
+                       '上一次年审活动的记录尚未处理完；等工作进程处理完（nianshen-ops status），再开放');
     END IF;
     INSERT INTO campaign_term (year, opens_ms, closes_ms, salt)
     VALUES (p_year, opens, closes, decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
@@ -150,13 +153,15 @@ DECLARE
 BEGIN
     SELECT * INTO term FROM campaign_term WHERE year = p_year FOR UPDATE;
     IF NOT FOUND THEN
-        PERFORM refuse(format('there is no campaign of %s', p_year), format('nianshen-ops campaign open --year %s', p_year));
+        PERFORM refuse(format('there is no campaign of %s', p_year), format('nianshen-ops campaign open --year %s', p_year),
+                       format('没有 %s 年度的年审活动；nianshen-ops campaign open --year %s', p_year, p_year));
     ELSIF term.closes_ms <= now_is THEN
-        PERFORM refuse(format('the campaign of %s is closed and stays closed', p_year), 'open the next year''s campaign');
+        PERFORM refuse(format('the campaign of %s is closed and stays closed', p_year), 'open the next year''s campaign',
+                       format('%s 年度的年审活动已经关闭，不能再开；请开放下一年度的', p_year));
     ELSIF closes < now_is THEN
-        PERFORM refuse('the end of a campaign can not be moved into the past', 'give a later --until');
+        PERFORM refuse('the end of a campaign can not be moved into the past', 'give a later --until', '关闭时间不能移到过去；请给更晚的 --until');
     ELSIF closes <= term.opens_ms THEN
-        PERFORM refuse('the campaign would close before it opens', 'give a later --until');
+        PERFORM refuse('the campaign would close before it opens', 'give a later --until', '关闭时间早于开放时间；请给更晚的 --until');
     END IF;
     UPDATE campaign_term SET closes_ms = closes WHERE year = p_year;
     RETURN closes;
@@ -188,7 +193,8 @@ BEGIN
     UPDATE reviewer_term SET valid_until_ms = until_ms
     WHERE reviewer = p_reviewer AND superior = p_superior AND valid_until_ms = forever_ms();
     IF NOT FOUND THEN
-        PERFORM refuse(format('%s is not a reviewer of %s', p_reviewer, p_superior), 'nianshen-ops reviewer list shows who is');
+        PERFORM refuse(format('%s is not a reviewer of %s', p_reviewer, p_superior), 'nianshen-ops reviewer list shows who is',
+                       format('%s 不是 %s 的审核人；nianshen-ops reviewer list 可列出审核人', p_reviewer, p_superior));
     END IF;
 END
 $$;

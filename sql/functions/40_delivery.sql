@@ -138,7 +138,8 @@ BEGIN
     PERFORM FROM unit_profile u WHERE u.unit = p_unit FOR NO KEY UPDATE;
     UPDATE held_unit SET released_ms = now_ms() WHERE unit = p_unit;
     IF NOT FOUND THEN
-        PERFORM refuse(format('unit %s is not held', p_unit), 'nianshen-ops unit held lists those that are');
+        PERFORM refuse(format('unit %s is not held', p_unit), 'nianshen-ops unit held lists those that are',
+                       format('单位 %s 没有被搁置；nianshen-ops unit held 可列出被搁置的单位', p_unit));
     END IF;
     PERFORM held_units_finish(ARRAY[p_unit]);
     RETURN (SELECT count(*) FROM ledger l WHERE l.unit = p_unit AND l.kind = 'held');

@@ -52,7 +52,8 @@ BEGIN
     PERFORM reference_change_ms(); -- no micro-batch is under way while places in the order move
     SELECT * INTO k FROM kafka_partition p WHERE p.topic = p_topic AND p.partition = p_partition FOR UPDATE;
     IF k.halted IS NULL THEN
-        PERFORM refuse(format('%s partition %s is not halted', p_topic, p_partition), 'nianshen-ops partition list shows those that are');
+        PERFORM refuse(format('%s partition %s is not halted', p_topic, p_partition), 'nianshen-ops partition list shows those that are',
+                       format('主题 %s 分区 %s 没有停止；nianshen-ops partition list 可列出停止的分区', p_topic, p_partition));
     END IF;
     INSERT INTO partition_resume (topic, partition, at_ms, who, reason, halted, next_before, next_after, superseded)
     VALUES (p_topic, p_partition, now_ms(), session_user, p_reason, k.halted, k.next_offset, coalesce(p_from, k.next_offset), 0)

@@ -91,7 +91,8 @@ BEGIN
     IF EXISTS (SELECT FROM nianshen.unit_profile) OR EXISTS (SELECT FROM nianshen.campaign_term) OR EXISTS (SELECT FROM nianshen.reviewer_term)
         OR EXISTS (SELECT FROM nianshen.kafka_partition) OR EXISTS (SELECT FROM nianshen.ledger) THEN
         PERFORM nianshen.refuse('the database is not empty: it has reference data already, or a worker was started on it',
-                                'stop the workers, create a new database, run nianshen-ops migrate there, then restore');
+                                'stop the workers, create a new database, run nianshen-ops migrate there, then restore',
+                                '数据库不是空的：已有参考数据，或已有工作进程在用；请停止工作进程，新建数据库并运行 nianshen-ops migrate，再恢复');
     END IF;
     DELETE FROM nianshen.failure_reason;
     DELETE FROM nianshen.audit_log;

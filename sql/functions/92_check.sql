@@ -8,24 +8,42 @@
 CREATE OR REPLACE VIEW nianshen.invariant AS
 SELECT * FROM (VALUES
     ('I1', 'each listed member is on the roster, or archived with a reason; the counts of each submission balance',
-     'a roster, an archive or a submission was changed beside the worker: compare with the topics before anybody relies on the unit''s numbers'),
+     'a roster, an archive or a submission was changed beside the worker: compare with the topics before anybody relies on the unit''s numbers',
+     '每个列出的会员都在名册中，或带原因存档；每份提交的人数前后相符',
+     '名册、存档或提交被绕过工作进程改动过：在使用该单位的数字之前，请先与主题核对'),
     ('I2', 'each removal follows from one valid approval of a submission that lists the member with this reason',
-     'somebody was removed without a decision, or the decision was altered: the member may have to be enrolled again'),
+     'somebody was removed without a decision, or the decision was altered: the member may have to be enrolled again',
+     '每次移出都来自一次有效的审核通过，且该提交以同一原因列出了该会员',
+     '有人未经审核被移出，或审核记录被改动过：可能须重新登记该会员'),
     ('I3', 'no membership is removed twice',
-     'the archive holds a membership twice: counts of removed members are too high'),
+     'the archive holds a membership twice: counts of removed members are too high',
+     '没有一次会员关系被移出两次',
+     '存档中同一会员关系出现两次：移出人数偏高'),
     ('I4', 'a unit has at most one approved review a year, and one that is pending',
-     'a second review of the year had an effect: look at both submissions and their decisions'),
+     'a second review of the year had an effect: look at both submissions and their decisions',
+     '一个单位一年至多有一份通过的年审，至多有一份待审核',
+     '同一年度的第二份年审也生效了：请查看两份提交及其审核'),
     ('I5', 'each consumed record has exactly one ledger row, each judged event one final outcome',
-     'a record was lost from the books, or a unit was not told, or told two things'),
+     'a record was lost from the books, or a unit was not told, or told two things',
+     '每条处理过的记录在账簿中恰有一行，每个判定过的事件恰有一个最终结果',
+     '账簿漏记了记录，或单位没有收到结果，或收到了两个'),
     ('I6', 'positions never go back, and stand behind everything that was consumed',
-     'a position was moved by hand or a backup is older than its topics: records may be applied twice or left out'),
+     'a position was moved by hand or a backup is older than its topics: records may be applied twice or left out',
+     '位置从不后退，且在所有处理过的记录之后',
+     '位置被手工移动过，或备份比主题旧：记录可能被处理两次或被漏掉'),
     ('I7', 'no effect before a submission is complete',
-     'a submission was judged before all its chunks were there'),
+     'a submission was judged before all its chunks were there',
+     '提交完整之前没有任何效果',
+     '提交在全部分片到齐之前就被判定'),
     ('I10', 'nothing was committed under an old epoch',
-     'two workers wrote to one partition at the same time'),
+     'two workers wrote to one partition at the same time',
+     '没有以旧轮次提交的内容',
+     '两个工作进程同时写入了同一分区'),
     ('I11', 'nothing unauthorised has an effect',
-     'a decision counts that its maker had no right to make at that time: it, or the reference data of that time, was altered')
-) AS i (invariant, sentence, means);
+     'a decision counts that its maker had no right to make at that time: it, or the reference data of that time, was altered',
+     '未经授权的内容没有任何效果',
+     '一次审核生效了，但审核人当时无权审核：它或当时的参考数据被改动过')
+) AS i (invariant, sentence, means, sentence_zh, means_zh);
 
 -- ---- I1 ----
 
@@ -268,14 +286,14 @@ UNION ALL SELECT 'I11', unit, finding FROM nianshen.violation_of_authority;
 
 -- One row an invariant that holds (finding is null), else its first violations with their total.
 CREATE OR REPLACE FUNCTION nianshen.check_run(p_limit integer)
-RETURNS TABLE (invariant text, sentence text, means text, total bigint, unit text, finding text)
+RETURNS TABLE (invariant text, sentence text, means text, sentence_zh text, means_zh text, total bigint, unit text, finding text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp SET jit = off SET work_mem = '64MB' AS $$
     WITH found AS (
         SELECT v.*, count(*) OVER (PARTITION BY v.invariant) AS total,
                row_number() OVER (PARTITION BY v.invariant ORDER BY v.unit COLLATE "C", v.finding COLLATE "C") AS place
         FROM violation v
     )
-    SELECT i.invariant, i.sentence, i.means, coalesce(f.total, 0), f.unit, f.finding
+    SELECT i.invariant, i.sentence, i.means, i.sentence_zh, i.means_zh, coalesce(f.total, 0), f.unit, f.finding
     FROM invariant i LEFT JOIN found f ON f.invariant = i.invariant AND f.place <= p_limit
     ORDER BY substr(i.invariant, 2)::integer, f.place
 $$;

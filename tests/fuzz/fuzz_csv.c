@@ -84,7 +84,7 @@ static void check_sheet(FILE *file, unsigned flags)
                                 .today = 20260301};
     report_start(&report);
     require(sheet_read(file, &rules, entries, &report, &fault) == (fault.kind == FAULT_NONE));
-    report_print(&report, "行", "row");
+    report_print(&report, "row");
     report_free(&report);
     entries_free(entries);
 }

@@ -73,7 +73,7 @@ def check_detail(world, submission):
         assert "*" in row[6] and row[6][:3] == mobile[:3] and row[6] != mobile
         opened = world.sql("SELECT to_char(to_timestamp(opens_ms / 1000.0), 'YYYY')::int FROM nianshen.campaign")[0][0]
         assert row[-1] in (opened - born, opened - born - 1), "age in full years"
-    shown = world.ops("review", "show", "--unit", "002", "--year", YEAR).expect(0, says=["13663", "王建国", "退休", masked(RETIRED), "13664"])
+    shown = world.ops("review", "show", "--unit", "002", "--year", YEAR).expect(0, says=["13663", "王建国", "retired", masked(RETIRED), "13664"])
     assert DECEASED not in shown.out
 
 

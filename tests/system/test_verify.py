@@ -133,7 +133,7 @@ def test_damage_is_named(world, damage):
                 d["kind"] == kind and d["field"] == field and (recorded or "") in (d["recorded"] or "") and (rebuilt or "") in (d["rebuilt"] or "")
                 and (d["recorded"] is None) == (recorded is None) and (d["rebuilt"] is None) == (rebuilt is None) for d in found
             ), f"{kind} {field} {recorded} {rebuilt} is not among\n{found}"
-        done = verify(world).expect(1, says=["damage", "1 units differ"])
+        done = verify(world).expect(1, says=["damage", "units that differ: 1"])
         assert not set(re.findall(r"\d{17}[\dX]", done.out + done.err)), "no full number"
 
 

@@ -22,29 +22,36 @@ static int run_nothing(const struct config *config)
 }
 
 static const struct option load_options[] = {
-    {"unit", OPTION_TEXT, NULL, 0, 0, true, "UNIT", "The unit's code."},
-    {"year", OPTION_NUMBER, "2026", 2000, 2999, false, "YEAR", "The year under review."},
-    {"shift", OPTION_NUMBER, NULL, 0, 0, false, "N", "Any number."},
-    {"dry_run", OPTION_SWITCH, NULL, 0, 0, false, NULL, "Only look."},
-    {"set", OPTION_LIST, NULL, 0, 0, false, "FIELD=VALUE",
-     "A field of the unit's profile that has changed, and its new value, in words long enough to wrap "
-     "the line of this help."},
+    {"unit", OPTION_TEXT, NULL, 0, 0, true, "UNIT", {"单位代码。", "The unit's code."}},
+    {"year", OPTION_NUMBER, "2026", 2000, 2999, false, "YEAR", {"年审年度。", "The year under review."}},
+    {"shift", OPTION_NUMBER, NULL, 0, 0, false, "N", {"任意数。", "Any number."}},
+    {"dry_run", OPTION_SWITCH, NULL, 0, 0, false, NULL, {"只看。", "Only look."}},
+    {"set",
+     OPTION_LIST,
+     NULL,
+     0,
+     0,
+     false,
+     "FIELD=VALUE",
+     {"单位信息中修改了的一项，以及它的新值，写得足够长，一行放不下，而中文里没有空格：在哪里换行，要看字和标点，引号“里面”也一样，（括号）"
+      "也一样。",
+      "A field of the unit's profile that has changed, and its new value, in words long enough to wrap the line of this help."}},
     {0},
 };
 
 static const struct option list_options[] = {
-    {"state", OPTION_TEXT, NULL, 0, 0, false, "STATE", "Which submissions."},
+    {"state", OPTION_TEXT, NULL, 0, 0, false, "STATE", {"哪些提交。", "Which submissions."}},
     {0},
 };
 
 static const struct command commands[] = {
-    {"roster load", "FILE.csv", "Load members.", load_options, run_nothing},
-    {"roster list", NULL, "List members.", list_options, run_nothing},
-    {"publish", "[FILE...]", "Publish files.", NULL, run_nothing},
+    {"roster load", "FILE.csv", {"加载会员。", "Load members."}, load_options, run_nothing},
+    {"roster list", NULL, {"列出会员。", "List members."}, list_options, run_nothing},
+    {"publish", "[FILE...]", {"发布文件。", "Publish files."}, NULL, run_nothing},
     {0},
 };
 
-static const struct command single[] = {{"", NULL, "Work.", list_options, run_nothing}, {0}};
+static const struct command single[] = {{"", NULL, {"工作。", "Work."}, list_options, run_nothing}, {0}};
 
 /* ---- running it: standard output and error go into files ---- */
 
@@ -353,12 +360,55 @@ static void test_help(void **state)
     assert_int_equal(exit_status, EX_OK);
     assert_memory_equal(data, "usage: nianshen-test roster load [OPTION...] FILE.csv\n", 50);
     for (const struct option *option = load_options; option->name != NULL; option++)
-        assert_non_null(strstr(data, option->help != load_options[4].help ? option->help : "its new value"));
+        assert_non_null(strstr(data, option != &load_options[4] ? option->help.en : "its new value"));
     assert_non_null(strstr(data, "(default: 2026)"));
     assert_non_null(strstr(data, "(required)"));
     assert_non_null(strstr(data, "(may be given again)"));
     char *rest = data;
     for (const char *line; (line = strsep(&rest, "\n")) != NULL;) assert_true(text_width(line) <= 100);
+}
+
+/* In Chinese everything is Chinese, and lines are broken where Chinese allows it: no mark begins a line that belongs to what is before it.
+ */
+static void test_help_in_chinese(void **state)
+{
+    (void)state;
+    (void)setenv("LC_ALL", "zh_CN.UTF-8", 1);
+    assert_null(READ("roster", "load", "--help"));
+    assert_memory_equal(data, "用法：nianshen-test roster load [选项...] FILE.csv\n", 50);
+    assert_non_null(strstr(data, "（默认：2026）"));
+    char *rest = data;
+    for (const char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        assert_true(text_width(line) <= 100);
+        const char *text = line + strspn(line, " ");
+        assert_true(strncmp(text, "，", 3) != 0 && strncmp(text, "。", 3) != 0 && strncmp(text, "”", 3) != 0 &&
+                    strncmp(text, "）", 3) != 0);
+    }
+    assert_null(READ("roster", "load", "--unit"));
+    assert_string_equal(talk, "nianshen-test: --unit 需要一个值；请写 --unit=值；用法见 'nianshen-test roster load --help'\n");
+    (void)unsetenv("LC_ALL");
+}
+
+/* The first of the three variables that is set and not empty decides; zh is Chinese, anything else English. */
+static void test_language(void **state)
+{
+    static const struct {
+        const char *all, *messages, *lang;
+        bool is_chinese;
+    } cases[] = {{"zh_CN.UTF-8", "C", "C", true}, {"", "zh_TW", "C", true},   {"", "", "zh", true},
+                 {"C", "zh_CN", "zh_CN", false},  {"", "en_US", "zh", false}, {"", "", "", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)setenv("LC_ALL", cases[i].all, 1);
+        (void)setenv("LC_MESSAGES", cases[i].messages, 1);
+        (void)setenv("LANG", cases[i].lang, 1);
+        language_use_environment();
+        assert_int_equal(language_is_chinese(), cases[i].is_chinese);
+        assert_string_equal(language_pick("年", "year"), cases[i].is_chinese ? "年" : "year");
+        language_use_english();
+        assert_string_equal(language_words((struct words){"年", "year"}), "year");
+    }
+    (void)unsetenv("LC_ALL"), (void)unsetenv("LC_MESSAGES"), (void)unsetenv("LANG");
 }
 
 /* The version is a line of program and number. */
@@ -389,6 +439,8 @@ int main(void)
         WITH_CLEANING(test_caps),
         WITH_CLEANING(test_wrong_environment),
         WITH_CLEANING(test_help),
+        WITH_CLEANING(test_help_in_chinese),
+        WITH_CLEANING(test_language),
         WITH_CLEANING(test_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include <cmocka.h>
 
 #include "core/database_internal.h"
+#include "core/language.h"
 
 static struct fault fault_of(const char *sqlstate, const char *primary, const char *hint, const char *constraint)
 {
@@ -64,6 +66,25 @@ static void test_own_refusals(void **state)
     struct fault fault = fault_of("NS002", "the number 432500197707302784 is taken", NULL, NULL);
     assert_null(strstr(fault.text, "432500197707302784"));
     assert_non_null(strstr(fault.text, "2784"));
+}
+
+/* Our own RAISEs bring the Chinese as their DETAIL; anybody else's DETAIL quotes a row and is never repeated. */
+static void test_refusals_in_chinese(void **state)
+{
+    struct database_complaint ours = {
+        .sqlstate = "NS002", .primary = "no such campaign", .hint = "open it", .detail = "没有年审活动；请开放"};
+    struct database_complaint other = {.sqlstate = "23505", .constraint = "member_pkey", .detail = "secret"};
+    struct fault fault = {0};
+    (void)state;
+    (void)setenv("LC_ALL", "zh_CN.UTF-8", 1);
+    language_use_environment();
+    assert_false(database_fault_of(&ours, &fault));
+    assert_string_equal(fault.text, "没有年审活动；请开放");
+    fault_clear(&fault);
+    assert_false(database_fault_of(&other, &fault));
+    assert_string_equal(fault.text, "PostgreSQL：SQLSTATE 23505，约束 member_pkey");
+    (void)unsetenv("LC_ALL");
+    language_use_english();
 }
 
 /* A message longer than a fault's text is cut, and nothing else happens. */
@@ -143,9 +164,11 @@ static void test_bad_setting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),        cmocka_unit_test(test_no_values),   cmocka_unit_test(test_own_refusals),
-        cmocka_unit_test(test_long_message), cmocka_unit_test(test_absent),      cmocka_unit_test(test_refused_login),
-        cmocka_unit_test(test_not_yet),      cmocka_unit_test(test_bad_setting),
+        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_no_values),
+        cmocka_unit_test(test_own_refusals),  cmocka_unit_test(test_refusals_in_chinese),
+        cmocka_unit_test(test_long_message),  cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_refused_login), cmocka_unit_test(test_not_yet),
+        cmocka_unit_test(test_bad_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

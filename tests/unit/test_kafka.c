@@ -31,7 +31,7 @@ static int nothing(const struct config *config)
 
 static struct config *config_for(const char *extra)
 {
-    static const struct command commands[] = {{.name = "", .summary = "a test", .run = nothing}, {0}};
+    static const struct command commands[] = {{.name = "", .summary = {"测试", "a test"}, .run = nothing}, {0}};
     char bootstrap[256], program[] = "test", flag[256];
     snprintf(bootstrap, sizeof bootstrap, "--kafka-bootstrap=%s", rd_kafka_mock_cluster_bootstraps(mock.cluster));
     snprintf(flag, sizeof flag, "%s", extra);

@@ -12,8 +12,8 @@
 #include "ops/table.h"
 
 static const struct table_column columns[] = {
-    {"NAME 姓名", "name", TABLE_TEXT}, {NULL, "count", TABLE_NUMBER}, {"AT", "at", TABLE_MOMENT},
-    {"LIST", "list", TABLE_LIST},      {"IS", "is", TABLE_SWITCH},    {NULL, NULL, TABLE_TEXT},
+    {{"姓名", "NAME 姓名"}, "name", TABLE_TEXT}, {{NULL, NULL}, "count", TABLE_NUMBER}, {{"时间", "AT"}, "at", TABLE_MOMENT},
+    {{"列表", "LIST"}, "list", TABLE_LIST},      {{"是否", "IS"}, "is", TABLE_SWITCH},  {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static struct table *table_of(bool is_json, size_t rows, const char *const rows_of_cells[][5])
@@ -85,7 +85,7 @@ static void test_control_characters(void **state)
 /* What strangers wrote never shows a full number, to people or to programs. */
 static void test_masked(void **state)
 {
-    static const struct table_column masked[] = {{"UNIT", "unit", TABLE_MASKED}, {NULL, NULL, TABLE_TEXT}};
+    static const struct table_column masked[] = {{{"单位", "UNIT"}, "unit", TABLE_MASKED}, {{NULL, NULL}, NULL, TABLE_TEXT}};
     static const char *const texts[] = {"11010119900307123X", "U0001", NULL};
     (void)state;
     for (int is_json = 0; is_json < 2; is_json++) {

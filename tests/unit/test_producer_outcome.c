@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/language.h"
 #include "producer/outcome.h"
 
 static int64_t row_for_test(const void *context, int64_t chunk, enum event_list list, int64_t index)
@@ -66,11 +67,31 @@ static void row_errors_are_told_with_the_files_rows(void **state)
                 "{\"chunk\":null,\"list\":null,\"index\":null,\"code\":\"not-listed\",\"id_number\":\"432***********2784\","
                 "\"member_no\":\"13664\",\"zh\":\"没有被列出\",\"en\":\"is not listed\"}]}",
                 &rows);
-    assert_says(text, "第 2007 行，211***********9673：不在名册");
     assert_says(text, "row 2007, 211***********9673: not on the roster [not-on-roster]");
     assert_says(text, "row 1500, x: e [listed-twice]");
     assert_says(text, "432***********2784, member no. 13664: is not listed [not-listed]");
-    assert_says(text, "共 2000 处错误，只列出前 3 处");
+    assert_says(text, "2000 errors in all, the first 3 are listed");
+    free(text);
+}
+
+/* The same in Chinese: nothing of the English is left, and codes that are words are words. */
+static void one_language_is_spoken(void **state)
+{
+    (void)state;
+    (void)setenv("LC_ALL", "zh_CN.UTF-8", 1);
+    language_use_environment();
+    char *text = printed("nianshen.member-review.rejected.v1",
+                         "{\"unit\":\"U1\",\"year\":2026,\"mode\":\"import\",\"code\":\"row-errors\",\"zh\":\"有错误\",\"en\":\"bad\","
+                         "\"reasons\":{\"retired\":2,\"strange\":1},\"errors_total\":2000,\"errors\":[{\"chunk\":2,\"list\":\"failed\","
+                         "\"index\":7,\"code\":\"not-on-roster\",\"id_number\":\"211***********9673\",\"member_no\":\"13664\","
+                         "\"zh\":\"不在名册\",\"en\":\"not on the roster\"}]}",
+                         &rows);
+    (void)unsetenv("LC_ALL");
+    language_use_english();
+    assert_string_equal(text,
+                        "会员信息年审未被接受\n  有错误 [row-errors]\n  单位：U1\n  年度：2026\n  方式：导入文件年审\n"
+                        "  不通过原因：退休 2，strange 1\n"
+                        "错误：第 2007 行，211***********9673，会员编号 13664：不在名册 [not-on-roster]\n共 2000 处错误，只列出前 1 处\n");
     free(text);
 }
 
@@ -84,7 +105,7 @@ static void pending_shows_digest_and_counts_as_they_are(void **state)
                 "\"passed\":5,\"failed\":3,\"reasons\":{\"retired\":2,\"left\":1},\"warnings_total\":0,\"warnings\":[]}",
                 &rows);
     assert_says(text, "sha256:13800138000aa");
-    assert_says(text, "不通过 failed: 3");
+    assert_says(text, "failed: 3");
     assert_says(text, "retired 2, left 1");
     free(text);
 }
@@ -138,16 +159,20 @@ static void odd_fields_do_no_harm(void **state)
     (void)state;
     char *text = printed("nianshen.member-review.rejected.v1",
                          "{\"errors\":[{},7,null,{\"chunk\":\"a\",\"index\":[]}],\"reasons\":{},\"year\":\"x\"}", &rows);
-    assert_says(text, "errors: 4");
+    assert_says(text, "4 errors in all");
     free(text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(row_errors_are_told_with_the_files_rows), cmocka_unit_test(pending_shows_digest_and_counts_as_they_are),
-        cmocka_unit_test(free_text_is_masked_and_harmless),        cmocka_unit_test(the_exit_status_follows_the_type),
-        cmocka_unit_test(what_is_no_outcome_is_left_alone),        cmocka_unit_test(odd_fields_do_no_harm),
+        cmocka_unit_test(row_errors_are_told_with_the_files_rows),
+        cmocka_unit_test(one_language_is_spoken),
+        cmocka_unit_test(pending_shows_digest_and_counts_as_they_are),
+        cmocka_unit_test(free_text_is_masked_and_harmless),
+        cmocka_unit_test(the_exit_status_follows_the_type),
+        cmocka_unit_test(what_is_no_outcome_is_left_alone),
+        cmocka_unit_test(odd_fields_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static const struct option options[] = {
 
 static int run_worker(bool until_end)
 {
-    static const struct command commands[] = {{.name = "", .summary = "a test", .options = options, .run = worker_run}, {0}};
+    static const struct command commands[] = {{.name = "", .summary = {"测试", "a test"}, .options = options, .run = worker_run}, {0}};
     char program[] = "test", flag[] = "--until-end";
     char *arguments[] = {program, flag, NULL};
     int status = 0;

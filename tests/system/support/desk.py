@@ -56,10 +56,10 @@ class Desk:
         submission = done.out.split()[0]
         return submission, self.world.outcomes.wait(self.unit.code, "member-review.pending", submission=submission)
 
-    def decide(self, verb, submission, digest, *flags, superior=None, reviewer=None):
+    def decide(self, verb, submission, digest, *flags, superior=None, reviewer=None, env=None):
         return self.world.producer(
             verb, *self.of_unit, "--submission", submission, "--digest", digest,
-            "--superior", superior or self.unit.superior, "--reviewer", reviewer or self.reviewer, *flags,
+            "--superior", superior or self.unit.superior, "--reviewer", reviewer or self.reviewer, *flags, env=env,
         )
 
     def approve(self, submission, digest, *flags, **who):

@@ -45,9 +45,9 @@ class Result:
 
 
 def environment(**more):
-    """A clean environment: nothing of the developer's own NIANSHEN_* or PG* reaches a program under test."""
-    base = {k: v for k, v in os.environ.items() if not k.startswith(("NIANSHEN_", "PG"))}
-    return {**base, **SANITIZER_OPTIONS, "TZ": "UTC", **{k: str(v) for k, v in more.items()}}
+    """A clean environment: nothing of the developer's own NIANSHEN_*, PG* or language reaches a program under test; it speaks English."""
+    base = {k: v for k, v in os.environ.items() if not k.startswith(("NIANSHEN_", "PG", "LC_", "LANG"))}
+    return {**base, **SANITIZER_OPTIONS, "TZ": "UTC", "LC_ALL": "C", **{k: str(v) for k, v in more.items()}}
 
 
 def run(program, *args, env, input=None, cwd=None, personal_data=False, seconds=RUN_SECONDS_MAX):
