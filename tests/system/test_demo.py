@@ -9,7 +9,7 @@ from support.programs import BIN, ROOT, environment
 
 SECONDS_MAX = 120
 TELLS = [
-    masked("432500197707302784"), "等待上级工会审核", "wrong-superior", "年审完成", "already-reviewed", "not-listed", "returned",
+    masked("432500197707302784"), "waits for the superior's decision", "wrong-superior", "the review is completed", "不通过原因", "already-reviewed", "not-listed", "returned",
     "nianshen_dl_code=not-json",
 ]
 
