@@ -18,7 +18,7 @@ static bool list_make(struct cuts *cuts, struct session *session, int kinds)
     size_t total = 0;
     if (!partitions_ask(session, partitions)) return false;
     for (int kind = 0; kind < kinds; kind++) total += (size_t)partitions[kind];
-    cuts->list = calloc(total, sizeof *cuts->list);
+    cuts->list = calloc(total + 1, sizeof *cuts->list);
     if (cuts->list == NULL)
         return fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out",
                          language_pick("内存不足", "out of memory for the partitions"));
