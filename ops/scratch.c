@@ -10,7 +10,7 @@
 #include "core/moment.h"
 #include "ops/migrate.h"
 
-enum { SCRIPT_BYTES_MAX = 256 };
+enum { SCRIPT_BYTES_MAX = 256, DROP_TRIES = 3 };
 
 static const char prepare_script[] = "SET synchronous_commit = off; SET statement_timeout = 0; SET ROLE nianshen_owner";
 
@@ -56,12 +56,25 @@ bool scratch_open(struct scratch *scratch, const struct config *config, struct f
                      scratch->name, cause->text);
 }
 
+/*
+ * Not WITH (FORCE): that wants a superuser where autovacuum is at work in the database. Without it the server sends autovacuum away, and
+ * waits five seconds for our own session to have left.
+ */
+static bool scratch_drop(struct scratch *scratch, struct fault *fault)
+{
+    for (int tries = 1; tries < DROP_TRIES; tries++) {
+        struct fault attempt = {0};
+        if (database_statement(scratch, "DROP", scratch->name, "", &attempt)) return true;
+    }
+    return database_statement(scratch, "DROP", scratch->name, "", fault);
+}
+
 void scratch_close(struct scratch *scratch)
 {
     struct fault fault = {0};
     database_close(scratch->session.database);
     query_free(scratch->session.query);
-    if (scratch->name[0] != '\0' && !database_statement(scratch, "DROP", scratch->name, "WITH (FORCE)", &fault))
+    if (scratch->name[0] != '\0' && !scratch_drop(scratch, &fault))
         fprintf(stderr,
                 language_pick("临时数据库 %s 未能删除（%s）；请手工删除：dropdb %s\n",
                               "the scratch database %s is left over (%s); drop it: dropdb %s\n"),

@@ -68,6 +68,7 @@ def test_equal(world):
     done = verify(world).expect(0, says="the state is equal")
     recorded, rebuilt = (line.split()[1] for line in done.out.splitlines())
     assert recorded == rebuilt == world.ops("digest", "--year", YEAR).expect(0).line
+    assert "left over" not in done.err
     assert differences(world, expect=0) == []
     assert not scratch_databases(world)
 
