@@ -59,10 +59,10 @@ class Follower:
 
     def drain(self):
         """Takes in everything that stands in the topic now."""
-        ends = {
-            p.partition: self.consumer.get_watermark_offsets(TopicPartition(self.topic, p.partition), timeout=10)[1]
-            for p in self.consumer.assignment()
-        }
+        ends = {}
+        for p in self.consumer.assignment():
+            first, end = self.consumer.get_watermark_offsets(TopicPartition(self.topic, p.partition), timeout=10)
+            ends[p.partition] = end if end > first else 0  # of one that was emptied nothing comes, not even a position
         self.wait_for_ends(ends)
         return self.records
 
