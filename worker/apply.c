@@ -43,6 +43,7 @@ static void range_moved(struct worker *worker)
         if (move->last == NULL) continue;
         partition->has_last = true;
         partition->last = move->last->mark;
+        if (!partition->has_witness) partition_witness_renew(partition);
     }
 }
 

@@ -252,6 +252,7 @@ static void claim_row(struct worker *worker, struct database_result *result, siz
     partition->stored_offset = partition->at.taken_offset = result_int8(result, row, 3);
     partition->end_offset = -1;
     partition->has_last = last_read(partition, result, row);
+    partition_witness_renew(partition);
     claim_halt(partition, result_is_null(result, row, 7) ? NULL : result_text(result, row, 7));
 }
 

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sysexits.h>
 
@@ -48,18 +47,10 @@ void intake_take_back(struct intake *intake, struct batch *batch)
 
 /* ---- records ---- */
 
-static bool is_last_applied(const struct record_mark *proof, const struct kafka_record *record)
-{
-    uint8_t sha256[KAFKA_SHA256_BYTES];
-    if (record->offset != proof->offset || record->append_ms != proof->append_ms) return false;
-    kafka_record_sha256(record, sha256);
-    return memcmp(sha256, proof->sha256, sizeof sha256) == 0;
-}
-
 /* The first record after a claim is the last one applied: anything else means that the topic is not what it was. */
 static void record_prove(struct worker *worker, struct partition *partition, const struct kafka_record *record)
 {
-    if (is_last_applied(&partition->proof, record)) {
+    if (record_is_marked(record, &partition->proof)) {
         partition->state = PARTITION_READING;
         backoff_reset(&worker->assignment.backoff);
         return;

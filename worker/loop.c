@@ -78,6 +78,7 @@ static bool round_run(struct worker *worker)
     moved = topic_check_step(worker) || moved;
     moved = link_step(worker) || moved;
     moved = assignment_step(worker) || moved;
+    moved = witness_step(worker) || moved;
     moved = outbox_step(worker) || moved;
     moved = intake_step(worker) || moved;
     moved = apply_step(worker) || moved;
@@ -110,6 +111,7 @@ static bool worker_open(struct worker *worker, struct fault *fault)
     apply_init(&worker->apply);
     outbox_init(&worker->outbox);
     held_init(&worker->held);
+    witness_init(&worker->witness, worker->now_ms);
     health_init(&worker->health, worker->now_ms);
     if (!signals_init(&worker->signals, fault)) return false;
     return (link_init(&worker->link) && intake_init(&worker->intake, limits)) ||
@@ -129,6 +131,7 @@ static void worker_close(struct worker *worker)
     }
     outbox_free(&worker->outbox);
     held_free(&worker->held);
+    witness_free(&worker->witness);
     kafka_reader_free(worker->reader);
     partitions_clear(&worker->partitions);
     signals_free(&worker->signals);

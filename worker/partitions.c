@@ -51,6 +51,20 @@ bool partition_is_read(const struct partition *partition)
     return partition->state == PARTITION_PROVING || partition->state == PARTITION_READING;
 }
 
+void partition_witness_renew(struct partition *partition)
+{
+    partition->has_witness = partition->has_last;
+    partition->witness = partition->last;
+}
+
+bool record_is_marked(const struct kafka_record *record, const struct record_mark *mark)
+{
+    uint8_t sha256[KAFKA_SHA256_BYTES];
+    if (record->offset != mark->offset || record->append_ms != mark->append_ms) return false;
+    kafka_record_sha256(record, sha256);
+    return memcmp(sha256, mark->sha256, sizeof sha256) == 0;
+}
+
 size_t partitions_query_owned(const struct partitions *partitions, struct database_query *query)
 {
     size_t count = 0;

@@ -39,6 +39,8 @@ struct partition {
     bool has_last, must_prove; /* there is a last record; it is still in the topic */
     struct record_mark last; /* the last record applied */
     struct record_mark proof; /* PROVING: the last one when the reading began; a micro-batch may be applied meanwhile */
+    bool has_witness;
+    struct record_mark witness; /* the last record of some time ago: it must stay where it is */
     bool halt_is_stored; /* HALTED: the database knows */
     char halted[PARTITION_HALT_BYTES_MAX]; /* why; "" when it is not */
 };
@@ -62,5 +64,9 @@ size_t partitions_query_owned(const struct partitions *partitions, struct databa
 bool partition_is_ours(const struct partition *partition);
 /* True when records of it are taken. */
 bool partition_is_read(const struct partition *partition);
+/* The last record is the witness from now on. */
+void partition_witness_renew(struct partition *partition);
+/* True when it is the record of that mark: place, time and content. */
+bool record_is_marked(const struct kafka_record *record, const struct record_mark *mark);
 
 #endif

@@ -6,6 +6,7 @@
  *   assignment   partitions: claimed in the database, compared with the topic, read, halted, given back
  *   apply        one micro-batch at a time: a call of nianshen.apply that moves the positions and has the effects, or does nothing
  *   outbox       outcomes and dead letters: taken from the database, published, marked after the delivery report
+ *   witness      old records: still there, or is the topic another one?
  *   held         records of units that were held and are released: applied after all
  *   link         the connection to the database: one query at a time, opened anew with back-off
  *   health       ready or not, watchdog, progress, the end of --until-end
@@ -26,6 +27,7 @@
 #include "worker/outbox.h"
 #include "worker/signals.h"
 #include "worker/topic_check.h"
+#include "worker/witness.h"
 
 enum {
     WORKER_TICK_MS = 100, /* the longest wait: timers are looked at this often */
@@ -55,6 +57,7 @@ struct worker {
     struct apply apply;
     struct outbox outbox;
     struct held held;
+    struct witness witness;
     struct health health;
 
     bool is_stopping; /* finish what is under way, begin nothing */

@@ -58,9 +58,9 @@ def halted(world):
     return {row["partition"] for row in rows if row["topic"] == TOPIC and row["halted"] and row["halted_since"]}
 
 
-def check_halted(world, worker, partitions):
+def check_halted(world, worker, partitions, seconds=30):
     """Exactly these stand still, in the log, the list and the exit status of `status`, with a remedy; the other topics go on."""
-    eventually(lambda: halted(world) == partitions, lambda: f"{partitions} are halted, not {halted(world)}\n{worker.log[-3000:]}")
+    eventually(lambda: halted(world) == partitions, lambda: f"{partitions} are halted, not {halted(world)}\n{worker.log[-3000:]}", seconds)
     eventually(lambda: worker.log.count("level=error event=partition-halted") >= len(partitions), "the log says so, too")
     world.ops("status").expect(1, says=[TOPIC, "is halted", "partition resume"])
     chunk = events.submission("H0", YEAR, "never-sent", {})[0]
@@ -130,7 +130,6 @@ def test_truncated_under_a_worker(world):
     assert worker.is_running
 
 
-# Under a worker only what is shorter shows: a client of Kafka sees a topic by its name and offsets, until it claims it anew and compares the last record.
 @pytest.mark.parametrize("is_running, rounds", [(False, 0), (False, 1), (False, 3), (True, 0)], ids=["empty", "as-far", "further", "under-a-worker"])
 def test_made_anew(world, is_running, rounds):
     """Deleted and created again, with fewer, as many and more records than before: nothing of it is taken for the old one, and --from-offset 0 takes all of it."""
@@ -173,3 +172,21 @@ def test_another_cluster_by_mistake(world, make_world):
         resume(world, partition).expect(0, says="its owner compares it")
     wait_answers(world, rest)
     check_ledger(world)
+
+
+def test_made_anew_under_a_worker(world):
+    """Made anew while a worker runs, one partition as long as before and another one longer, before the worker looks again: what it takes for the old topic is
+    halted as soon as it reads its witness, and after --from-offset 0 nothing that the new topic holds was skipped."""
+    worker = world.worker().start().wait_ready()
+    wait_answers(world, send_round(world))
+    make_anew(world)
+    new, longer = send_round(world), min(touched(world))
+    new += [events.unit_review(f"H{n}", YEAR) for n in range(UNITS) if world.partition_of(f"H{n}") == longer]
+    world.client().send(*new[UNITS:])
+    check_halted(world, worker, touched(world), seconds=60)
+    assert "was made anew while it was read" in worker.log
+    for partition in touched(world):
+        resume(world, partition, "--from-offset", 0, "--reason", "made anew", "--execute").expect(0)
+    wait_answers(world, new + send_round(world))
+    check_ledger(world)
+    assert worker.stop() == 0

@@ -1,0 +1,141 @@
+#include "worker/witness.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "worker/worker.h"
+
+void witness_init(struct witness *witness, int64_t now_ms)
+{
+    *witness = (struct witness){.look_at_ms = now_ms + WITNESS_EVERY_MS};
+}
+
+void witness_free(struct witness *witness)
+{
+    kafka_reader_free(witness->reader);
+    *witness = (struct witness){0};
+}
+
+/* The looks are spread over the time, so that none holds up the loop for long. */
+static void rest(struct worker *worker)
+{
+    struct witness *witness = &worker->witness;
+    witness->is_looking = false;
+    witness->look_at_ms = worker->now_ms + WITNESS_EVERY_MS / (int64_t)(worker->partitions.count + 1);
+    if (witness->reader != NULL) original_rest(&witness->source, witness->reader);
+}
+
+static void postpone(struct worker *worker, const struct fault *fault)
+{
+    log_debug("witness-unreadable", log_text("code", fault->code), log_text("text", fault->text));
+    rest(worker);
+}
+
+/* ---- beginning ---- */
+
+static bool look_begin(struct worker *worker)
+{
+    struct fault fault = {0};
+    struct witness *witness = &worker->witness;
+    const struct partitions *partitions = &worker->partitions;
+    if (worker->now_ms < witness->look_at_ms || partitions->count == 0) return false;
+    const struct partition *partition = &partitions->list[witness->next++ % partitions->count];
+    if (partition->state != PARTITION_READING || !partition->has_witness) {
+        rest(worker);
+        return false;
+    }
+    if (witness->reader == NULL) witness->reader = kafka_reader_new(worker->config, &fault);
+    if (witness->reader == NULL) {
+        postpone(worker, &fault);
+        return false;
+    }
+    witness->wanted = (struct kafka_position){partition->at.topic, partition->at.number, partition->witness.offset};
+    witness->epoch = partition->at.epoch;
+    witness->is_looking = true;
+    return true;
+}
+
+/* ---- what is found ---- */
+
+static struct partition *looked_at(struct worker *worker)
+{
+    const struct witness *witness = &worker->witness;
+    struct partition *partition = partitions_find(&worker->partitions, witness->wanted.topic, witness->wanted.partition);
+    return partition != NULL && partition->state == PARTITION_READING && partition->at.epoch == witness->epoch ? partition : NULL;
+}
+
+/* What was taken of the partition meanwhile and is not applied is dropped with all the rest: it stands behind records that were never read.
+ */
+static void halt(struct worker *worker, struct partition *partition)
+{
+    char text[PARTITION_HALT_BYTES_MAX];
+    snprintf(text, sizeof text,
+             "the record at offset %" PRId64
+             " is no longer the one that was applied there: the topic was made anew while it was read, and what stands "
+             "before offset %" PRId64
+             " may not have been read; resume the partition from offset 0 (what was applied already is not applied twice)",
+             partition->witness.offset, partition->stored_offset);
+    assignment_halt(worker, partition, text);
+    assignment_doubt(worker);
+}
+
+/* Applied records may be deleted on purpose: then nothing is left to compare, and the next witness is a later one. */
+static void gone_take(struct worker *worker, struct partition *partition)
+{
+    int64_t first, end;
+    struct fault fault = {0};
+    const struct kafka_position *wanted = &worker->witness.wanted;
+    if (!kafka_reader_bounds(worker->witness.reader, wanted->topic, wanted->partition, ASSIGNMENT_BOUNDS_MS, &first, &end, &fault))
+        postpone(worker, &fault);
+    else if (wanted->offset < first && first <= partition->stored_offset && partition->stored_offset <= end)
+        partition_witness_renew(partition);
+    else
+        halt(worker, partition);
+}
+
+static void found_take(struct worker *worker, struct partition *partition, const struct kafka_record *record)
+{
+    if (record_is_marked(record, &partition->witness))
+        partition_witness_renew(partition);
+    else
+        halt(worker, partition);
+}
+
+static void look_end(struct worker *worker, const struct kafka_record *record)
+{
+    struct partition *partition = looked_at(worker);
+    if (partition != NULL && record != NULL)
+        found_take(worker, partition, record);
+    else if (partition != NULL)
+        gone_take(worker, partition);
+    rest(worker);
+}
+
+/* ---- the step ---- */
+
+/* Only between two statements: what is dropped by a halt must not be on its way to the database. */
+bool witness_step(struct worker *worker)
+{
+    struct fault fault = {0};
+    struct kafka_record record = {0};
+    struct witness *witness = &worker->witness;
+    if (worker->is_stopping || worker->assignment.is_revoking || !link_is_idle(&worker->link)) return false;
+    if (!witness->is_looking) return look_begin(worker);
+    switch (original_find(&witness->source, witness->reader, &witness->wanted, 0, &record, &fault)) {
+    case ORIGINAL_WAIT:
+        return false;
+    case ORIGINAL_FOUND:
+        look_end(worker, &record);
+        kafka_record_release(&record);
+        return true;
+    case ORIGINAL_GONE:
+        look_end(worker, NULL);
+        return true;
+    case ORIGINAL_FAULT:
+        break;
+    }
+    postpone(worker, &fault);
+    return true;
+}
