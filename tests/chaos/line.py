@@ -17,6 +17,7 @@ class Line:
         self.server = f"{cluster.host}/.s.PGSQL.5432"
         self.host = Path(tempfile.mkdtemp(prefix="nianshen-line."))
         self.held_words = None  # a statement with these words does not pass
+        self.silent_words = None  # one with these does, and no answer comes from then on
         self.is_holding, self.may_pass, self.answers_pass = threading.Event(), threading.Event(), threading.Event()
         self.answers_pass.set()
         self.ends = []
@@ -45,6 +46,8 @@ class Line:
         if self.held_words and self.held_words in piece:
             self.is_holding.set()
             self.may_pass.wait()
+        if self.silent_words and self.silent_words in piece:
+            self.answers_pass.clear()
 
     def _answer_gate(self, piece):
         self.answers_pass.wait()
@@ -75,11 +78,16 @@ class Line:
         self.held_words = None
         self.may_pass.set()
 
+    def silence(self, words):
+        """The next statement with these words gets no answer, until `cut`."""
+        self.silent_words = words
+
     def cut(self):
         """Whoever is connected loses it; a new connection goes through."""
-        for end in self.ends:
+        self.silent_words = None
+        connected, self.ends = self.ends, []
+        for end in connected:
             self._shut(end)
-        self.ends.clear()
         self.let_pass()
         self.answers_pass.set()
 

@@ -1,4 +1,5 @@
-"""kill -9, again and again: of workers at random points of a stream, of the whole database cluster, of the broker, in random order.
+"""kill -9, again and again: of workers at random points of a stream, of the whole database cluster, of the broker, in random order; and workers that sleep
+(SIGSTOP) while others take over.
 
 The stream is made of random histories (tests/model) whose records are known beforehand, so upstream goes on publishing through every fault.
 """
@@ -17,7 +18,7 @@ from support.wait import eventually
 PARTITIONS, UNITS_A_FAULT, WORKERS = 4, 8, 2
 # A dead member of the group is noticed as soon as the broker allows, and micro-batches are small: many transactions stand open when a kill comes.
 FAST = ["--kafka.session.timeout.ms=1000", "--kafka.heartbeat.interval.ms=200", "--batch-records=5"]
-DATABASE_SHARE, BROKER_SHARE = 1 / 6, 1 / 10  # of the number of kills of workers
+SHARES = {"worker": 1, "database": 1 / 6, "broker": 1 / 10, "sleeper": 1 / 10}  # of the number of kills of workers
 AWAY_SECONDS_MAX = 1.5
 PHASE_SECONDS_MAX = 0.02  # of a micro-batch: a kill must not always come just behind a commit
 PROGRESS_RECORDS_MAX = 60
@@ -73,7 +74,7 @@ class Faults:
     """Who is killed next, and brought back as a supervisor would."""
 
     def __init__(self, world, chance):
-        self.world, self.chance, self.crew, self.started, self.story = world, chance, [], 0, []
+        self.world, self.chance, self.crew, self.asleep, self.started, self.story = world, chance, [], None, 0, []
         for _ in range(WORKERS):
             self.start_worker()
 
@@ -84,6 +85,22 @@ class Faults:
     def worker(self):
         self.crew.pop(self.chance.randrange(len(self.crew))).kill()
         self.start_worker()
+
+    def sleeper(self):
+        """One sleeps until the next one does, through all that happens meanwhile; another does its work."""
+        self.wake()
+        self.asleep = self.crew.pop(self.chance.randrange(len(self.crew)))
+        self.asleep.freeze()
+        self.start_worker()
+
+    def wake(self):
+        """Who slept works again, and somebody else goes home."""
+        if self.asleep is None:
+            return
+        self.asleep.thaw()
+        assert self.crew.pop(0).stop() == 0
+        self.crew.append(self.asleep)
+        self.asleep = None
 
     def database(self):
         self._away(self.world.stack.cluster)
@@ -107,7 +124,7 @@ class Faults:
 
 
 def drawn(chance):
-    faults = ["worker"] * KILLS + ["database"] * round(KILLS * DATABASE_SHARE) + ["broker"] * round(KILLS * BROKER_SHARE)
+    faults = [what for what, share in SHARES.items() for _ in range(round(KILLS * share))]
     chance.shuffle(faults)
     return faults
 
@@ -123,7 +140,7 @@ def wait_for_progress(world, chance, published):
 
 
 def test_everything_is_killed_in_any_order(stack, capsys):
-    """Forty times a worker, the database and the broker some times each: after the last one the lag is gone in 30 s without anybody's help, each unit is as
+    """Forty times a worker, the database, the broker and a sleep some times each: after the last one the lag is gone in 30 s without anybody's help, each unit is as
     the rules say, `check` is clean, and an undisturbed run of the same topics comes to the same digest and the same outcomes."""
     chance, started = chance_for("kills"), time.monotonic()
     sequence = drawn(chance)
@@ -140,6 +157,7 @@ def test_everything_is_killed_in_any_order(stack, capsys):
     eventually(upstream.is_at_rest, "upstream has published", RECOVERY_SECONDS_MAX)
     wait_all_consumed(world, RECOVERY_SECONDS_MAX - (time.monotonic() - mended))
     recovery = time.monotonic() - mended
+    faults.wake()
     upstream.finish()
     interleaving.check_by_model(publication, f"after {faults.story}")
     faults.check_crew()
@@ -147,5 +165,5 @@ def test_everything_is_killed_in_any_order(stack, capsys):
         assert worker.stop() == 0
     check_as_undisturbed(world)
     with capsys.disabled():
-        counts = ", ".join(f"{faults.story.count(what)} {what}" for what in ("worker", "database", "broker"))
-        print(f"\nsummary: killed: {counts}; {len(publication.places)} records; lag gone {recovery:.1f} s after the last; {time.monotonic() - started:.0f} s")
+        counts = ", ".join(f"{what} {faults.story.count(what)}" for what in SHARES)
+        print(f"\nsummary: faults of seed {SEED}: {counts}; {len(publication.places)} records; lag gone {recovery:.1f} s after the last; {time.monotonic() - started:.0f} s")

@@ -84,6 +84,7 @@ def test_truncated_while_no_worker_runs(world):
     taken = world.ends(TOPIC)
     send_round(world)
     truncate(world, world.ends(TOPIC))
+    world.run_until_end().expect(65, says="partition-halted")
     worker = world.worker().start()
     check_halted(world, worker, touched(world))
     rest = send_round(world)
