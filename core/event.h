@@ -92,8 +92,8 @@ struct event {
     /*
      * The data without "failed" and "passed", as compact JSON text: what the database reads its fields from. Field types and
      * lengths are already checked; fields that the contract does not know are still in it. Of a unit review, a valid
-     * profile.contact_mobile is written as its 11 digits, a credit_code in upper case without blanks, and "warnings" holds what is
-     * doubtful: objects of code, field, position and expected.
+     * profile.contact_mobile is written as its 11 digits (a landline without blanks), a credit_code in upper case without blanks, and
+     * "warnings" holds what is doubtful: objects of code, field, position and expected.
      */
     const char *body;
     const char *refusal; /* unit review only: static code of a bad profile field (the outcome is `rejected`); NULL when fine */

@@ -146,10 +146,11 @@ static bool is_credit_code(const char *text, size_t length)
     return credit_code_check(text, length).level != CREDIT_CODE_ERROR;
 }
 
-static bool is_mobile(const char *text, size_t length)
+/* The contact of a small union may have no more than the office's telephone: that is doubtful, but no reason to shut the unit out. */
+static bool is_contact_number(const char *text, size_t length)
 {
-    char digits[MOBILE_DIGITS + 1];
-    return mobile_normalise(text, length, digits);
+    char mobile[MOBILE_DIGITS + 1], landline[LANDLINE_CHARS_MAX + 1];
+    return mobile_normalise(text, length, mobile) || landline_normalise(text, length, landline);
 }
 
 static const struct {
@@ -160,7 +161,7 @@ static const struct {
     {"credit_code", "profile.credit_code", "profile-credit-code", is_credit_code},
     {"address", "profile.address", "profile-text", is_text},
     {"contact_name", "profile.contact_name", "profile-text", is_text},
-    {"contact_mobile", "profile.contact_mobile", "profile-mobile", is_mobile},
+    {"contact_mobile", "profile.contact_mobile", "profile-mobile", is_contact_number},
 };
 
 static bool read_profile(const json_t *profile, struct event *event, struct fault *fault)
@@ -179,13 +180,21 @@ static bool read_profile(const json_t *profile, struct event *event, struct faul
     return true;
 }
 
-/* Lists and their masks count on 11 digits, however the unit has written them. */
-static bool normalise_mobile(json_t *profile, struct fault *fault)
+/* Lists and their masks count on 11 digits, however the unit has written them; a landline goes to `warnings`. */
+static bool normalise_contact_number(json_t *profile, json_t *warnings, struct fault *fault)
 {
-    char digits[MOBILE_DIGITS + 1];
-    const json_t *mobile = json_object_get(profile, "contact_mobile");
-    if (!json_is_string(mobile) || !mobile_normalise(json_string_value(mobile), json_string_length(mobile), digits)) return true;
-    return json_object_set_new(profile, "contact_mobile", json_string(digits)) == 0 || json_guard_no_memory(fault);
+    char mobile[MOBILE_DIGITS + 1], landline[LANDLINE_CHARS_MAX + 1] = "";
+    const json_t *value = json_object_get(profile, "contact_mobile");
+    if (!json_is_string(value)) return true;
+    const char *text = json_string_value(value), *number = mobile;
+    size_t length = json_string_length(value);
+    if (!mobile_normalise(text, length, mobile)) number = landline_normalise(text, length, landline) ? landline : NULL;
+    if (number == NULL) return true;
+    bool ok = json_object_set_new(profile, "contact_mobile", json_string(number)) == 0;
+    if (number == landline)
+        ok = ok && json_array_append_new(warnings, json_pack("{s:s, s:s, s:n}", "code", "contact-landline", "field",
+                                                             "profile.contact_mobile", "position")) == 0;
+    return ok || json_guard_no_memory(fault);
 }
 
 /* A credit code is kept in upper case without blanks; what is doubtful about it goes to `warnings`. */
@@ -209,7 +218,7 @@ static bool normalise_profile(json_t *data, struct fault *fault)
 {
     json_t *profile = json_object_get(data, "profile"), *warnings = json_array();
     if (json_object_set_new(data, "warnings", warnings) != 0) return json_guard_no_memory(fault);
-    return normalise_mobile(profile, fault) && normalise_credit_code(profile, warnings, fault);
+    return normalise_contact_number(profile, warnings, fault) && normalise_credit_code(profile, warnings, fault);
 }
 
 /* ---- a chunk ---- */

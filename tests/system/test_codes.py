@@ -146,6 +146,15 @@ def test_credit_code_in_another_form(main, take):
     assert [w["code"] for w in warnings] == ["credit-code-normalised"]
 
 
+def test_landline(main, take):
+    """A contact's landline is taken, and the unit is told that it is no mobile."""
+    unit = take()
+    review = events.unit_review(unit.code, YEAR, {"contact_mobile": "+86 755 12345678"})
+    main.client().send(review)
+    warnings = main.outcomes.wait(unit.code, "unit-review.accepted", unit_review=review.id).data["warnings"]
+    assert [(w["code"], w["field"]) for w in warnings] == [("contact-landline", "profile.contact_mobile")]
+
+
 # ---- rosters ----
 
 def test_rows_of_a_roster(make_world):

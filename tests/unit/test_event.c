@@ -710,6 +710,17 @@ static void test_profile_mobile(void **state)
     assert_memory_not_equal(fixture->event.content_sha256, first, sizeof first);
 }
 
+/* An office has a landline perhaps and no mobile: it is taken, and the unit is told. */
+static void test_profile_landline(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_profile(fixture, "{\"contact_mobile\":\" 0755 - 12345678-801\"}", NULL, NULL);
+    assert_non_null(strstr(fixture->event.body, "\"contact_mobile\":\"0755-12345678-801\""));
+    assert_non_null(strstr(fixture->event.body,
+                           "\"warnings\":[{\"code\":\"contact-landline\",\"field\":\"profile.contact_mobile\",\"position\":null}]"));
+    assert_profile(fixture, "{\"contact_mobile\":\"0755-123456\"}", "profile-mobile", "profile.contact_mobile");
+}
+
 /* A credit code is stored in upper case; what is doubtful is ours to say, whatever the sender has called "warnings". */
 static void test_profile_warnings(void **state)
 {
@@ -850,6 +861,7 @@ int main(void)
         WITH_FIXTURE(test_profile_content),
         WITH_FIXTURE(test_profile_types),
         WITH_FIXTURE(test_profile_mobile),
+        WITH_FIXTURE(test_profile_landline),
         WITH_FIXTURE(test_profile_warnings),
         WITH_FIXTURE(test_small_arenas),
         WITH_FIXTURE(test_headers_fill),
