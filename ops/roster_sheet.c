@@ -7,19 +7,21 @@
 #include "core/event.h"
 #include "core/id_number.h"
 #include "core/language.h"
+#include "core/mobile.h"
+#include "core/moment.h"
 #include "core/text.h"
 
 const struct roster_kind roster_units = {
     .header = "unit,name,superior,credit_code,address,contact_name,contact_mobile",
     .columns =
         {
-            [UNIT_UNIT] = {"unit", EVENT_UNIT_BYTES_MAX, true, NULL},
-            [UNIT_NAME] = {"name", ROSTER_CELL_BYTES_MAX, true, NULL},
-            [UNIT_SUPERIOR] = {"superior", ROSTER_CELL_BYTES_MAX, true, NULL},
-            [UNIT_CREDIT_CODE] = {"credit_code", ROSTER_CELL_BYTES_MAX, false, NULL},
-            [UNIT_ADDRESS] = {"address", ROSTER_CELL_BYTES_MAX, false, NULL},
-            [UNIT_CONTACT_NAME] = {"contact_name", ROSTER_CELL_BYTES_MAX, false, NULL},
-            [UNIT_CONTACT_MOBILE] = {"contact_mobile", ROSTER_CELL_BYTES_MAX, false, NULL},
+            [UNIT_UNIT] = {"unit", EVENT_UNIT_BYTES_MAX, true, NULL, ROSTER_TEXT},
+            [UNIT_NAME] = {"name", ROSTER_CELL_BYTES_MAX, true, NULL, ROSTER_TEXT},
+            [UNIT_SUPERIOR] = {"superior", ROSTER_CELL_BYTES_MAX, true, NULL, ROSTER_TEXT},
+            [UNIT_CREDIT_CODE] = {"credit_code", ROSTER_CELL_BYTES_MAX, false, NULL, ROSTER_TEXT},
+            [UNIT_ADDRESS] = {"address", ROSTER_CELL_BYTES_MAX, false, NULL, ROSTER_TEXT},
+            [UNIT_CONTACT_NAME] = {"contact_name", ROSTER_CELL_BYTES_MAX, false, NULL, ROSTER_TEXT},
+            [UNIT_CONTACT_MOBILE] = {"contact_mobile", ROSTER_CELL_BYTES_MAX, false, NULL, ROSTER_TELEPHONE},
         },
 };
 
@@ -27,14 +29,14 @@ const struct roster_kind roster_members = {
     .header = "unit,member_no,name,gender,id_type,id_number,id_valid_until,mobile",
     .columns =
         {
-            [MEMBER_UNIT] = {"unit", EVENT_UNIT_BYTES_MAX, true, NULL},
-            [MEMBER_NO] = {"member_no", ROSTER_CELL_BYTES_MAX, true, NULL},
-            [MEMBER_NAME] = {"name", ROSTER_CELL_BYTES_MAX, false, NULL},
-            [MEMBER_GENDER] = {"gender", ROSTER_CELL_BYTES_MAX, false, "M F"},
-            [MEMBER_ID_TYPE] = {"id_type", ROSTER_CELL_BYTES_MAX, false, "resident hmt-permit foreigner other"},
-            [MEMBER_ID_NUMBER] = {"id_number", ID_NUMBER_TEXT_BYTES_MAX, false, NULL},
-            [MEMBER_ID_VALID_UNTIL] = {"id_valid_until", ROSTER_CELL_BYTES_MAX, false, NULL},
-            [MEMBER_MOBILE] = {"mobile", ROSTER_CELL_BYTES_MAX, false, NULL},
+            [MEMBER_UNIT] = {"unit", EVENT_UNIT_BYTES_MAX, true, NULL, ROSTER_TEXT},
+            [MEMBER_NO] = {"member_no", ROSTER_CELL_BYTES_MAX, true, NULL, ROSTER_TEXT},
+            [MEMBER_NAME] = {"name", ROSTER_CELL_BYTES_MAX, false, NULL, ROSTER_TEXT},
+            [MEMBER_GENDER] = {"gender", ROSTER_CELL_BYTES_MAX, false, "M F", ROSTER_TEXT},
+            [MEMBER_ID_TYPE] = {"id_type", ROSTER_CELL_BYTES_MAX, false, "resident hmt-permit foreigner other", ROSTER_TEXT},
+            [MEMBER_ID_NUMBER] = {"id_number", ID_NUMBER_TEXT_BYTES_MAX, false, NULL, ROSTER_TEXT},
+            [MEMBER_ID_VALID_UNTIL] = {"id_valid_until", ROSTER_CELL_BYTES_MAX, false, NULL, ROSTER_DATE},
+            [MEMBER_MOBILE] = {"mobile", ROSTER_CELL_BYTES_MAX, false, NULL, ROSTER_TELEPHONE},
         },
 };
 
@@ -134,6 +136,21 @@ static bool cell_check(const struct roster_column *column, const char *text, siz
     return false;
 }
 
+/* Writes the text into the cell, in the column's form. */
+static void cell_write(enum roster_form form, const char *text, size_t length, char cell[ROSTER_CELL_BYTES_MAX + 1])
+{
+    date_ymd date;
+    char mobile[MOBILE_DIGITS + 1], landline[LANDLINE_CHARS_MAX + 1];
+    if (form == ROSTER_DATE && date_parse(text, length, &date))
+        (void)snprintf(cell, ROSTER_CELL_BYTES_MAX + 1, "%04d-%02d-%02d", date / 10000, date / 100 % 100, date % 100);
+    else if (form == ROSTER_TELEPHONE && mobile_normalise(text, length, mobile))
+        memcpy(cell, mobile, sizeof mobile);
+    else if (form == ROSTER_TELEPHONE && landline_normalise(text, length, landline))
+        memcpy(cell, landline, sizeof landline);
+    else
+        (void)snprintf(cell, ROSTER_CELL_BYTES_MAX + 1, "%.*s", (int)length, text);
+}
+
 static bool row_read_cell(struct roster_sheet *sheet, size_t column, const struct csv_row *row, char *out)
 {
     const char *text = row->values[sheet->place[column]];
@@ -143,8 +160,7 @@ static bool row_read_cell(struct roster_sheet *sheet, size_t column, const struc
     sheet->values[column] = NULL;
     if (!cell_check(&sheet->kind->columns[column], text, length, out)) return false;
     if (length == 0) return true;
-    memcpy(sheet->cells[column], text, length);
-    sheet->cells[column][length] = '\0';
+    cell_write(sheet->kind->columns[column].form, text, length, sheet->cells[column]);
     sheet->values[column] = sheet->cells[column];
     return true;
 }

@@ -17,11 +17,19 @@ enum {
     ROSTER_TEXT_BYTES_MAX = 400, /* of what is wrong with one cell */
 };
 
+/* What is read into one form where it is recognised; any other text stays as it is. */
+enum roster_form {
+    ROSTER_TEXT,
+    ROSTER_DATE, /* as date_parse reads it: YYYY-MM-DD */
+    ROSTER_TELEPHONE, /* a mobile as 11 digits, which its mask counts on; a landline without blanks */
+};
+
 struct roster_column {
     const char *name; /* NULL ends a kind's columns */
     size_t bytes_max;
     bool is_required; /* must not be empty */
     const char *one_of; /* the values allowed, separated by blanks; NULL: any text */
+    enum roster_form form;
 };
 
 struct roster_kind {

@@ -62,6 +62,25 @@ static void test_any_order(void **state)
     assert_string_equal(told.text, "");
 }
 
+/* Dates and telephone numbers come in one form, however a spreadsheet or a person writes them; what is none stays as it is. */
+static void test_forms(void **state)
+{
+    static const char *const forms[][4] = {{"2034/1/5", "2034-01-05", "+86 152-6578-4521", "15265784521"},
+                                           {"2034年1月5日", "2034-01-05", "0755 - 12345678", "0755-12345678"},
+                                           {"48949", "2034-01-05", "152657845", "152657845"},
+                                           {"长期", "长期", "无", "无"}};
+    struct roster_sheet sheet;
+    struct told told = {""};
+    (void)state;
+    start(&sheet);
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        assert_int_equal(roster_sheet_row(&sheet, ROW(forms[i][2], "U1", "7", "48949", "F", "", "", forms[i][0]), note_error, &told), 0);
+        assert_string_equal(sheet.values[MEMBER_ID_VALID_UNTIL], forms[i][1]);
+        assert_string_equal(sheet.values[MEMBER_MOBILE], forms[i][3]);
+        assert_string_equal(sheet.values[MEMBER_NAME], "48949");
+    }
+}
+
 static void assert_header_refused(const struct csv_row *row, const char *code, const char *named)
 {
     struct roster_sheet sheet;
@@ -141,8 +160,9 @@ static void test_guarded_formula(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_order),     cmocka_unit_test(test_headers_refused), cmocka_unit_test(test_all_errors_told),
-        cmocka_unit_test(test_width_of_rows), cmocka_unit_test(test_longest),         cmocka_unit_test(test_guarded_formula),
+        cmocka_unit_test(test_any_order),       cmocka_unit_test(test_forms),         cmocka_unit_test(test_headers_refused),
+        cmocka_unit_test(test_all_errors_told), cmocka_unit_test(test_width_of_rows), cmocka_unit_test(test_longest),
+        cmocka_unit_test(test_guarded_formula),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
