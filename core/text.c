@@ -195,7 +195,8 @@ static void add_character(struct writer *writer, const char *text, size_t length
 {
     size_t start = *at;
     uint32_t code_point = text_next(text, length, at);
-    bool is_odd = code_point == TEXT_BAD || (text_is_control(code_point) && code_point != '\t' && code_point != '\n');
+    bool is_line_end = code_point == 0x2028 || code_point == 0x2029; /* line and paragraph separator: some readers break there */
+    bool is_odd = code_point == TEXT_BAD || is_line_end || (text_is_control(code_point) && code_point != '\t' && code_point != '\n');
     if (is_odd)
         writer_add(writer, "?", 1);
     else

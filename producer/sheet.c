@@ -49,6 +49,7 @@ static void sheet_refuse_cell(struct sheet *sheet, const char *code, enum column
     struct problem problem;
     problem_place(sheet, &problem, code, column, row);
     text_mask_digits(text, length, problem.value, sizeof problem.value);
+    for (char *at = problem.value; (at = strpbrk(at, "\t\n")) != NULL;) *at = ' '; /* a problem is told on one line */
     report_error(sheet->report, &problem);
 }
 

@@ -34,6 +34,14 @@ def test_published_vectors():
         assert row[0] == expected, (number, verdict, row)
 
 
+def test_held_out_vectors():
+    """A second set, made apart from the first: leap days, the ends of ages, every gap between the provinces, what is invisible, each form's errors."""
+    with open(ROOT / "tests" / "data" / "id_vectors_held_out.tsv", encoding="utf-8", newline="") as file:
+        vectors = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
+    rows = columns(check("".join(f"{v[0]}\n" for v in vectors), "--on", ON).expect(65))
+    assert [(number, level, code) for number, level, code in vectors] == [(v[0], row[0], row[1]) for v, row in zip(vectors, rows, strict=True)]
+
+
 def test_columns():
     """Level, code, normalised number and text; '-' where there is none; exit status 65 only when one is an error."""
     assert columns(check("432500197707302784\n", "--on", ON).expect(0)) == [

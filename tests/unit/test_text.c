@@ -153,6 +153,9 @@ static void test_mask_digits(void **state)
     assert_masked_digits("ts 1772323200000 offset 123456789", "ts 1772323200000 offset 123456789");
     assert_masked_digits("2026-03-01 年 沈阳", "2026-03-01 年 沈阳");
     assert_masked_digits("a\tb\nc\rd\xFF\x1B", "a\tb\nc?d??");
+    assert_masked_digits("a\xE2\x80\xA8"
+                         "b\xE2\x80\xA9",
+                         "a?b?");
 }
 
 /* No text that goes in comes out with 15 digits in a row, wherever the number stands. */
