@@ -11,7 +11,7 @@
 
 #define OPTION_OF_CODE                                                                                                                     \
     {                                                                                                                                      \
-        .name = "code", .kind = OPTION_TEXT, .argument = "CODE", .help = { "只要此代码的。", "Only those with this code." }                \
+        .name = "code", .kind = OPTION_TEXT, .argument = "CODE", .help = { "只选此代码的死信。", "Only dead letters with this code." }     \
     }
 
 #define OPTION_OF_OFFSET(is_required)                                                                                                      \

@@ -21,7 +21,7 @@ const struct option unit_review_options[] = {
      .kind = OPTION_LIST,
      .argument = "FIELD=VALUE",
      .help = {"修改一项单位信息：name（名称）、credit_code（统一社会信用代码）、address（地址）、contact_name（联系人）或 "
-              "contact_mobile（联系人手机）；不给则按原样确认。",
+              "contact_mobile（联系人手机或固定电话）；不给则按原样确认。",
               "A change of name, credit_code, address, contact_name or contact_mobile; without any the profile is confirmed as it is."}},
     {.name = "id",
      .kind = OPTION_TEXT,
