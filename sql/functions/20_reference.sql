@@ -84,7 +84,7 @@ END
 $$;
 
 -- A rule refuses what an operator asks: SQLSTATE NS002, the message is for the operator, the hint is the remedy, the detail is both in Chinese.
-CREATE OR REPLACE FUNCTION nianshen.refuse(p_message text, p_remedy text, p_zh text DEFAULT NULL) RETURNS void
+CREATE OR REPLACE FUNCTION nianshen.refuse(p_message text, p_remedy text, p_zh text) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION USING errcode = 'NS002', message = p_message, hint = p_remedy, detail = p_zh;
@@ -103,7 +103,9 @@ BEGIN
     WHERE p.before > coalesce(k.next_offset, 0) ORDER BY 3 DESC, 1, 2 LIMIT 1;
     IF FOUND THEN
         PERFORM refuse(format('%s records of the campaign are not applied yet (%s partition %s)', behind.records, behind.topic, behind.partition),
-                       'let the workers catch up (nianshen-ops status), then try again');
+                       'let the workers catch up (nianshen-ops status), then try again',
+                       format('主题 %s 分区 %s：该年审活动还有 %s 条记录未处理；请等工作进程处理完（nianshen-ops status），再重试', behind.topic, behind.partition,
+                              behind.records));
     END IF;
 END
 $$;

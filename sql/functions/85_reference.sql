@@ -78,7 +78,8 @@ DECLARE
     half integer := (SELECT min(c.year) FROM nianshen.campaign_term c WHERE c.purge_until_ms IS NOT NULL AND c.purged_ms IS NULL);
 BEGIN
     IF half IS NOT NULL THEN
-        PERFORM nianshen.refuse(format('the purge of %s is half-way', half), format('nianshen-ops campaign purge --year %s --execute ends it; then dump', half));
+        PERFORM nianshen.refuse(format('the purge of %s is half-way', half), format('nianshen-ops campaign purge --year %s --execute ends it; then dump', half),
+                                format('%s 年度的清除只完成了一部分；请运行 nianshen-ops campaign purge --year %s --execute 完成后再备份', half, half));
     END IF;
 END
 $$;

@@ -12,14 +12,17 @@ DECLARE
 BEGIN
     SELECT * INTO term FROM campaign_term c WHERE c.year = p_year;
     IF NOT FOUND THEN
-        PERFORM refuse(format('there is no campaign of %s', p_year), 'nianshen-ops campaign list shows those that there are');
+        PERFORM refuse(format('there is no campaign of %s', p_year), 'nianshen-ops campaign list shows those that there are',
+                       format('没有 %s 年度的年审活动；nianshen-ops campaign list 列出已有的', p_year));
     ELSIF term.closes_ms > now_ms() THEN
-        PERFORM refuse(format('the campaign of %s is not closed', p_year), format('nianshen-ops campaign close --year %s; and mind the retention', p_year));
+        PERFORM refuse(format('the campaign of %s is not closed', p_year), format('nianshen-ops campaign close --year %s; and mind the retention', p_year),
+                       format('%s 年度的年审活动尚未关闭；请运行 nianshen-ops campaign close --year %s，并注意保存期限', p_year, p_year));
     END IF;
     -- The topics are cut from their beginning, and the archive of this one belongs to the roster of the one before.
     other := (SELECT c.year FROM campaign_term c WHERE c.opens_ms < term.opens_ms AND c.purged_ms IS NULL ORDER BY c.opens_ms LIMIT 1);
     IF other IS NOT NULL THEN
-        PERFORM refuse(format('the campaign of %s came before it and is not purged', other), format('nianshen-ops campaign purge --year %s', other));
+        PERFORM refuse(format('the campaign of %s came before it and is not purged', other), format('nianshen-ops campaign purge --year %s', other),
+                       format('更早的 %s 年度尚未清除；请先运行 nianshen-ops campaign purge --year %s', other, other));
     END IF;
     until_ms := coalesce(term.purge_until_ms, least(now_ms(), (SELECT min(c.opens_ms) FROM campaign_term c WHERE c.opens_ms >= term.closes_ms)));
     purged_ms := term.purged_ms;
@@ -47,23 +50,30 @@ BEGIN
              ORDER BY 1, 2
     LOOP
         IF f.halted IS NOT NULL THEN
-            PERFORM refuse(format('%s partition %s is halted', f.topic, f.partition), 'nianshen-ops partition list says why; resume it first');
+            PERFORM refuse(format('%s partition %s is halted', f.topic, f.partition), 'nianshen-ops partition list says why; resume it first',
+                           format('主题 %s 分区 %s 已停止；nianshen-ops partition list 说明原因，请先恢复', f.topic, f.partition));
         ELSIF f.held > 0 THEN
             PERFORM refuse(format('%s partition %s: %s records of that time are held', f.topic, f.partition, f.held),
-                           'nianshen-ops unit held lists their units; release them first');
+                           'nianshen-ops unit held lists their units; release them first',
+                           format('主题 %s 分区 %s：该时段有 %s 条记录被搁置；nianshen-ops unit held 可列出单位，请先释放', f.topic, f.partition, f.held));
         ELSIF f.open > 0 THEN
             PERFORM refuse(format('%s partition %s: %s dead letters of that time are open or their redrive is not known to have ended', f.topic, f.partition, f.open),
-                           'nianshen-ops dead-letter list --state open shows them; redrive or discard them first');
+                           'nianshen-ops dead-letter list --state open shows them; redrive or discard them first',
+                           format('主题 %s 分区 %s：该时段有 %s 条死信未处理，或其重发结果不明；nianshen-ops dead-letter list --state open 可列出，请先重发或放弃',
+                                  f.topic, f.partition, f.open));
         ELSIF f.last_ms >= p_until_ms THEN
             PERFORM refuse(format('%s partition %s: the broker says offset %s for that time, and the ledger has later records before it', f.topic, f.partition,
                                   f.before),
-                           'is this the broker, and the topic prefix, that the workers read from? (nianshen-ops partition list)');
+                           'is this the broker, and the topic prefix, that the workers read from? (nianshen-ops partition list)',
+                           format('主题 %s 分区 %s：Kafka 给出该时段的偏移量 %s，而账本中此前已有更晚的记录；请确认这是工作进程所读的 Kafka 和主题前缀'
+                                  '（nianshen-ops partition list）', f.topic, f.partition, f.before));
         END IF;
     END LOOP;
     IF EXISTS (SELECT FROM outbox o LEFT JOIN unnest(p_topic, p_partition, p_before) AS p (topic, partition, before)
                    ON p.topic = o.topic AND p.partition = o.partition
                WHERE o.published_ms IS NULL AND (o.ce_time_ms < p_until_ms OR o.record_offset < p.before)) THEN
-        PERFORM refuse('outcomes or dead letters of that time are not published yet', 'let a worker publish them (nianshen-ops status: OUTBOX), then purge');
+        PERFORM refuse('outcomes or dead letters of that time are not published yet', 'let a worker publish them (nianshen-ops status: OUTBOX), then purge',
+                       '该时段的处理结果或死信尚未发布；请等工作进程发布完（nianshen-ops status 的 OUTBOX），再清除');
     END IF;
 END
 $$;
