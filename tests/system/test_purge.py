@@ -120,6 +120,12 @@ def purge(world, *flags, year=YEAR, **more):
     return world.ops("campaign", "purge", "--year", year, *flags, **more)
 
 
+def check_equal(world, *years):
+    """Each year's state is what the topics and the reference data make."""
+    for year in years:
+        world.ops("verify", "--year", year, user="nianshen").expect(0, says="the state is equal")
+
+
 def discard_all(world):
     world.ops("dead-letter", "discard", "--reason", "broken for good", "--execute").expect(0)
 
@@ -197,6 +203,7 @@ def test_lag_over_the_turn_of_the_year(make_world):
     story.play_new()
     assert world.state("P0-2027")["state"] == "approved"
     world.ops("check").expect(0)
+    check_equal(world, YEAR, NEXT)
 
 
 def test_purge_while_the_worker_runs(story):
@@ -209,6 +216,7 @@ def test_purge_while_the_worker_runs(story):
     digest, counted = world.ops("digest", "--year", NEXT).expect(0).line, firsts(world)
     assert len(found_in(before, story.gone)) > 25 and len(found_in(topics_text(world), story.gone)) > 10, "there is something to find"
 
+    check_equal(world, YEAR, NEXT)
     planned = json.loads(purge(world, "--json").expect(0, says="dry run").out)
     assert (rows_of(dump_text(world)), firsts(world)) == (rows_of(before), counted)
     done = purge(world, "--execute", "--json").expect(0, says="purged")
@@ -222,6 +230,8 @@ def test_purge_while_the_worker_runs(story):
     assert world.sql("SELECT * FROM nianshen.review_status ORDER BY year, submission") == kept
     assert world.ops("digest", "--year", NEXT).expect(0).line == digest
     world.ops("check").expect(0)
+    check_equal(world, NEXT)
+    world.ops("verify", "--year", YEAR, user="nianshen").expect(0, says="purged")
     world.ops("status").expect(0)
     assert [c["state"] for c in json.loads(world.ops("campaign", "list", "--json").expect(0).out)] == ["purged", "open"]
     listed = json.loads(world.ops("partition", "list", "--json").expect(0).out)
@@ -305,6 +315,7 @@ def test_lost_database_after_a_purge(story):
     for topic in INPUTS:
         world.ops("replay", "--topic", topic, "--from-offset", 0).expect(0)
     world.ops("check").expect(0)
+    check_equal(world, NEXT)
     purge(world, "--execute").expect(0, says="purged already")
 
 
