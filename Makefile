@@ -7,6 +7,7 @@
 #                                 also with their program's objects, except main.o
 #   tests/bench/bench_NAME.c      one benchmark each, linked with libcore.a
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
+#   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
 #   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
 
 VERSION := 0.1.0
@@ -100,6 +101,8 @@ unit: $(UNIT_TESTS) ## unit tests, under the sanitizers that SANITIZE names
 sql-test: $(BIN)/nianshen-ops ## tests of the SQL rules (pgTAP), on a database of their own
 	@tests/run-sql build/results/sql $(BIN)
 
+SIM_FIRST ?= 0
+SIM_HISTORIES ?= 100000
 PYTEST := NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis \
 	build/venv/bin/python -m pytest
 system-test: all jars build/venv/.ready ## tests of the programs on a real broker and database; ARGS="-k name" selects, SANITIZE works
@@ -113,6 +116,9 @@ all-orders: all jars build/venv/.ready $(OUT)/orders/apply_records ## every orde
 
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
+
+sim: $(OUT)/sim ## the simulator: SEED=N plays and tells one history, else SIM_HISTORIES=100000 of them from SIM_FIRST=0
+	@$(if $(SEED),$(OUT)/sim $(SEED),tests/run-sim build/results/sim $(OUT)/sim $(SIM_FIRST) $(SIM_HISTORIES))
 
 fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)
@@ -138,7 +144,7 @@ lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy,
 	@tests/lint/run
 
 format: ## lay out the C code by .clang-format
-	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c)
+	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c tests/sim/*.[ch])
 
 install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen
@@ -157,7 +163,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults mutants differential differential-quick bench lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants differential differential-quick bench lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -221,6 +227,11 @@ $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$
 	$(link)
 
 $(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/libcore.a
+	$(link)
+
+# crew.c holds the loop and stands in for the signals.
+$(OUT)/sim: $(call objects,tests/sim) $(filter-out $(OUT)/worker/main.o $(OUT)/worker/loop.o $(OUT)/worker/signals.o,$(call objects,worker)) \
+		$(OUT)/libcore.a
 	$(link)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a

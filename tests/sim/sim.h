@@ -1,0 +1,101 @@
+/*
+ * The simulator: whole workers on a broker (broker.c) and a store (store.c, connection.c) in memory, one thread, a simulated clock. All
+ * chance comes from one seed, so that a failure is played again exactly. crew.c holds the workers, faults.c says what goes wrong, check.c
+ * what must hold.
+ */
+#ifndef NIANSHEN_TESTS_SIM_SIM_H
+#define NIANSHEN_TESTS_SIM_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kafka.h"
+
+enum {
+    SIM_PARTITIONS = 2,
+    SIM_WORKERS = 2,
+    SIM_UNITS = 6,
+    SIM_OFFSETS_MAX = 96, /* of a partition, gaps included */
+    SIM_SESSION_MS = 6000, /* a member of the group that is silent for longer is out */
+    SIM_HEAL_MS = 30000, /* I12: so soon after the last fault nothing is left to do */
+};
+
+/* How likely each thing is, in a thousand; drawn for each history, many of them 0: what goes wrong rarely is then seen alone, too. */
+struct sim_odds {
+    int poll_error, bounds_error, rebalance, gap, repeat, broken; /* Kafka; what upstreams send */
+    int retryable, fatal, lost_before, lost_after, lost_idle, slow; /* the database's answers */
+    int refused, producer_broken, queue_full, late_report; /* deliveries */
+    int crash, stop, pause, broker_away, database_away; /* each tick */
+    int bad_unit; /* the history has a unit that our own SQL can't digest */
+    int release; /* an operator releases it before the bug is mended, or while others still hold it */
+};
+
+struct sim {
+    uint64_t seed, random;
+    int64_t now_ms;
+    int step; /* ticks since the history began */
+    bool is_told; /* each event is printed */
+    bool is_healing; /* no more faults */
+    bool is_crashing; /* a worker is being freed that has no say any more */
+    int64_t broker_back_ms, database_back_ms; /* away until then */
+    struct sim_odds odds;
+};
+extern struct sim sim;
+
+/* ---- chance and the story ---- */
+
+int sim_below(int count); /* 0 to count - 1 */
+bool sim_often(int permille);
+/* The same, but never while healing: for faults. */
+bool sim_fault(int permille);
+/* A line of the story, when it is told. */
+void sim_tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What must not be: prints seed and step, and ends the program. */
+_Noreturn void sim_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- the crew: workers that come and go; each life of one is an incarnation with a number of its own ---- */
+
+int crew_current(void); /* the slot of the worker that runs now */
+int crew_incarnation(int slot);
+void crew_reset(void);
+void crew_tick(void);
+/* All work again, and nobody is stopped. */
+void crew_heal(void);
+void crew_end(void);
+
+/* ---- the broker ---- */
+
+struct sim_record;
+void broker_reset(void);
+void broker_tick(void);
+void broker_append_some(void); /* what upstreams publish in one tick */
+/* The member of a worker that is alive and scheduled: its client's heartbeats need no poll. */
+void broker_heartbeat(int slot);
+int64_t broker_end(enum topic_kind topic, int partition);
+/* What stands at an offset, NULL: nothing. */
+const struct sim_record *broker_record(enum topic_kind topic, int partition, int64_t offset);
+const char *sim_record_unit(const struct sim_record *record);
+const char *sim_record_id(const struct sim_record *record);
+const char *sim_record_value(const struct sim_record *record);
+int64_t sim_record_append_ms(const struct sim_record *record);
+bool sim_record_is_broken(const struct sim_record *record);
+
+/* ---- the store ---- */
+
+void store_reset(void);
+void store_mend(void); /* our bug is mended */
+void store_release(void); /* an operator releases what is held */
+int64_t store_next(enum topic_kind topic, int partition);
+bool store_is_done(void); /* every position at its end, nothing held, the outbox published */
+void store_check_end(void); /* the ledger and what was published are what the topics say */
+/* A delivery that Kafka took. `id`: ce_id, or NULL and the dead letter's origin. */
+void store_published(const char *id, const char *value, const struct kafka_position *origin, const char *code);
+
+void connections_reset(void);
+void connections_tick(void);
+void connections_end(void);
+/* The client is stopped: what it has not sent to the end keeps its locks. */
+void connections_pause(int slot, int64_t until_ms);
+
+#endif
