@@ -4,6 +4,8 @@ data. Both must come to the same state."""
 from support.books import check_ledger, verdicts_once
 from support.stack import World
 
+VERIFY_SECONDS_MAX = 180
+
 
 class Undisturbed(World):
     """Reads all of another world's topics once, with nothing in its way."""
@@ -32,9 +34,11 @@ def answers(world):
 
 
 def check_as_undisturbed(world, gaps=0):
-    """`check` is clean, each record has its one row, no outcome came in two versions; and an undisturbed run comes to the same digest and the same
-    outcomes, byte for byte. `gaps`: offsets that no consumer sees."""
+    """`check` is clean, each record has its one row, no outcome came in two versions, `verify` finds the state equal; and an undisturbed run comes to
+    the same digest and the same outcomes, byte for byte. `gaps`: offsets that no consumer sees."""
     check_ledger(world, gaps)
+    for (year,) in world.sql("SELECT year FROM nianshen.campaign_term"):
+        world.ops("verify", "--year", year, user="nianshen", seconds=VERIFY_SECONDS_MAX).expect(0, says="the state is equal")
     owed = answers(world)
     undisturbed = Undisturbed(world)
     undisturbed.ops("check").expect(0)

@@ -29,11 +29,17 @@ SELECT is((SELECT kind || ' ' || code FROM roster_load_members(4, false, false) 
 INSERT INTO staging_member (load_id, line, unit, member_no, id_number, id_key) VALUES (5, 2, 'U1', '02', 'K92', 'K92');
 SELECT is((SELECT code || count FROM roster_load_members(5, false, true) LIMIT 1), 'members-added1', '--re-enrol enrols again');
 
+SELECT throws_like('SELECT campaign_open(2026, NULL, NULL)', '%exists already%', 'there is one campaign a year');
+SELECT throws_like('SELECT campaign_open(2027, NULL, 5)', '%close before it opens%', 'a campaign has a while to be open');
+SELECT throws_like('SELECT campaign_close(2031)', '%no campaign%', 'what is not there is not closed');
 SELECT throws_ok('SELECT campaign_open(2027, NULL, NULL)', 'NS002', NULL, 'a campaign opens only when the last one is closed');
 SELECT throws_ok('SELECT campaign_extend(2026, 1)', 'NS002', NULL, 'an end is not moved into the past');
 SELECT lives_ok('SELECT campaign_close(2026)', 'a campaign is closed');
 SELECT throws_ok('SELECT campaign_extend(2026, forever_ms() - 1)', 'NS002', NULL, 'and stays closed');
 SELECT throws_ok('SELECT campaign_open(2027, 1, NULL)', 'NS002', NULL, 'none opens in the past');
+
+SELECT lives_ok('SELECT campaign_open(2027, now_ms() + 3600000, NULL)', 'but in the future');
+SELECT throws_like('SELECT campaign_extend(2027, now_ms() + 60000)', '%close before it opens%', 'and its end stays behind its opening');
 
 SELECT lives_ok($$SELECT reviewer_add('R9', 'S1', 'name')$$, 'a reviewer is added');
 SELECT lives_ok($$SELECT reviewer_add('R9', 'S1', 'other')$$, 'again with another name');
@@ -58,6 +64,10 @@ $$;
 SELECT is(pg_temp.number_becomes('K81') + pg_temp.number_becomes('K82') + pg_temp.number_becomes('K83'), 3::bigint, 'a number is corrected three times');
 SELECT is((SELECT string_agg(id_key, ' ' ORDER BY valid_from_ms) FROM membership WHERE unit = 'U3' AND member_no = '01' AND valid_from_ms < valid_until_ms),
           'K01 K81 K82 K83', 'and each number had its time');
+
+-- The reviewer sees an age where the number has a birth date.
+SELECT is(id_birth_date('211011196605229673'), date '1966-05-22', 'the birth date of a normalised number');
+SELECT ok(id_birth_date('G58203917') IS NULL AND id_birth_date('211011196613229673') IS NULL, 'a passport''s, and a month that is none, have no birth date');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "core/config.h"
+#include "core/config_internal.h"
 #include "core/log.h"
 #include "core/text.h"
 
@@ -336,6 +337,22 @@ static void test_caps(void **state)
     assert_refused(read_with(commands, words), EX_USAGE, "--set", "more than 64 times");
 }
 
+/* So many properties of the client, and so many lines, are no configuration any more. */
+static void test_file_caps(void **state)
+{
+    (void)state;
+    static char text[64 * 1024];
+    size_t used = 0;
+    for (int i = 0; i <= CONFIG_KAFKA_MAX; i++) used += (size_t)snprintf(text + used, sizeof text - used, "kafka.p%d = 1\n", i);
+    write_file(text);
+    assert_refused(READ("roster", "load", "f", "--config", path), EX_CONFIG, "more than 128", "kafka.* properties");
+    (void)unlink(path);
+    memset(text, '\n', CONFIG_FILE_LINES_MAX + 1);
+    text[CONFIG_FILE_LINES_MAX + 1] = '\0';
+    write_file(text);
+    assert_refused(READ("roster", "load", "f", "--config", path), EX_CONFIG, path, "more than 10000 lines");
+}
+
 /* The environment's faults name the variable. */
 static void test_wrong_environment(void **state)
 {
@@ -437,6 +454,7 @@ int main(void)
         WITH_CLEANING(test_wrong_value_is_masked),
         WITH_CLEANING(test_wrong_file),
         WITH_CLEANING(test_caps),
+        WITH_CLEANING(test_file_caps),
         WITH_CLEANING(test_wrong_environment),
         WITH_CLEANING(test_help),
         WITH_CLEANING(test_help_in_chinese),

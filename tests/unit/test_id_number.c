@@ -194,6 +194,7 @@ static void test_forms(void **state)
     assert_int_equal(check("KAZ110090123105").born, 19901231);
     assert_int_equal(check("KAZ110090123105").gender, 0);
     assert_string_equal(check("932999198501010010").code, "id-country");
+    assert_string_equal(check("ZZZ110090123105").code, "id-country"); /* the same check digit: three letters Z weigh 180 more */
 }
 
 /* Names of regions are put together from province to county, retired ones too, as far as they are known. */
