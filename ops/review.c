@@ -111,13 +111,14 @@ static const struct table_column heading_columns[] = {
     {{"通过人数", "passed"}, "passed", TABLE_NUMBER},
     {{"不通过人数", "failed"}, "failed", TABLE_NUMBER},
     {{"摘要", "digest"}, "digest", TABLE_TEXT},
+    {{"名单清除", "purged"}, "purged", TABLE_MOMENT},
     {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 enum { SUBMISSION_AT = 4 };
 
 static const char heading_sql[] =
     "SELECT unit, unit_name, superior, year, submission, state, code, mode, submitted_by, completed_ms, "
-    "(extract(epoch FROM decided_at) * 1000)::bigint, listed, passed, failed, digest FROM nianshen.review_status "
+    "(extract(epoch FROM decided_at) * 1000)::bigint, listed, passed, failed, digest, purged_ms FROM nianshen.review_status "
     "WHERE unit = $1 AND year = $2 AND ($3::text IS NULL OR submission = $3) "
     "ORDER BY state = 'pending' DESC, completed_ms DESC NULLS LAST, submission LIMIT 1";
 

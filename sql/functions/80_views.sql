@@ -33,7 +33,8 @@ FROM nianshen.reviewer_term r WHERE r.valid_until_ms = nianshen.forever_ms();
 
 CREATE OR REPLACE VIEW nianshen.review_status AS
 SELECT s.unit, s.year, s.submission, s.state, s.code, s.digest, s.listed, s.passed, s.failed, nianshen.moment_of(s.decided_ms) AS decided_at,
-       s.submitted_by, s.mode, s.unit_review, s.received, s.chunks, s.completed_ms, u.name AS unit_name, u.superior
+       s.submitted_by, s.mode, s.unit_review, s.received, s.chunks, s.completed_ms, u.name AS unit_name, u.superior,
+       (SELECT c.purged_ms FROM nianshen.campaign_term c WHERE c.year = s.year) AS purged_ms
 FROM nianshen.submission s JOIN nianshen.unit u ON u.unit = s.unit;
 
 -- The superior's detail table: one row a failing member, numbers masked. Each row shows the membership that was reviewed, on the roster or archived.

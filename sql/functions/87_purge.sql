@@ -113,6 +113,17 @@ LANGUAGE sql STABLE AS $$
     SELECT array_agg(c.year), max(c.purge_until_ms) FROM nianshen.campaign_term c WHERE c.purge_until_ms IS NOT NULL
 $$;
 
+-- Years that have no campaign, as a slip of the pen makes them, where all that these units sent was rejected and is purged.
+CREATE OR REPLACE FUNCTION nianshen.years_never_opened(p_units text[]) RETURNS integer[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT e.year FROM event e JOIN kafka_partition k ON k.topic = e.topic AND k.partition = e.partition
+        WHERE e.unit = ANY (p_units) AND NOT EXISTS (SELECT FROM campaign_term c WHERE c.year = e.year)
+        GROUP BY e.year HAVING bool_and(e.record_offset < k.purged_before));
+END
+$$;
+
 -- What is shown of profiles: what was approved becomes part of the profile as loaded, the rest is forgotten. Locks the units that have any, so it comes last.
 CREATE OR REPLACE FUNCTION nianshen.purge_profiles(p_units text[], p_years integer[]) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -196,17 +207,19 @@ DECLARE
         UNION
         (SELECT DISTINCT e.unit FROM event e WHERE e.unit > p_after ORDER BY e.unit LIMIT p_units)
         ORDER BY 1 LIMIT p_units);
+    years integer[];
     submissions bigint[];
 BEGIN
     PERFORM set_config('lock_timeout', '2s', true);
     SELECT * INTO p FROM purge_years();
-    submissions := ARRAY(SELECT s.submission_key FROM submission s WHERE s.unit = ANY (units) AND s.year = ANY (p.years));
-    IF purge_rows(units, p.years, submissions, p.until_ms, p_rows) THEN
+    years := p.years || years_never_opened(units);
+    submissions := ARRAY(SELECT s.submission_key FROM submission s WHERE s.unit = ANY (units) AND s.year = ANY (years));
+    IF purge_rows(units, years, submissions, p.until_ms, p_rows) THEN
         RETURN p_after;
     END IF;
-    PERFORM purge_kept_rows(units, p.years, submissions);
-    PERFORM purge_outcomes(units, p.years);
-    PERFORM purge_profiles(units, p.years);
+    PERFORM purge_kept_rows(units, years, submissions);
+    PERFORM purge_outcomes(units, years);
+    PERFORM purge_profiles(units, years);
     RETURN units[cardinality(units)];
 END
 $$;

@@ -35,7 +35,8 @@ BEGIN
     SELECT coalesce(l.record_offset, r.record_offset), coalesce(l.unit, r.unit), v.recorded, v.came,
            v.recorded = v.came
            -- Of a purged year the content is not known any more: what differed from it seems to repeat it.
-           OR (v.came = 'duplicate' AND v.recorded IN ('dead-letter identity-reused', 'dead-letter chunk-differs') AND year_purged(r.year))
+           OR (v.came = 'duplicate' AND v.recorded IN ('dead-letter identity-reused', 'dead-letter chunk-differs')
+               AND NOT EXISTS (SELECT FROM campaign_term c WHERE c.year = r.year AND c.purge_until_ms IS NULL))
     FROM unnest(records) r
     FULL JOIN (SELECT * FROM ledger w WHERE w.topic = p_topic AND w.partition = p_partition AND w.record_offset >= p_from AND w.record_offset < p_next) l
         ON l.record_offset = r.record_offset

@@ -22,6 +22,8 @@ def test_worker_reads_no_table(main, relation):
 
 @pytest.mark.parametrize("call", [
     f"nianshen.campaign_close({YEAR})",
+    f"nianshen.campaign_purge_end({YEAR})",
+    "nianshen.campaign_purge_units('', 1, 1)",
     "nianshen.reviewer_add('w', 'S01', 'w')",
     "nianshen.roster_load_start()",
 ])

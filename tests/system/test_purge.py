@@ -116,6 +116,12 @@ class Story:
         return {"来年联系人", "13812345670"}.union(*(personal(m) for unit in self.units for m in unit.members))
 
 
+def reviews(world, years=(YEAR, NEXT)):
+    """State, counts and digests of every submission."""
+    return world.sql("SELECT unit, year, submission, state, code, digest, listed, passed, failed, decided_at FROM nianshen.review_status "
+                     "WHERE year = ANY (%s) ORDER BY year, submission", [list(years)])
+
+
 def purge(world, *flags, year=YEAR, **more):
     return world.ops("campaign", "purge", "--year", year, *flags, **more)
 
@@ -212,7 +218,7 @@ def test_purge_while_the_worker_runs(story):
     world = story.world
     purge(world).expect(65, says=["dead letters", "dead-letter list"])
     discard_all(world)
-    before, kept = dump_text(world), world.sql("SELECT * FROM nianshen.review_status ORDER BY year, submission")
+    before, kept = dump_text(world), reviews(world)
     digest, counted = world.ops("digest", "--year", NEXT).expect(0).line, firsts(world)
     assert len(found_in(before, story.gone)) > 25 and len(found_in(topics_text(world), story.gone)) > 10, "there is something to find"
 
@@ -227,7 +233,7 @@ def test_purge_while_the_worker_runs(story):
     assert found_in(dump_text(world), story.gone) == []
     assert found_in(topics_text(world), story.gone) == []
     assert found_in(dump_text(world), story.stays()) == sorted(story.stays())
-    assert world.sql("SELECT * FROM nianshen.review_status ORDER BY year, submission") == kept
+    assert reviews(world) == kept
     assert world.ops("digest", "--year", NEXT).expect(0).line == digest
     world.ops("check").expect(0)
     check_equal(world, NEXT)
@@ -237,6 +243,9 @@ def test_purge_while_the_worker_runs(story):
     listed = json.loads(world.ops("partition", "list", "--json").expect(0).out)
     assert {(p["topic"], p["partition"]): p["purged_before"] or 0 for p in listed} == firsts(world)
     world.ops("replay", "--topic", "member-review", "--from-offset", 0).expect(0, says=["was purged", "as it is recorded"])
+    world.ops("digest", "--year", YEAR).expect(0, says="is purged")
+    shown = json.loads(world.ops("review", "show", "--unit", "P0", "--year", YEAR, "--json").expect(0).out)
+    assert (shown["review"]["failed"], shown["details"], shown["profile_changes"]) == (LEAVING, [], []) and shown["review"]["purged"]
     who = world.sql("SELECT DISTINCT who FROM nianshen.audit_log WHERE action = 'campaign-purge'")
     assert who == [("nianshen_ops",)]
     purge(world, "--execute").expect(0, says="purged already")
@@ -326,7 +335,7 @@ def test_lost_database_and_a_dump_from_before_the_purge(story):
     discard_all(world)
     dump = world.ops("reference", "dump", user="nianshen_owner", personal_data=True).expect(0).out
     purge(world, "--execute").expect(0)
-    later = world.sql("SELECT * FROM nianshen.review_status WHERE year = %s ORDER BY submission", [NEXT])
+    later = reviews(world, [NEXT])
     members = {unit.code: world.members(unit.code) for unit in story.units}
     assert story.worker.stop() == 0
 
@@ -341,7 +350,7 @@ def test_lost_database_and_a_dump_from_before_the_purge(story):
     world.run_until_end().expect(0)
     purge(world, "--execute").expect(0)
     assert found_in(dump_text(world), story.gone) == [story.units[0].contact_mobile], "the profile is as it was loaded"
-    assert world.sql("SELECT * FROM nianshen.review_status WHERE year = %s ORDER BY submission", [NEXT]) == later
+    assert reviews(world, [NEXT]) == later
     assert {unit.code: world.members(unit.code) for unit in story.units} == members
     world.ops("check").expect(0)
 
