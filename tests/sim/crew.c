@@ -27,7 +27,8 @@ static const struct option options[] = {
     {.name = "until_end", .kind = OPTION_SWITCH},
     {0},
 };
-static const struct command commands[] = {{.name = "", .summary = "simulated", .options = options, .run = worker_run}, {0}};
+static const struct command commands[] = {{.name = "", .summary = {"模拟", "simulated"}, .options = options, .run = worker_run},
+                                          {.name = NULL}};
 
 static const struct config *config(void)
 {
