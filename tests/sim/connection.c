@@ -13,7 +13,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { PARAMETERS_MAX = 64, COLUMNS_MAX = 13, CONNECTIONS_MAX = 64, LOCK_TIMEOUT_MS = 3000, OPEN_MS_MAX = 1500 };
+enum { PARAMETERS_MAX = 64, COLUMNS_MAX = 13, CONNECTIONS_MAX = 64, LOCK_TIMEOUT_MS = 3000, OPEN_MS_MAX = 1500, LEFT_MS_MAX = 5000 };
 
 /* ---- bytes that are added and never taken away, with a list of places in them ---- */
 
@@ -362,6 +362,7 @@ void database_close(struct database *database)
     sim_tell("database: backend %" PRId64 " goes on without its client", database->backend.id);
     database->is_left = true;
     database->stuck_until_ms = 0;
+    if (sim_fault(500)) database->due_ms = sim.now_ms + sim_below(LEFT_MS_MAX); /* it has waited for a lock, say */
 }
 
 int database_socket(const struct database *database, bool *wants_write)
