@@ -14,7 +14,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-# Which build: SANITIZE= (release, hardened), or one of the sanitizers below; each in a directory of its own.
+# Which build: SANITIZE= (release, hardened), or one of the sanitizers below; each in a directory of its own. `coverage` counts lines and branches.
 SANITIZE ?=
 ifeq ($(SANITIZE),)
 PROFILE := release
@@ -27,11 +27,13 @@ else ifeq ($(SANITIZE),undefined)
 PROFILE := ubsan
 else ifeq ($(SANITIZE),thread)
 PROFILE := tsan
+else ifeq ($(SANITIZE),coverage)
+PROFILE := coverage
 else ifeq ($(SANITIZE),fuzzer,address,undefined)
 PROFILE := fuzz
 CC := clang
 else
-$(error SANITIZE=$(SANITIZE) is unknown: leave it empty or use address,undefined | address | undefined | thread | fuzzer,address,undefined)
+$(error SANITIZE=$(SANITIZE) is unknown: leave it empty or use address,undefined | address | undefined | thread | fuzzer,address,undefined | coverage)
 endif
 OUT := build/$(PROFILE)
 BIN ?= $(OUT)/bin
@@ -49,6 +51,9 @@ ifeq ($(SANITIZE),)
 CPPFLAGS += -D_FORTIFY_SOURCE=3
 CFLAGS += -O2 -fstack-protector-strong -fstack-clash-protection -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now
+else ifeq ($(SANITIZE),coverage)
+CFLAGS += -O0 --coverage -fprofile-update=atomic
+LDFLAGS += --coverage
 else
 CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE:fuzzer%=fuzzer-no-link%) -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=$(SANITIZE)
@@ -109,7 +114,7 @@ system-test: all jars build/venv/.ready ## tests of the programs on a real broke
 	@$(PYTEST) tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
 
 histories: all jars build/venv/.ready ## random histories in many orders against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
-	@$(PYTEST) tests/orders/test_histories.py tests/orders/test_two_workers.py --junitxml=build/results/histories/junit.xml $(ARGS)
+	@$(PYTEST) $(or $(HISTORIES_TESTS),tests/orders/test_histories.py tests/orders/test_two_workers.py) --junitxml=build/results/histories/junit.xml $(ARGS)
 
 all-orders: all jars build/venv/.ready $(OUT)/orders/apply_records ## every order and every split of small histories against the reference model
 	@NIANSHEN_ORDERS_BIN=$(CURDIR)/$(OUT)/orders $(PYTEST) tests/orders/test_all_orders.py --junitxml=build/results/all-orders/junit.xml $(ARGS)
@@ -126,6 +131,18 @@ fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 
 mutants: all ## deliberate bugs, one a rule, that the tests must find; ARGS="sql unit" or parts of names choose
 	@tests/mutants/run build/results/mutants $(CURDIR)/$(BIN) $(ARGS)
+
+# Counts are added up from run to run: each begins at nothing.
+COVERAGE_TESTS ?= halted or outage or until_end or topics or reference or check_numbers or wrong_moves
+coverage: ## lines and branches of core/ and worker/ by unit tests, simulator and some system tests (COVERAGE_TESTS=, empty: none)
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) SANITIZE=coverage unit build/coverage/sim
+	@build/coverage/sim 0 3000
+	@$(if $(COVERAGE_TESTS),$(MAKE) SANITIZE=coverage system-test ARGS="-q -k '$(COVERAGE_TESTS)'" || echo "some system tests failed: their lines count all the same")
+	@tests/run-coverage build/results/coverage build/coverage
+
+sql-coverage: $(BIN)/nianshen-ops ## statements and branches of the PL/pgSQL functions by the pgTAP tests
+	@tests/run-sql-coverage build/results/sql-coverage $(BIN)
 
 differential: all ## a million numbers by check-id and by four validators that are not ours; writes docs/differential.md
 	@tests/differential/fetch build/differential
@@ -163,7 +180,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants differential differential-quick bench lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
