@@ -358,6 +358,12 @@ static void resumed(struct worker *worker, struct partition *partition)
     worker->assignment.is_settled = false;
 }
 
+/* An operator's resumption raises the epoch by one, and is the only thing that ends a halt. */
+static bool is_resumed(const struct worker *worker, const struct partition *partition, int64_t epoch, bool is_halted_still)
+{
+    return is_halted(worker, partition) && !is_halted_still && epoch <= partition->at.epoch + 1;
+}
+
 static void looked_at(struct worker *worker, struct database_result **result, const struct fault *fault)
 {
     bool is_lost = false;
@@ -368,10 +374,10 @@ static void looked_at(struct worker *worker, struct database_result **result, co
     for (size_t row = 0; row < result_rows(*result); row++) {
         struct partition *partition = row_partition(worker, *result, row);
         if (partition == NULL || !is_looked_at(worker, partition)) continue;
-        if (partition->at.epoch != result_int8(*result, row, 2))
-            is_lost = true;
-        else if (is_halted(worker, partition) && result_is_null(*result, row, 3))
+        if (is_resumed(worker, partition, result_int8(*result, row, 2), !result_is_null(*result, row, 3)))
             resumed(worker, partition);
+        else if (partition->at.epoch != result_int8(*result, row, 2))
+            is_lost = true;
     }
     if (is_lost) assignment_doubt(worker);
 }
