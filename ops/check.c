@@ -13,13 +13,7 @@
 enum { CHECK_VIOLATED = 1 /* exit status */ };
 
 const struct option check_options[] = {
-    {.name = "limit",
-     .kind = OPTION_NUMBER,
-     .fallback = "20",
-     .number_min = 1,
-     .number_max = 10000,
-     .argument = "N",
-     .help = {"每条不变式至多列出 N 处违反；全部计数。", "Show at most N violations of each invariant; all are counted."}},
+    OPTION_OF_FINDINGS("20", "每条不变式至多列出 N 处违反；全部计数。", "Show at most N violations of each invariant; all are counted."),
     OPTION_OF_JSON,
     OPTION_END,
 };

@@ -44,6 +44,15 @@
         }                                                                                                                                  \
     }
 
+/* Of a command that compares: all that differs is counted, and so much of it shown. */
+#define OPTION_OF_FINDINGS(rows, help_zh, help_en)                                                                                         \
+    {                                                                                                                                      \
+        .name = "limit", .kind = OPTION_NUMBER, .fallback = rows, .number_min = 1, .number_max = 10000, .argument = "N", .help = {         \
+            help_zh,                                                                                                                       \
+            help_en                                                                                                                        \
+        }                                                                                                                                  \
+    }
+
 #define OPTION_OF_TOPIC(is_required)                                                                                                       \
     {                                                                                                                                      \
         .name = "topic", .kind = OPTION_TEXT, .required = (is_required), .argument = "KIND", .help = {                                     \

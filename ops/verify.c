@@ -26,13 +26,7 @@ const struct option verify_options[] = {
      .help = {"用此备份中的基础数据重建，而不用数据库自己的：这样手工改动过的名册也能查出。",
               "Rebuild from the reference data of this dump instead of the database's own: so a roster that was changed by hand is found, "
               "too."}},
-    {.name = "limit",
-     .kind = OPTION_NUMBER,
-     .fallback = "50",
-     .number_min = 1,
-     .number_max = 10000,
-     .argument = "N",
-     .help = {"至多显示 N 处差异；有差异的单位全部计数。", "Show at most N differences; all units that differ are counted."}},
+    OPTION_OF_FINDINGS("50", "至多显示 N 处差异；有差异的单位全部计数。", "Show at most N differences; all units that differ are counted."),
     OPTION_OF_JSON,
     OPTION_END,
 };
