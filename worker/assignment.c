@@ -161,17 +161,29 @@ static void halt_stored(struct worker *worker, struct database_result **result, 
     if (fault != NULL) question_failed(worker, fault);
 }
 
+static void query_mark(struct database_query *query, const struct record_mark *mark)
+{
+    if (mark == NULL) {
+        for (int i = 0; i < 3; i++) query_null(query);
+        return;
+    }
+    query_int8(query, mark->offset);
+    query_int8(query, mark->append_ms);
+    query_bytea(query, mark->sha256, sizeof mark->sha256);
+}
+
 static bool halt_step(struct worker *worker)
 {
     struct partitions *partitions = &worker->partitions;
     for (size_t i = 0; i < partitions->count; i++) {
         struct partition *partition = &partitions->list[i];
         if (partition->state != PARTITION_HALTED || partition->halt_is_stored) continue;
-        struct database_query *query = link_query(&worker->link, "SELECT nianshen.halt($1, $2, $3, $4)");
+        struct database_query *query = link_query(&worker->link, "SELECT nianshen.halt($1, $2, $3, $4, $5, $6, $7)");
         query_text(query, topic_kind_name(partition->at.topic));
         query_int4(query, partition->at.number);
         query_int8(query, partition->at.epoch);
         query_text(query, partition->halted);
+        query_mark(query, partition->has_last ? &partition->last : NULL);
         worker->assignment.halting = (struct kafka_position){partition->at.topic, partition->at.number, 0};
         link_ask(worker, halt_stored);
         return true;
@@ -251,7 +263,8 @@ static void claim_row(struct worker *worker, struct database_result *result, siz
     partition->at.epoch = result_int8(result, row, 2);
     partition->stored_offset = partition->at.taken_offset = result_int8(result, row, 3);
     partition->end_offset = -1;
-    partition->has_last = last_read(partition, result, row);
+    /* A halt that the database does not know yet goes there with the mark that it was found by. */
+    if (partition->halted[0] == '\0' || partition->halt_is_stored) partition->has_last = last_read(partition, result, row);
     partition_witness_renew(partition);
     claim_halt(partition, result_is_null(result, row, 7) ? NULL : result_text(result, row, 7));
 }

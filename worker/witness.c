@@ -66,7 +66,9 @@ static struct partition *looked_at(struct worker *worker)
     return partition != NULL && partition->state == PARTITION_READING && partition->at.epoch == witness->epoch ? partition : NULL;
 }
 
-/* What was taken of the partition meanwhile and is not applied is dropped with all the rest: it stands behind records that were never read.
+/*
+ * What was taken of the partition meanwhile and is not applied is dropped with all the rest: it stands behind records that were never read.
+ * The last record may be one of the new topic: the witness takes its place, so that no resumption as it stands passes the comparison.
  */
 static void halt(struct worker *worker, struct partition *partition)
 {
@@ -77,6 +79,7 @@ static void halt(struct worker *worker, struct partition *partition)
              "before offset %" PRId64
              " may not have been read; resume the partition from offset 0 (what was applied already is not applied twice)",
              partition->witness.offset, partition->stored_offset);
+    partition->last = partition->witness;
     assignment_halt(worker, partition, text);
     assignment_doubt(worker);
 }

@@ -54,10 +54,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
 $$;
 
-CREATE OR REPLACE FUNCTION nianshen.halt(p_topic text, p_partition integer, p_epoch bigint, p_reason text) RETURNS boolean
+-- p_last_…: a record that was applied and is the one to look for from now on, when it is an earlier one that showed the halt to be due.
+CREATE OR REPLACE FUNCTION nianshen.halt(p_topic text, p_partition integer, p_epoch bigint, p_reason text, p_last_offset bigint DEFAULT NULL,
+                                         p_last_append_ms bigint DEFAULT NULL, p_last_sha256 bytea DEFAULT NULL) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     WITH halted AS (
-        UPDATE kafka_partition SET halted = p_reason, halted_ms = now_ms(), moved_ms = now_ms()
+        UPDATE kafka_partition SET halted = p_reason, halted_ms = now_ms(), moved_ms = now_ms(), last_offset = coalesce(p_last_offset, last_offset),
+            last_append_ms = coalesce(p_last_append_ms, last_append_ms), last_sha256 = coalesce(p_last_sha256, last_sha256)
         WHERE topic = p_topic AND partition = p_partition AND epoch = p_epoch RETURNING 1
     )
     SELECT EXISTS (SELECT FROM halted)

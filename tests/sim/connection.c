@@ -154,6 +154,18 @@ void query_text(struct database_query *query, const char *text)
     query_add_text(query, text, text == NULL ? 0 : strlen(text));
 }
 
+void query_null(struct database_query *query)
+{
+    query_text_array(query);
+    query_add_null(query);
+}
+
+void query_bytea(struct database_query *query, const void *bytes, size_t count)
+{
+    query_text_array(query);
+    query_add_bytea(query, bytes, count);
+}
+
 void query_int4(struct database_query *query, int32_t value)
 {
     query_text_array(query);

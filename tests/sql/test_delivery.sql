@@ -14,6 +14,10 @@ SELECT is((SELECT next_offset || ' ' || last_offset FROM kafka_partition WHERE t
 SELECT throws_ok($$SELECT position_move('{unit-review,approval}', '{0,0}', '{2,1}', '{3,0}', '{4,1}', '{4,1}', '{3,0}', '{1,1}', '{NULL,NULL}', '{0,0}')$$,
                  'NS001', NULL, 'one position that is not ours fences the whole micro-batch');
 SELECT ok(halt('unit-review', 0, 2, 'truncated'), 'a partition can be halted');
+CREATE TEMP TABLE mark AS SELECT last_offset, last_append_ms, last_sha256 FROM kafka_partition WHERE topic = 'unit-review';
+SELECT ok(halt('unit-review', 0, 2, 'made anew', 0, 5, '\x05'), 'with a record that is to be looked for');
+SELECT ok((SELECT (last_offset, last_append_ms, last_sha256) = (0, 5, '\x05'::bytea) FROM kafka_partition WHERE topic = 'unit-review'), 'which is kept');
+UPDATE kafka_partition SET (last_offset, last_append_ms, last_sha256) = (SELECT * FROM mark), halted = 'truncated' WHERE topic = 'unit-review';
 SELECT throws_ok($$SELECT position_move('{unit-review}', '{0}', '{2}', '{3}', '{4}', '{4}', '{3}', '{1}', '{NULL}', '{0}')$$, 'NS001', NULL,
                  'a halted partition does not move');
 

@@ -186,6 +186,8 @@ def test_made_anew_under_a_worker(world):
     world.client().send(*new[UNITS:])
     check_halted(world, worker, touched(world), seconds=60)
     assert "was made anew while it was read" in worker.log
+    resume(world, longer).expect(0)
+    eventually(lambda: "partition-resumed" in worker.log and halted(world) == touched(world), "resumed as it stands, it halts again")
     for partition in touched(world):
         resume(world, partition, "--from-offset", 0, "--reason", "made anew", "--execute").expect(0)
     wait_answers(world, new + send_round(world))

@@ -148,6 +148,18 @@ void query_text(struct database_query *query, const char *text)
     fake_add(query, text, text == NULL ? 0 : strlen(text));
 }
 
+void query_null(struct database_query *query)
+{
+    query_text_array(query);
+    fake_add(query, NULL, 0);
+}
+
+void query_bytea(struct database_query *query, const void *bytes, size_t count)
+{
+    query_text_array(query);
+    fake_add(query, bytes, count);
+}
+
 void query_int4(struct database_query *query, int32_t value)
 {
     query_text_array(query);
