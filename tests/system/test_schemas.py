@@ -230,7 +230,7 @@ def sources(*patterns):
     return {path: path.read_text(encoding="utf-8") for pattern in patterns for path in sorted(ROOT.glob(pattern))}
 
 
-# Words in quotes in the SQL that look like codes and are none: names of topics, kinds of records and of rows, ID types, counters, classes.
+# Words in quotes in the SQL that look like codes and are none: names of topics, kinds of records and of rows, ID types, counters, classes, what was done.
 SQL_WORDS = {
     "unit-review",
     "member-review",
@@ -241,6 +241,7 @@ SQL_WORDS = {
     "members-added",
     "members-changed",
     "members-unchanged",
+    "campaign-purge",
     "row-error",
     "rules-changed",
     "not-in-topic",
