@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
 #include "core/csv_internal.h"
@@ -24,8 +25,12 @@ struct head {
     char *bytes;
     size_t used, capacity;
     bool is_done, is_quoted, has_content;
+    char declared; /* the delimiter that a line "sep=;" named; NUL: none */
     size_t seen[DELIMITERS]; /* of each, outside of quotes, in the present line */
 };
+
+/* Where the parser stands, as far as ="…" goes. */
+enum place { AT_CELL, AT_EQUALS, IN_FORMULA, IN_CELL, IN_QUOTES };
 
 struct csv_feed {
     struct csv_format *format;
@@ -35,8 +40,9 @@ struct csv_feed {
     struct decoder *decoder;
     struct fault fault; /* set within libcsv's callbacks, which can't stop the parser */
 
-    bool has_begun; /* the place of a byte-order mark is behind us */
+    bool has_begun; /* the place of byte-order marks is behind us */
     struct head head;
+    enum place place;
 
     int64_t rows_done; /* as a spreadsheet counts them */
     bool is_after_cr; /* nothing has come since a CR: an LF now belongs to it */
@@ -149,7 +155,7 @@ static bool parser_fault(struct csv_feed *feed, const char *quoting)
     return fault_set(&feed->fault, FAULT_FATAL, EX_OSERR, "memory", language_pick("内存不足", "out of memory"));
 }
 
-static bool parse(struct csv_feed *feed, const char *bytes, size_t count)
+static bool parse_plain(struct csv_feed *feed, const char *bytes, size_t count)
 {
     size_t parsed = csv_parse(&feed->parser, bytes, count, on_cell, on_row, feed);
     if (feed->fault.kind != FAULT_NONE) return false;
@@ -162,6 +168,41 @@ static bool parse(struct csv_feed *feed, const char *bytes, size_t count)
         return refuse(feed, "csv-limit",
                       language_pick("有单元格超过 64 KiB；是否缺了引号？", "a cell is longer than 64 KiB; is a quote missing?"));
     return true;
+}
+
+static enum place place_behind(enum place place, char byte, char delimiter)
+{
+    if (place == IN_QUOTES || place == IN_FORMULA) return byte == '"' ? IN_CELL : place;
+    if (byte == delimiter || byte == '\r' || byte == '\n') return AT_CELL;
+    if (byte == '"') return place == AT_EQUALS ? IN_FORMULA : IN_QUOTES;
+    return place == AT_CELL && byte == '=' ? AT_EQUALS : IN_CELL;
+}
+
+/*
+ * ="1" keeps a number's digits in a spreadsheet; who writes it into CSV often forgets that the cell needs quotes then. So it is given to
+ * the parser as "=""1""": each '=' that begins a cell is held back until it is known what follows.
+ */
+static bool parse(struct csv_feed *feed, const char *bytes, size_t count)
+{
+    size_t from = 0;
+    bool ok = true;
+    for (size_t at = 0; ok && at < count; at++) {
+        enum place before = feed->place;
+        feed->place = place_behind(before, bytes[at], feed->format->delimiter);
+        if (feed->place == AT_EQUALS) {
+            ok = parse_plain(feed, bytes + from, at - from);
+            from = at + 1;
+        } else if (feed->place == IN_FORMULA && before == AT_EQUALS) {
+            ok = parse_plain(feed, "\"=\"\"", 4);
+            from = at + 1;
+        } else if (before == AT_EQUALS) {
+            ok = parse_plain(feed, "=", 1);
+        } else if (before == IN_FORMULA && feed->place == IN_CELL) {
+            ok = parse_plain(feed, bytes + from, at - from) && parse_plain(feed, "\"\"\"", 3);
+            from = at + 1;
+        }
+    }
+    return ok && parse_plain(feed, bytes + from, count - from);
 }
 
 /* ---- the header's delimiter ---- */
@@ -182,6 +223,28 @@ static bool head_ends(struct head *head, char byte)
     return false;
 }
 
+/*
+ * A first line "sep=;" tells a spreadsheet what separates the columns, and is not shown by it: so it is no row. True: that is what the
+ * head is, and the header is still to come.
+ */
+static bool head_is_declaration(struct csv_feed *feed)
+{
+    static const char words[] = "sep=";
+    struct head *head = &feed->head;
+    char line[sizeof words + 1];
+    size_t used = 0;
+    for (size_t i = 0; i < head->used; i++) {
+        if (strchr("\"\r\n", head->bytes[i]) != NULL) continue;
+        if (used == sizeof line) return false;
+        line[used++] = head->bytes[i];
+    }
+    if (head->declared != '\0' || used != strlen(words) + 1 || strncasecmp(line, words, used - 1) != 0) return false;
+    if (memchr(delimiters, line[used - 1], DELIMITERS) == NULL || strchr("\r\n", head->bytes[0]) != NULL) return false;
+    feed->is_after_cr = head->bytes[head->used - 1] == '\r';
+    *head = (struct head){.bytes = head->bytes, .capacity = head->capacity, .declared = line[used - 1]};
+    return true;
+}
+
 /* Now it is known, or never will be. */
 static bool head_decide(struct csv_feed *feed)
 {
@@ -190,9 +253,22 @@ static bool head_decide(struct csv_feed *feed)
     for (size_t i = 1; i < DELIMITERS; i++)
         if (head->seen[i] > head->seen[best]) best = i;
     head->is_done = true;
-    feed->format->delimiter = delimiters[best];
-    csv_set_delim(&feed->parser, (unsigned char)delimiters[best]);
+    feed->format->delimiter = head->declared != '\0' ? head->declared : delimiters[best];
+    csv_set_delim(&feed->parser, (unsigned char)feed->format->delimiter);
     return head->used == 0 || parse(feed, head->bytes, head->used);
+}
+
+/* Holds text back up to the end of a line that holds anything. True: that is reached, or as much is held as there may be. */
+static bool head_add(struct csv_feed *feed, const char *text, size_t count, size_t *at)
+{
+    struct head *head = &feed->head;
+    size_t first = *at;
+    bool is_end = false;
+    while (*at < count && !is_end && head->used + *at - first < CSV_ROW_BYTES_MAX) is_end = head_ends(head, text[(*at)++]);
+    if (!reserve(feed, &head->bytes, &head->capacity, head->used + *at - first)) return false;
+    if (*at > first) memcpy(head->bytes + head->used, text + first, *at - first);
+    head->used += *at - first;
+    return is_end || head->used == CSV_ROW_BYTES_MAX;
 }
 
 /* The decoder's sink: text up to the header's end is held back, all the rest goes to the parser. */
@@ -200,18 +276,14 @@ static bool add_text(void *context, const char *text, size_t count)
 {
     static const char mark[] = "\xEF\xBB\xBF";
     struct csv_feed *feed = context;
-    struct head *head = &feed->head;
-    size_t at = !feed->has_begun && count >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0, first = at;
-    feed->has_begun = true;
-    if (head->is_done) return parse(feed, text + at, count - at);
-
-    bool is_end = false;
-    while (at < count && !is_end && head->used + at - first < CSV_ROW_BYTES_MAX) is_end = head_ends(head, text[at++]);
-    if (!reserve(feed, &head->bytes, &head->capacity, head->used + at - first)) return false;
-    if (at > first) memcpy(head->bytes + head->used, text + first, at - first);
-    head->used += at - first;
-    if (!is_end && head->used < CSV_ROW_BYTES_MAX) return true;
-    return head_decide(feed) && parse(feed, text + at, count - at);
+    size_t at = 0;
+    while (!feed->has_begun && count - at >= 3 && memcmp(text + at, mark, 3) == 0) at += 3;
+    feed->has_begun = feed->has_begun || at < count;
+    while (!feed->head.is_done) {
+        if (!head_add(feed, text, count, &at)) return feed->fault.kind == FAULT_NONE;
+        if (!head_is_declaration(feed) && !head_decide(feed)) return false;
+    }
+    return parse(feed, text + at, count - at);
 }
 
 /* ---- pieces ---- */
@@ -272,6 +344,7 @@ bool csv_feed_end(struct csv_feed *feed, struct fault *fault)
 {
     if (!decoder_is_complete(feed->decoder)) return hand_over(feed, refuse_bytes(feed), fault);
     if (!feed->head.is_done && !head_decide(feed)) return hand_over(feed, false, fault);
+    if (feed->place == AT_EQUALS && !parse_plain(feed, "=", 1)) return hand_over(feed, false, fault);
     bool is_good = csv_fini(&feed->parser, on_cell, on_row, feed) == 0 || feed->fault.kind != FAULT_NONE ||
                    parser_fault(feed, language_pick("到文件末尾单元格的引号仍未结束；请补上后引号",
                                                     "a quoted cell does not end before the file does; write the closing quote"));

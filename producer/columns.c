@@ -23,36 +23,53 @@ const char *column_name(enum column column)
     return column_names[column][0];
 }
 
-/* The header without blanks and without the stars in front. */
-static void header_squeeze(const char *text, size_t length, char *out, size_t out_bytes)
+/* What Hong Kong, Macau and Taiwan write otherwise, of the words of headers, results and reasons: all of three bytes. */
+static const char *simplified(const char *character, size_t bytes)
 {
-    size_t used = 0;
-    for (size_t at = 0, here; at < length;) {
-        here = at;
-        uint32_t character = text_next(text, length, &at);
-        bool is_star = character == '*' || character == 0xFF0A;
-        if (text_is_blank(character) || (used == 0 && is_star)) continue;
-        if (used + (at - here) >= out_bytes) break;
-        memcpy(out + used, text + here, at - here);
-        used += at - here;
-    }
-    out[used] = '\0';
+    static const char *const pairs[][2] = {{"證", "证"}, {"號", "号"}, {"碼", "码"}, {"過", "过"}, {"減", "减"}, {"員", "员"},
+                                           {"審", "审"}, {"結", "结"}, {"檢", "检"}, {"離", "离"}, {"職", "职"}, {"辭", "辞"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (bytes == strlen(pairs[i][0]) && memcmp(character, pairs[i][0], bytes) == 0) return pairs[i][1];
+    return character;
 }
 
-static bool header_is(const char *squeezed, const char *name)
+static bool is_star(const char *text, size_t bytes)
 {
-    char plain[HEADER_BYTES_MAX];
-    header_squeeze(name, strlen(name), plain, sizeof plain);
-    return strcasecmp(squeezed, plain) == 0;
+    return (bytes == 1 && *text == '*') || (bytes == strlen("＊") && memcmp(text, "＊", bytes) == 0);
+}
+
+void columns_word(const char *text, size_t length, char out[COLUMN_WORD_BYTES_MAX + 1])
+{
+    size_t used = 0, end = 0; /* end: behind the last character that is no star */
+    if (length > 3 && memcmp(text, "=\"", 2) == 0 && text[length - 1] == '"') {
+        text += 2;
+        length -= 3;
+    }
+    for (size_t at = 0, here; at < length;) {
+        here = at;
+        if (text_is_blank(text_next(text, length, &at)) || (used == 0 && is_star(text + here, at - here))) continue;
+        if (used + (at - here) > COLUMN_WORD_BYTES_MAX) break;
+        memcpy(out + used, simplified(text + here, at - here), at - here);
+        used += at - here;
+        if (!is_star(text + here, at - here)) end = used;
+    }
+    out[end] = '\0';
+}
+
+static bool header_is(const char *word, const char *name)
+{
+    char plain[COLUMN_WORD_BYTES_MAX + 1];
+    columns_word(name, strlen(name), plain);
+    return strcasecmp(word, plain) == 0;
 }
 
 static bool header_find(const char *text, size_t length, enum column *column)
 {
-    char squeezed[HEADER_BYTES_MAX];
-    header_squeeze(text, length, squeezed, sizeof squeezed);
+    char word[COLUMN_WORD_BYTES_MAX + 1];
+    columns_word(text, length, word);
     for (int i = 0; i < COLUMNS; i++)
         for (size_t n = 0; n < COLUMN_NAMES_MAX && column_names[i][n] != NULL; n++)
-            if (header_is(squeezed, column_names[i][n])) {
+            if (header_is(word, column_names[i][n])) {
                 *column = (enum column)i;
                 return true;
             }

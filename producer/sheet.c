@@ -55,13 +55,15 @@ static void sheet_refuse_cell(struct sheet *sheet, const char *code, enum column
 
 static bool result_read(const char *text, size_t length, enum event_list *list)
 {
+    char word[COLUMN_WORD_BYTES_MAX + 1];
+    columns_word(text, length, word);
     static const struct {
         const char *name;
         enum event_list list;
     } results[] = {{"通过", EVENT_LIST_PASSED},   {"passed", EVENT_LIST_PASSED}, {"pass", EVENT_LIST_PASSED}, {"不通过", EVENT_LIST_FAILED},
                    {"未通过", EVENT_LIST_FAILED}, {"failed", EVENT_LIST_FAILED}, {"fail", EVENT_LIST_FAILED}};
     for (size_t i = 0; i < sizeof results / sizeof *results; i++)
-        if (strlen(results[i].name) == length && strncasecmp(results[i].name, text, length) == 0) {
+        if (strcasecmp(results[i].name, word) == 0) {
             *list = results[i].list;
             return true;
         }
@@ -81,6 +83,16 @@ static bool sheet_read_result(struct sheet *sheet, const struct csv_row *row, st
     return false;
 }
 
+/* As the setting has it, or with blanks in it (退　休, for the looks of a column) and the like. */
+static int reason_read(const struct reasons *reasons, const char *text, size_t length)
+{
+    char word[COLUMN_WORD_BYTES_MAX + 1];
+    int reason = reasons_find(reasons, text, length);
+    if (reason != REASON_NONE) return reason;
+    columns_word(text, length, word);
+    return reasons_find(reasons, word, strlen(word));
+}
+
 static void sheet_read_reason(struct sheet *sheet, const struct csv_row *row, struct entry *entry)
 {
     const char *text = "";
@@ -90,7 +102,7 @@ static void sheet_read_reason(struct sheet *sheet, const struct csv_row *row, st
         if (length > 0) sheet_refuse_cell(sheet, "result-contradicts", COLUMN_REASON, row->number, text, length);
         return;
     }
-    int reason = length > 0 ? reasons_find(sheet->rules->reasons, text, length) : sheet->rules->reason_fallback;
+    int reason = length > 0 ? reason_read(sheet->rules->reasons, text, length) : sheet->rules->reason_fallback;
     if (reason == REASON_NONE)
         sheet_refuse_cell(sheet, length > 0 ? "unknown-reason" : "missing-reason", COLUMN_REASON, row->number, text, length);
     entry->reason = reason != REASON_NONE ? reason : 0;

@@ -47,6 +47,13 @@ TAKEN = {
     "blank-rows": ("\r\n,,\r\n" + HEADER + f"\r\n{A},甲,退休\r\n,,\r\n{B},乙,死亡\r\n\r\n").encode(),
     "formula-around-numbers": f'身份证号码,原因\r\n"=""{A}""",退休\r\n\'{B},死亡\r\n'.encode(),
     "full-width-and-tab": (HEADER + "".join(chr(ord(c) + 0xFEE0) for c in A) + f",甲,退休\r\n{B}\t,乙,死亡\r\n").encode(),
+    "says-its-delimiter": ("sep=;\r\n" + HEADER.replace(",", ";") + f"{A};甲,乙;退休\r\n{B};丙;死亡\r\n").encode(),
+    "says-its-delimiter-in-utf16": ("\ufeffsep=\t\r\n" + HEADER.replace(",", "\t") + f"{A}\t甲\t退休\r\n{B}\t丙\t死亡\r\n").encode("utf-16-le"),
+    "formula-without-quotes": f'="身份证号码",="不通过原因"\r\n="{A}",="退休"\r\n="{B}","=""死亡"""\r\n'.encode(),
+    "two-marks": ('\ufeff\ufeff"身份证号码",原因\r\n' + f"{A},退休\r\n{B},死亡\r\n").encode(),
+    "traditional": f"身份證號碼,姓名,不通過原因\r\n{A},甲,離職\r\n{B},乙,辭職\r\n".encode(),
+    "star-behind": f"身份证号码*,不通过原因 ＊\r\n{A},退休\r\n{B},死亡\r\n".encode(),
+    "words-spread-out": (HEADER + f"{A},甲,退　休\r\n{B},乙,死 亡\r\n").encode(),
     "mark-in-the-middle": (HEADER + f"{A},甲,退休\r\n\ufeff{B},乙,死亡\r\n").encode(),
 }
 
@@ -66,6 +73,8 @@ REFUSED = {
     "chinese-commas": (f"身份证号码，原因\r\n{A}，退休\r\n".encode(), "not-comma", 0),
     "bars": (f"身份证号码|原因\r\n{A}|退休\r\n".encode(), "not-comma", 0),
     "list-for-import": ((LIST_HEADER + f"{A},通过,\r\n").encode(), "mode-mismatch", 0),
+    "says-a-delimiter-that-is-none": (("sep=|\r\n" + HEADER + f"{A},甲,退休\r\n").replace(",", "|").encode(), "not-comma", 0),
+    "wrong-row-below-a-said-delimiter": (("sep=,\r\n" + HEADER + f"{A},甲,退休\r\n{B},乙,病\r\n").encode(), "unknown-reason", 3),
     "title-above-the-header": (("某公司工会会员名单,,\r\n" + HEADER + f"{A},甲,退休\r\n").encode(), "header-missing", 0),
     "total-below-the-rows": ((HEADER + f"{A},甲,退休\r\n合计,1 人,退休\r\n").encode(), "id-length", 3),
     "error-of-a-spreadsheet": ((HEADER + f"{A},甲,退休\r\n#REF!,乙,死亡\r\n").encode(), "id-length", 3),
@@ -137,6 +146,7 @@ def test_list_mode():
     """A header alone is nobody who fails in import mode, and an error in list mode."""
     submit(HEADER.encode()).expect(0, says=["failed: 0"])
     submit(LIST_HEADER.encode(), mode="list").expect(65, says=["[no-rows]"])
+    submit(f"證件號碼,年審結果,不通過原因\r\n{A},不 通過,離職\r\n{B},通過,\r\n".encode(), mode="list").expect(0, says=["failed: 1"])
     submit((LIST_HEADER + f"{A},通过,退休\r\n{B},或许,\r\n{C},,\r\n").encode("gbk"), mode="list").expect(
         65, says=["[result-contradicts]", "[result-not-known]", "[result-missing]"])
 

@@ -118,6 +118,22 @@ static const struct fixture fixtures[] = {
      "1:[a]2:[\xEF\xBB\xBF"
      "b]",
      0},
+    /* Marks that several programs put there, one after the other. */
+    {"\xEF\xBB\xBF\xEF\xBB\xBF\"a\",b\n", "1:[a][b]", 0},
+    {"\xFF\xFE\xFF\xFEx\0\n\0", "1:[x]", 8},
+    /* The first line may say what separates the columns; a spreadsheet does not show it. */
+    {"sep=;\r\na,b,c;d\r\n1;2\r\n", "1:[a,b,c][d]2:[1][2]", 0},
+    {"sep=,\n\na,b\n", "2:[a][b]", 0},
+    {"\"SEP=\t\"\ra;b;c\td\r", "1:[a;b;c][d]", 0},
+    {"sep=;", "1:[sep=][]", 0},
+    {"sep=|\na,b\n", "1:[sep=|]2:[a][b]", 0},
+    {"\nsep=,\na\n", "2:[sep=][]3:[a]", 0},
+    /* A cell that is a formula to keep a number's digits, not quoted for CSV as a spreadsheet would. */
+    {"=\"1\",\"=\"\"2\"\"\",=\"a,b\"\n=\"3\"", "1:[=\"1\"][=\"2\"][=\"a,b\"]2:[=\"3\"]", 0},
+    {"a;=\"x;y\"\r\n=\"1\";=\r\n=", "1:[a][=\"x;y\"]2:[=\"1\"][=]3:[=]", 0},
+    {"=1+1,==\"1,\"=,\"\n", "csv-quoting row 1:", 0},
+    {"=\"1\"2,b\n", "csv-quoting row 1:", 0},
+    {"a\n=\"1,b\n", "1:[a]csv-quoting row 2:", 0},
     /* Characters of two, three and four bytes, cut wherever the pieces end. */
     {"姓名,é\n𠮷·,x\n", "1:[姓名][é]2:[𠮷·][x]", 0},
     /* Malformed quoting, at its row. */
