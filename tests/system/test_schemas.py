@@ -240,6 +240,7 @@ SQL_WORDS = {
     "units-changed",
     "members-added",
     "members-changed",
+    "campaign-purge",
     "members-unchanged",
     "campaign-purge",
     "row-error",
