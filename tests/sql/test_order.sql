@@ -23,6 +23,11 @@ SELECT is(pg_temp.state_of('s3'), 'withdrawn', 'the submission is withdrawn when
 SELECT pg_temp.feed(pg_temp.chunk('s3', 2, 2, 1, '[]')) AS fed \gset
 SELECT is(pg_temp.state_of('s3'), 'withdrawn', 'and stays so when it is complete');
 SELECT is(pg_temp.outcomes_of('s3/2'), NULL, 'without an outcome of its own');
+SELECT pg_temp.feed(pg_temp.chunk('s3b', 1, 2, 2, '[["K03", "left"]]')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 's3b', 'none') || '{"id": "w3c"}') AS fed \gset
+SELECT is(pg_temp.state_of('s3b') || ', ' || pg_temp.outcomes_of('w3c'), 'withdrawn, member-review.closed', 'one that is receiving is withdrawn at once');
+SELECT pg_temp.feed(pg_temp.chunk('s3b', 2, 2, 2, '[["K04", "left"]]')) AS fed \gset
+SELECT is(pg_temp.state_of('s3b') || ', ' || coalesce(pg_temp.outcomes_of('s3b/2'), 'nothing'), 'withdrawn, nothing', 'and its last chunk does not bring it back');
 SELECT pg_temp.feed(pg_temp.decision('withdrawn', 's2')) AS fed \gset
 SELECT is(pg_temp.state_of('s2'), 'withdrawn', 'a pending one can be withdrawn');
 SELECT is((SELECT digest FROM submission WHERE submission = 's2'), NULL, 'what it showed is forgotten');

@@ -45,6 +45,12 @@ SELECT is(submission_canonical(s), '{"failed":[{"id_number":"K05","reason":"left
 SELECT is(digest, 'sha256:' || encode(sha256('\x01'::bytea || convert_to(submission_canonical(s), 'UTF8')), 'hex'),
           'the digest is salted with the campaign''s secret') FROM submission s WHERE s.submission = 'p';
 
+SELECT pg_temp.feed(pg_temp.unit_review('r2', '{"name": "a \"b\" 名", "address": ""}')) AS fed \gset
+SELECT is(submission_canonical(jsonb_populate_record(s, '{"unit_review": "r2", "listed": 7, "passed": 5}')),
+          '{"failed":[{"id_number":"K05","reason":"left"},{"id_number":"K06","reason":"retired"}],"listed":7,"mode":"import",'
+          '"passed":5,"profile":{"address":"","name":"a \"b\" 名"},"submission":"p","unit":"U1","year":2026}', 'with the profile''s changes')
+FROM submission s WHERE s.submission = 'p';
+
 -- Approval removes the membership that was reviewed, never a later one of the same person.
 DELETE FROM membership WHERE enrolment = 105;
 INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
