@@ -240,7 +240,6 @@ SQL_WORDS = {
     "units-changed",
     "members-added",
     "members-changed",
-    "campaign-purge",
     "members-unchanged",
     "campaign-purge",
     "row-error",
