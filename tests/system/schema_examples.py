@@ -47,7 +47,7 @@ class Example:
 
     @property
     def is_structured(self):
-        return self.headers.get("content-type", "").startswith("application/cloudevents+json")
+        return self.headers.get("content-type", "").lower().startswith("application/cloudevents+json")
 
     def __str__(self):
         return self.name
