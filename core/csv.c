@@ -434,6 +434,14 @@ const char *csv_delimiter_name(const struct csv_format *format)
     }
 }
 
+bool csv_cell_unwrap(const char **text, size_t *length)
+{
+    if (*length < 3 || memcmp(*text, "=\"", 2) != 0 || (*text)[*length - 1] != '"') return false;
+    *text += 2;
+    *length -= 3;
+    return true;
+}
+
 /* ---- writing ---- */
 
 static bool is_formula(const char *value)

@@ -50,6 +50,9 @@ typedef bool (*csv_row_fn)(void *context, const struct csv_row *row, struct faul
  */
 bool csv_read(FILE *file, struct csv_format *format, csv_row_fn each, void *context, struct fault *fault);
 
+/* Takes ="…" off a cell, by which a spreadsheet is told to keep what it holds as text. False: it has none. */
+bool csv_cell_unwrap(const char **text, size_t *length);
+
 /*
  * Writes one row for a spreadsheet, CRLF at the end. A cell that it would take for a formula (= + - @, control characters) gets a leading
  * apostrophe; a number that it can't keep (long, or with leading zeros) is text when a tab follows it, which whoever reads it back trims.

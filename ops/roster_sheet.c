@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/csv.h"
 #include "core/event.h"
 #include "core/id_number.h"
 #include "core/language.h"
@@ -40,10 +41,10 @@ const struct roster_kind roster_members = {
         },
 };
 
-/* An export writes '=1+1 for =1+1, lest a spreadsheet calculates: read back it is what it was. */
+/* What a spreadsheet would show: ="007" is 007. An export writes '=1+1 for =1+1, lest it calculates: read back it is what it was. */
 static void cell_unguard(const char **text, size_t *length)
 {
-    if (*length < 2 || (*text)[0] != '\'' || strchr("=+-@", (*text)[1]) == NULL) return;
+    if (csv_cell_unwrap(text, length) || *length < 2 || (*text)[0] != '\'' || strchr("=+-@", (*text)[1]) == NULL) return;
     ++*text;
     --*length;
 }

@@ -41,10 +41,7 @@ static bool is_star(const char *text, size_t bytes)
 void columns_word(const char *text, size_t length, char out[COLUMN_WORD_BYTES_MAX + 1])
 {
     size_t used = 0, end = 0; /* end: behind the last character that is no star */
-    if (length > 3 && memcmp(text, "=\"", 2) == 0 && text[length - 1] == '"') {
-        text += 2;
-        length -= 3;
-    }
+    (void)csv_cell_unwrap(&text, &length);
     for (size_t at = 0, here; at < length;) {
         here = at;
         if (text_is_blank(text_next(text, length, &at)) || (used == 0 && is_star(text + here, at - here))) continue;

@@ -138,11 +138,11 @@ static bool copy_marks(struct copy *copy, int64_t row, char *cell, struct fault 
 /* Takes the apostrophe off that csv_write_row would put on again, and ="…" around a number, which a spreadsheet would calculate. */
 static const char *cell_plain(const char *value, size_t length, char *out)
 {
-    bool is_wrapped = length > 3 && length - 3 < PLAIN_BYTES_MAX && value[0] == '=' && value[1] == '"' && value[length - 1] == '"';
     bool is_guarded = length > 1 && value[0] == '\'' && strchr("=+-@", value[1]) != NULL;
-    if (!is_wrapped) return is_guarded ? value + 1 : value;
-    memcpy(out, value + 2, length - 3);
-    out[length - 3] = '\0';
+    const char *text = value;
+    if (!csv_cell_unwrap(&text, &length) || length >= PLAIN_BYTES_MAX) return is_guarded ? value + 1 : value;
+    memcpy(out, text, length);
+    out[length] = '\0';
     return out;
 }
 

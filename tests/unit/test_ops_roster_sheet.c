@@ -155,6 +155,12 @@ static void test_guarded_formula(void **state)
     assert_string_equal(sheet.values[MEMBER_NO], "00012");
     assert_string_equal(sheet.values[MEMBER_NAME], "=1+1");
     assert_string_equal(sheet.values[MEMBER_ID_NUMBER], "'432500197707302784");
+    assert_int_equal(
+        roster_sheet_row(&sheet, ROW("", "U1", "=\"00012\"", "'=\"x\"", "", "", "=\"432500197707302784\"", "=\"\""), note_error, &told), 0);
+    assert_string_equal(sheet.values[MEMBER_NO], "00012");
+    assert_string_equal(sheet.values[MEMBER_NAME], "=\"x\"");
+    assert_string_equal(sheet.values[MEMBER_ID_NUMBER], "432500197707302784");
+    assert_null(sheet.values[MEMBER_MOBILE]);
 }
 
 int main(void)
