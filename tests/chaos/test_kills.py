@@ -33,7 +33,7 @@ class Upstream:
         self.publication, self.turns = publication, turns
         self.permits, self.done, self.let_go = threading.Semaphore(0), 0, 0
         self.failure = None
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self):

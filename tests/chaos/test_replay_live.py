@@ -27,7 +27,7 @@ def world(stack):
     world = interleaving.build(stack, "replay-live", [code for code, one in histories.items() if one.unit_is_known], PARTITIONS)
     publication = Publication(world, interleaving.scripts_for(world, histories), SLICES, chance)
     worker = world.worker("--batch-records=5").start().wait_ready()
-    upstream = threading.Thread(target=publication.run, args=(random_turns(SLICES, chance), lambda: None))
+    upstream = threading.Thread(target=publication.run, args=(random_turns(SLICES, chance), lambda: None), daemon=True)
     world.replayed_meanwhile = 0
     upstream.start()
     while world.replayed_meanwhile < RANGES or upstream.is_alive():

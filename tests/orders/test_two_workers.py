@@ -34,7 +34,7 @@ class Bystander:
         self.consumer = Consumer({**settings, **quick, "enable.auto.commit": False})
         self.consumer.subscribe([world.prefix + topic for topic in topics])
         self.is_over = threading.Event()
-        self.thread = threading.Thread(target=self._poll)
+        self.thread = threading.Thread(target=self._poll, daemon=True)
         self.thread.start()
 
     def _poll(self):

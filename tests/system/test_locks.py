@@ -102,7 +102,7 @@ class Changes:
 
     def __init__(self, world, units):
         self.world, self.units, self.is_wanted, self.said = world, units, True, []
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self):
@@ -194,7 +194,7 @@ def test_correction_of_a_roster_leaves_the_workers_alone(make_world):
         other.execute("INSERT INTO nianshen.membership SELECT 1000000, 'R1', %s, 'other', NULL, name, gender, id_type, id_number, id_valid_until, mobile,"
                       " enrolled_ms, valid_from_ms, valid_until_ms FROM nianshen.membership LIMIT 1", [joining.member_no])
         results = []
-        load = threading.Thread(target=lambda: results.append(world.load(loaded, "--correct")))
+        load = threading.Thread(target=lambda: results.append(world.load(loaded, "--correct")), daemon=True)
         load.start()
         eventually(lambda: waits_to_enrol(world), "the load waits for the place of the other session", pause=0.01)
         [review] = unit_reviews(world, "R2")

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, leaks, people
 from support.books import INPUTS, check_outcomes_once, wait_all_consumed
+from support.offsets import bounds
 from support.outcomes import Follower
 from support.programs import BIN
 from support.wait import eventually
@@ -165,7 +166,7 @@ def found_in(text, words):
 def firsts(world):
     """The first offset that the broker holds of each partition of the input topics."""
     consumer = world.outcomes.consumer
-    return {(topic, p): consumer.get_watermark_offsets(TopicPartition(world.prefix + topic, p), timeout=10)[0]
+    return {(topic, p): bounds(consumer, TopicPartition(world.prefix + topic, p))[0]
             for topic in INPUTS for p in range(world.partitions)}
 
 
@@ -424,7 +425,7 @@ def test_worker_is_not_kept_waiting(story):
     world = story.world
     discard_all(world)
     results = []
-    operators = [threading.Thread(target=lambda: results.append(purge(world, "--execute"))) for _ in range(2)]
+    operators = [threading.Thread(target=lambda: results.append(purge(world, "--execute")), daemon=True) for _ in range(2)]
     for operator in operators:
         operator.start()
     rounds = 0

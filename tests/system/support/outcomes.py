@@ -8,6 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 import outcome_schemas
 from support import codes, leaks
+from support.offsets import bounds
 from support.wait import DeadlinePassed
 
 
@@ -61,7 +62,7 @@ class Follower:
         """Takes in everything that stands in the topic now."""
         ends = {}
         for p in self.consumer.assignment():
-            first, end = self.consumer.get_watermark_offsets(TopicPartition(self.topic, p.partition), timeout=10)
+            first, end = bounds(self.consumer, TopicPartition(self.topic, p.partition))
             ends[p.partition] = end if end > first else 0  # of one that was emptied nothing comes, not even a position
         self.wait_for_ends(ends)
         return self.records

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from support import people
 from support.events import Confluent, partition_of
+from support.offsets import bounds
 from support.outcomes import DeadLetters, Outcomes
 from support.programs import ROOT, Worker, environment, run
 
@@ -214,7 +215,7 @@ class World:
         """The next offset of each partition of a topic, asked of the broker now."""
         consumer = Consumer({"bootstrap.servers": self.stack.broker.bootstrap, "group.id": "ends", "log_level": 0})
         places = [TopicPartition(self.prefix + topic, p) for p in range(self.partitions)]
-        ends = [consumer.get_watermark_offsets(place, timeout=10)[1] for place in places]
+        ends = [bounds(consumer, place)[1] for place in places]
         consumer.close()
         return ends
 
