@@ -107,11 +107,8 @@ static void on_cell(void *bytes, size_t length, void *context)
 
 static bool is_blank_row(const struct csv_feed *feed)
 {
-    for (size_t i = 0; i < feed->count; i++) {
-        const char *cell = feed->row + feed->starts[i];
-        for (size_t at = 0; at < feed->lengths[i];)
-            if (!text_is_blank(text_next(cell, feed->lengths[i], &at))) return false;
-    }
+    for (size_t i = 0; i < feed->count; i++)
+        if (!text_is_all_blank(feed->row + feed->starts[i], feed->lengths[i])) return false;
     return true;
 }
 

@@ -138,7 +138,7 @@ static bool is_text(const char *text, size_t length)
 
 static bool is_unit_name(const char *text, size_t length)
 {
-    return text_is_name(text, length, EVENT_NAME_BYTES_MAX);
+    return text_is_name(text, length, EVENT_NAME_BYTES_MAX) && !text_is_all_blank(text, length);
 }
 
 static bool is_credit_code(const char *text, size_t length)

@@ -67,6 +67,13 @@ void text_trim(const char **text, size_t *length)
     *length = to > from ? to - from : 0;
 }
 
+bool text_is_all_blank(const char *text, size_t length)
+{
+    for (size_t at = 0; at < length;)
+        if (!text_is_blank(text_next(text, length, &at))) return false;
+    return true;
+}
+
 bool text_is_utf8(const char *text, size_t length)
 {
     for (size_t at = 0; at < length;)

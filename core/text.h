@@ -24,6 +24,9 @@ void text_trim(const char **text, size_t *length);
 /* Strict UTF-8 (RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF). */
 bool text_is_utf8(const char *text, size_t length);
 
+/* Nothing but blanks, or nothing at all. */
+bool text_is_all_blank(const char *text, size_t length);
+
 /* True when valid UTF-8, 1..bytes_max bytes, without control characters (U+0000–001F, U+007F–009F). */
 bool text_is_name(const char *text, size_t length, size_t bytes_max);
 

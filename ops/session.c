@@ -162,9 +162,9 @@ bool session_input_topic(struct session *session, enum topic_kind *topic)
 bool session_check_name(struct session *session, const char *option, size_t bytes_max)
 {
     const char *text = config_text(session->config, option);
-    if (text == NULL || text_is_name(text, strlen(text), bytes_max)) return true;
+    if (text == NULL || (text_is_name(text, strlen(text), bytes_max) && !text_is_all_blank(text, strlen(text)))) return true;
     return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
-                     language_pick("--%s 须为 1 至 %zu 字节的 UTF-8 文本，不含控制字符",
-                                   "--%s must be 1 to %zu bytes of UTF-8 without control characters"),
+                     language_pick("--%s 须为 1 至 %zu 字节的 UTF-8 文本，不能只有空白，不含控制字符",
+                                   "--%s must be 1 to %zu bytes of UTF-8, not blank, without control characters"),
                      option, bytes_max);
 }

@@ -307,6 +307,7 @@ def test_no_broker(make_world):
     (["redrive", "--limit", 0], "--limit"),
     (["discard"], "--reason"),
     (["discard", "--reason", ""], "--reason"),
+    (["discard", "--reason", " \u3000", "--execute"], "not blank"),
     (["list", "--state", "lost"], "redriving"),
 ])
 def test_usage(main, flags, says):

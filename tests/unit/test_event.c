@@ -665,6 +665,7 @@ static void test_profile_content(void **state)
                    NULL, NULL);
     assert_profile(fixture, "{\"more\":{\"a\":[1]}}", NULL, NULL);
     assert_profile(fixture, "{\"name\":\"\"}", "profile-name", "profile.name");
+    assert_profile(fixture, "{\"name\":\" \u3000\"}", "profile-name", "profile.name");
     assert_profile(fixture, "{\"name\":\"a\\nb\"}", "profile-name", "profile.name");
     (void)snprintf(text, sizeof text, "{\"name\":\"%.256s\"}", name);
     assert_profile(fixture, text, "profile-name", "profile.name");
