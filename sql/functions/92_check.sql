@@ -240,9 +240,11 @@ WHERE (t.ce_id IS NULL AND NOT nianshen.year_purged(d.year) AND NOT EXISTS ( -- 
     OR (d.ce_id IS NULL AND t.ce_type NOT IN ('nianshen.member-review.waiting.v1', 'nianshen.member-review.pending.v1',
                                               'nianshen.member-review.rejected.v1'))
 UNION ALL
-SELECT t.unit, format('the submission that event %s completed was told pending and rejected', t.ce_causationid)
-FROM told t WHERE t.ce_type IN ('nianshen.member-review.pending.v1', 'nianshen.member-review.rejected.v1')
-GROUP BY t.unit, t.ce_causationid HAVING count(DISTINCT t.ce_type) > 1;
+-- By the outcome's id: an event's own id may be that of another source's or another year's, too.
+SELECT s.unit, format('submission %s of %s was told pending and rejected', s.submission, s.year)
+FROM nianshen.submission s
+JOIN told p ON p.ce_id = nianshen.outcome_id('member-review', s.unit, s.year, s.source, s.completed_by, 'nianshen.member-review.pending.v1')
+JOIN told r ON r.ce_id = nianshen.outcome_id('member-review', s.unit, s.year, s.source, s.completed_by, 'nianshen.member-review.rejected.v1');
 
 -- ---- I6, I10 ----
 

@@ -44,6 +44,9 @@ SELECT pg_temp.feed(pg_temp.unit_review('r2') || '{"unit": "U2"}') AS fed \gset
 SELECT pg_temp.feed(pg_temp.chunk('t1', 1, 1, 1, '[["K01", "left"]]', p_unit_review => 'r2') || '{"unit": "U2"}') AS fed \gset
 SELECT is((SELECT state FROM submission WHERE submission = 't1'), 'pending', 'another unit has a pending submission');
 SELECT is(pg_temp.violated(), NULL, 'all is in order still');
+SELECT pg_temp.feed(pg_temp.chunk('next', 1, 1, 0, '[]') || '{"id": "s1/2", "year": 2027}') AS fed \gset
+SELECT is(pg_temp.outcomes_of('s1/2'), 'member-review.pending, member-review.rejected campaign-closed', 'another year has the same ids again');
+SELECT is(pg_temp.violated(), NULL, 'which is no contradiction');
 SELECT is((SELECT count(*) FROM check_run(3)), 9::bigint, 'nine invariants are looked at');
 
 -- Damage to members.
@@ -79,11 +82,15 @@ SELECT is(pg_temp.damaged($$UPDATE submission SET received = 0 WHERE submission 
 
 -- Damage to the books.
 SELECT is(pg_temp.damaged($$DELETE FROM ledger WHERE topic = 'approval' AND record_offset = 0$$, '%has no ledger row'), 'I5', 'a ledger row deleted');
-SELECT is(pg_temp.damaged($$DELETE FROM ledger WHERE kind = 'duplicate'$$, 'member-review partition 0: 9 records were consumed, 8 have%'), 'I5',
+SELECT is(pg_temp.damaged($$DELETE FROM ledger WHERE kind = 'duplicate'$$, 'member-review partition 0: 10 records were consumed, 9 have%'), 'I5',
           'that of a duplicate');
 SELECT is(pg_temp.damaged($$DELETE FROM event WHERE event_id = 'd1'$$, '%its event is not known'), 'I5', 'an event forgotten');
 SELECT is(pg_temp.damaged($$UPDATE ledger SET kind = 'duplicate' WHERE topic = 'approval' AND record_offset = 2$$), 'I5', 'a ledger row of another kind');
 SELECT is(pg_temp.damaged($$DELETE FROM outbox WHERE ce_causationid = 'd1'$$, '%has no outcome%'), 'I5', 'an outcome deleted');
+SELECT is(pg_temp.damaged($$INSERT INTO outbox (topic, partition, kind, unit, ce_type, ce_id, ce_causationid, body)
+    SELECT topic, partition, kind, unit, 'nianshen.member-review.rejected.v1',
+           outcome_id('member-review', 'U1', 2026, 'upstream', 's1/2', 'nianshen.member-review.rejected.v1'), ce_causationid, body
+    FROM outbox WHERE ce_type = 'nianshen.member-review.pending.v1' AND ce_causationid = 's1/2'$$, '%was told pending and rejected'), 'I5', 'a verdict beside another');
 SELECT is(pg_temp.damaged($$DELETE FROM outbox WHERE kind = 'dead-letter'$$), 'I5', 'a dead letter that is never published');
 SELECT is(pg_temp.damaged($$INSERT INTO outbox (topic, partition, kind, unit, ce_type, ce_id, ce_causationid, body)
     VALUES ('approval', 0, 'outcome', 'U1', 'nianshen.decision.rejected.v1', 'x', 'd1', '{}')$$, '%stands beside%'), 'I5', 'a second outcome');
@@ -94,7 +101,7 @@ SELECT is(pg_temp.damaged($$UPDATE ledger SET epoch = 99 WHERE topic = 'approval
 
 -- Bounded, and counted.
 DELETE FROM outbox;
-SELECT is((SELECT count(*) || ' of ' || max(total) FROM check_run(3) WHERE invariant = 'I5'), '3 of 11', 'the first violations are shown, all are counted');
+SELECT is((SELECT count(*) || ' of ' || max(total) FROM check_run(3) WHERE invariant = 'I5'), '3 of 12', 'the first violations are shown, all are counted');
 SELECT ok((SELECT bool_and(finding !~ '\d{15}') FROM check_run(100) WHERE finding IS NOT NULL), 'nobody''s number is in a finding');
 
 SET LOCAL ROLE nianshen_ops;
