@@ -5,7 +5,7 @@
 #   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
 #                                 also with their program's objects, except main.o
-#   tests/bench/bench_NAME.c      one benchmark each, linked with libcore.a
+#   tests/bench/bench_NAME.c      one benchmark of a single part each, linked with libcore.a; other NAME.c are tools of the whole bench
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
 #   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
@@ -154,8 +154,13 @@ differential-quick: all ## the same with 20,000 numbers and the two validators o
 	@tests/tap build/results/differential/differential.tap 120 env PYTHONPYCACHEPREFIX=build/pycache \
 		build/differential/python/bin/python tests/differential/compare.py 20000 2 id-validator stdnum
 
-bench: $(BENCHMARKS) ## how fast single parts are on this machine: the median of several rounds with their spread
+BENCH_TOOLS := $(OUT)/bench/load $(OUT)/bench/consume
+bench: all jars build/venv/.ready $(BENCHMARKS) $(BENCH_TOOLS) ## the workloads beside their limits and peers; about half an hour (BENCH_SCALE=0.1 BENCH_ROUNDS=2 BENCH_ONLY=w1,w2,w3,w5)
 	@for benchmark in $(BENCHMARKS); do $$benchmark || exit 1; done
+	@PYTHONPYCACHEPREFIX=build/pycache build/venv/bin/python tests/bench/run.py
+
+bench-full: export BENCH_UNITS = 20000,250000
+bench-full: bench ## the same, and a year of 250,000 units
 
 lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)
 	@tests/lint/run
@@ -180,7 +185,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -252,7 +257,7 @@ $(OUT)/sim: $(call objects,tests/sim) $(filter-out $(OUT)/worker/main.o $(OUT)/w
 	$(link)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a
-	$(link)
+	$(link) -lm
 
 # Python's packages are pinned with hashes; the venv is made again when the list changes.
 build/venv/.ready: tests/requirements.txt

@@ -41,13 +41,13 @@ class Broker:
 class Cluster:
     """A PostgreSQL cluster of its own, by the project's script; the tests are its superuser."""
 
-    def __init__(self, folder):
-        self.folder, self.host = folder, None
+    def __init__(self, folder, fsync="off"):
+        self.folder, self.host, self.fsync = folder, None, fsync
 
     def _script(self, verb):
         done = subprocess.run(
             [ROOT / "ops/postgres/cluster", verb, self.folder],
-            capture_output=True, text=True, timeout=120, env={**os.environ, "FSYNC": "off"},
+            capture_output=True, text=True, timeout=120, env={**os.environ, "FSYNC": self.fsync},
         )
         assert done.returncode == 0, f"ops/postgres/cluster {verb}: {done.stderr}"
         return done.stdout.strip()
@@ -71,11 +71,11 @@ class Cluster:
 class Stack:
     """Broker, cluster and a migrated template database, from which each world's database is copied."""
 
-    def __init__(self):
+    def __init__(self, name="system-test", fsync="off"):
         (ROOT / "build").mkdir(exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix="system-test.", dir=ROOT / "build"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=ROOT / "build"))
         self.broker = Broker(self.folder / "kafka")
-        self.cluster = Cluster(self.folder / "postgres")
+        self.cluster = Cluster(self.folder / "postgres", fsync)
         self.worlds = []
 
     def start(self):

@@ -1,0 +1,217 @@
+"""What the workloads stand on: a stack that keeps its promises (fsync on), prepared databases that each run gets a copy of, and measured processes."""
+
+import os
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.programs import BIN, ROOT
+from support.stack import World
+
+TOOLS = ROOT / "build/release/bench"
+PEERS = Path(__file__).parent / "peers"
+YEAR, SUPERIOR, REVIEWER = 2026, "S01", "R007"
+PARTITIONS = 12  # what the README gives as an example
+SETUP_SECONDS_MAX = 7200
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+# ---- measuring ----
+
+@dataclass
+class Run:
+    """One measured run: seconds on the clock, CPU seconds by part, the largest memory of the programs that ran."""
+
+    seconds: float
+    own_cpu: float
+    postgres_cpu: float
+    broker_cpu: float
+    rss_mib: float
+    output: str = ""
+
+
+def cpu_of(pid):
+    """CPU seconds of a process and of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(int(ticks) for ticks in fields[11:15]) / TICKS
+
+
+def cpu_of_postgres(cluster):
+    postmaster = int(Path(cluster.host, "data/postmaster.pid").read_text().split()[0])
+    total = cpu_of(postmaster)
+    for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+        try:
+            total += cpu_of(child)
+        except FileNotFoundError:
+            pass  # it has ended meanwhile, and is counted with its parent the next time
+    return total
+
+
+class Measure:
+    """`with Measure(stack) as m: …` takes the time and the CPU of broker and database; `m.run(output)` makes the Run of it."""
+
+    def __init__(self, stack):
+        self.stack = stack
+
+    def _cpus(self):
+        broker = int((self.stack.folder / "kafka/pid").read_text())
+        return cpu_of_postgres(self.stack.cluster), cpu_of(broker)
+
+    def __enter__(self):
+        self.before = self._cpus()
+        self.start = time.monotonic()
+        return self
+
+    def __exit__(self, *failure):
+        self.seconds = time.monotonic() - self.start
+        self.after = self._cpus()
+
+    def run(self, usages, output):
+        own = sum(u.ru_utime + u.ru_stime for u in usages)
+        rss = max(u.ru_maxrss for u in usages) / 1024
+        return Run(self.seconds, own, self.after[0] - self.before[0], self.after[1] - self.before[1], rss, output)
+
+
+def measured(stack, commands, env, name):
+    """Runs commands side by side to their ends, each with a log of its own; all must succeed."""
+    started = []
+    with Measure(stack) as measure:
+        for number, command in enumerate(commands):
+            log = stack.folder / f"{name}-{number}.log"
+            with open(log, "wb") as out:
+                started.append((subprocess.Popen([str(c) for c in command], env=env, stdout=out, stderr=out), log))
+        usages = []
+        for process, log in started:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            usages.append(usage)
+    for process, log in started:
+        if process.returncode != 0:
+            raise SystemExit(f"bench: {' '.join(process.args)} ended with {process.returncode}:\n{log.read_text()[-3000:]}")
+    return measure.run(usages, "".join(log.read_text() for _, log in started))
+
+
+class Series:
+    """The values of all rounds, told as median and spread."""
+
+    def __init__(self, values):
+        self.values = list(values)
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    def __truediv__(self, other):
+        """Round by round: what ran side by side is compared."""
+        return Series(a / b for a, b in zip(self.values, other.values))
+
+    def json(self):
+        return {"median": self.median, "least": min(self.values), "most": max(self.values), "values": self.values}
+
+
+# ---- the stack ----
+
+class Bench(World):
+    """A world with a load of its own. `base` is the database that all runs begin from."""
+
+    def __init__(self, stack, name, shape, units, seed=1):
+        super().__init__(stack, name, partitions=PARTITIONS)
+        stack.worlds.append(self)
+        self.shape = [shape, str(units), str(seed)]
+        self.copies = 0
+
+    def tool(self, *args, **more):
+        done = subprocess.run([TOOLS / "load", *args], check=True, capture_output=True, text=True, timeout=SETUP_SECONDS_MAX, **more)
+        return done.stdout
+
+    def publish(self, *kinds):
+        """Returns how many records and bytes."""
+        counts = [self.tool(kind, *self.shape, self.stack.broker.bootstrap, self.prefix).split() for kind in kinds]
+        return [sum(int(c[i]) for c in counts) for i in range(2)]
+
+    def publish_approvals(self, database):
+        lines = self.ask(database, "SELECT unit || ' ' || submission || ' ' || digest FROM nianshen.review_status WHERE state = 'pending' ORDER BY unit")
+        text = "".join(f"{line}\n" for (line,) in lines)
+        return int(self.tool("approvals", self.stack.broker.bootstrap, self.prefix, input=text).split()[0])
+
+    def load_roster(self):
+        """Units and members by `roster load`; returns its seconds for the members."""
+        files = {}
+        for kind in ("units", "members"):
+            files[kind] = self.folder / f"{kind}.csv"
+            with open(files[kind], "wb") as out:
+                subprocess.run([TOOLS / "load", kind, *self.shape], check=True, stdout=out)
+        self.ops("roster", "load", "--units", files["units"], seconds=SETUP_SECONDS_MAX).expect(0)
+        start = time.monotonic()
+        self.ops("roster", "load", "--members", files["members"], seconds=SETUP_SECONDS_MAX).expect(0)
+        seconds = time.monotonic() - start
+        files["members"].unlink()
+        return seconds
+
+    def prepare(self):
+        seconds = self.load_roster()
+        self.open_campaign(YEAR, [(REVIEWER, SUPERIOR)])
+        self.tidy(self.database)
+        return seconds
+
+    def tidy(self, database):
+        """As autovacuum would have left it by the time of the campaign."""
+        with self.stack.cluster.connect(database) as admin:
+            admin.execute("VACUUM (FREEZE, ANALYZE)")
+
+    # ---- copies ----
+
+    def copy(self):
+        """A copy of the base for one run; what the copying left to be written is written."""
+        self.copies += 1
+        name = f"{self.database}_{self.copies}"
+        with self.stack.cluster.connect() as admin:
+            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.database}" STRATEGY FILE_COPY')
+            admin.execute("CHECKPOINT")
+        return name
+
+    def become(self, database):
+        """That database is the base from now on."""
+        with self.stack.cluster.connect() as admin:
+            admin.execute(f'DROP DATABASE "{self.database}"')
+        self.database = database
+        self.tidy(database)
+
+    def drop(self, database):
+        with self.stack.cluster.connect() as admin:
+            admin.execute(f'DROP DATABASE "{database}"')
+
+    def ask(self, database, query):
+        with self.stack.cluster.connect(database) as connection:
+            return connection.execute(query).fetchall()
+
+    # ---- runs ----
+
+    def work(self, database, workers=1):
+        """Workers take in all that stands in the topics."""
+        env = {**self.env("nianshen_worker"), "PGDATABASE": database}
+        return measured(self.stack, [[BIN / "nianshen-worker", "--until-end"]] * workers, env, f"{self.name}-worker")
+
+    def peer(self, command, database):
+        env = {**self.env("nianshen"), "PGDATABASE": database, "BENCH_GROUP": f"{database}-peer"}
+        return measured(self.stack, [[*command, self.stack.broker.bootstrap, self.prefix]], env, f"{self.name}-peer")
+
+    def peer_database(self):
+        """An empty database with the peers' tables."""
+        self.copies += 1
+        name = f"{self.database}_{self.copies}"
+        self.stack.create_database(name, template="template0")
+        self.psql(name, "--file", PEERS / "tables.sql")
+        return name
+
+    def psql(self, database, *args):
+        env = {**os.environ, **self.stack.cluster.variables(database)}
+        return measured(self.stack, [["psql", "-Xq", "-v", "ON_ERROR_STOP=1", *args]], env, f"{self.name}-psql")
+
+    def consume_seconds(self, *topics):
+        """What the client library takes by itself to read them."""
+        run = measured(self.stack, [[TOOLS / "consume", self.stack.broker.bootstrap, *(self.prefix + t for t in topics)]], os.environ, "consume")
+        return float(run.output.split()[2])
+
