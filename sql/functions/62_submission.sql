@@ -168,7 +168,7 @@ $$;
 CREATE OR REPLACE FUNCTION nianshen.heads_judge(p_touch nianshen.touched[]) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
-    heads bigint[] := heads_waiting(p_touch);
+    heads bigint[] := nianshen.heads_waiting(p_touch);
     checked bigint[];
     settled bigint[];
 BEGIN
@@ -198,10 +198,12 @@ $$;
 -- Tells those that became complete in this micro-batch and have to wait. Advisory: it depends on what has arrived.
 CREATE OR REPLACE FUNCTION nianshen.waiting_tell(p_touch nianshen.touched[], p_records nianshen.record_in[]) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    heads bigint[] := nianshen.heads_waiting(p_touch); -- once: each call looks at all that is touched
 BEGIN
     PERFORM nianshen.outcomes_write(p_touch, ARRAY(
         SELECT nianshen.submission_outcome(s, 'nianshen.member-review.waiting.v1', nianshen.code_and_texts(
-                   CASE WHEN s.submission_key = ANY (nianshen.heads_waiting(p_touch)) THEN 'unit-review-missing' ELSE 'behind-earlier' END))
+                   CASE WHEN s.submission_key = ANY (heads) THEN 'unit-review-missing' ELSE 'behind-earlier' END))
         FROM nianshen.submission s
         JOIN unnest(p_records) r ON r.kind = 'chunk' AND r.unit = s.unit AND r.year = s.year AND r.event_id = s.completed_by
             AND r.source = s.source AND r.body ->> 'submission' = s.submission
