@@ -45,6 +45,7 @@ DECLARE
     touch touched[];
     outbox_before bigint := (SELECT last_value FROM outbox_outbox_id_seq);
 BEGIN
+    PERFORM plans_renew();
     PERFORM position_move(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256,
                           records_added(p_topic, p_partition, p_expected, r_topic, r_partition, r_offset));
     PERFORM pg_advisory_xact_lock_shared(reference_lock_key());
@@ -84,6 +85,21 @@ BEGIN
                 AND (o.topic, o.partition) IN (SELECT * FROM unnest(p_topic, p_partition)))
     FROM unnest(r_topic, r_partition, r_offset) AS r (topic, partition, record_offset)
     JOIN ledger l ON l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset;
+END
+$$;
+
+-- A session's plans are as good as the tables were large when they were made: one made while a table was empty reads all of it for each record, and is
+-- kept until the next ANALYZE. Hence all are made anew whenever the tables have doubled.
+CREATE OR REPLACE FUNCTION nianshen.plans_renew() RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    bytes bigint := pg_relation_size('nianshen.submission') + pg_relation_size('nianshen.chunk') + pg_relation_size('nianshen.unit_review')
+                  + pg_relation_size('nianshen.decision');
+BEGIN
+    IF bytes > 2 * coalesce(nullif(current_setting('nianshen.planned_bytes', true), ''), '0')::bigint THEN
+        DISCARD PLANS;
+        PERFORM set_config('nianshen.planned_bytes', bytes::text, false);
+    END IF;
 END
 $$;
 

@@ -182,7 +182,8 @@ BEGIN
     UPDATE submission s SET state = 'pending', listed = n.listed, failed = n.failed, passed = n.listed - n.failed, release = (SELECT current_release())
     FROM (SELECT t.submission_key, (SELECT count(*) FROM roster_at_opening(t.unit, t.year, '', last_key())) AS listed,
                  (SELECT sum(c.failed_count) FROM chunk c WHERE c.submission_key = t.submission_key) AS failed
-          FROM submission t WHERE t.submission_key = ANY (checked) AND t.error_total = 0) n
+          FROM submission t WHERE t.submission_key = ANY (checked) AND t.error_total = 0
+          OFFSET 0) n -- or each use of a count would count again
     WHERE s.submission_key = n.submission_key;
     UPDATE submission s SET digest = submission_digest(s) WHERE s.submission_key = ANY (checked) AND s.state = 'pending';
 
