@@ -3,6 +3,7 @@
 import os
 import statistics
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ PEERS = Path(__file__).parent / "peers"
 YEAR, SUPERIOR, REVIEWER = 2026, "S01", "R007"
 PARTITIONS = 12  # what the README gives as an example
 SETUP_SECONDS_MAX = 7200
+BACKEND_END_SECONDS = 0.3  # a backend notices a moment later that its client has gone; its CPU is counted once it has ended
+MEMORY_LOOK_SECONDS = 0.05
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -66,12 +69,35 @@ class Measure:
 
     def __exit__(self, *failure):
         self.seconds = time.monotonic() - self.start
+        time.sleep(BACKEND_END_SECONDS)
         self.after = self._cpus()
 
-    def run(self, usages, output):
+    def run(self, usages, rss_mib, output):
         own = sum(u.ru_utime + u.ru_stime for u in usages)
-        rss = max(u.ru_maxrss for u in usages) / 1024
-        return Run(self.seconds, own, self.after[0] - self.before[0], self.after[1] - self.before[1], rss, output)
+        return Run(self.seconds, own, self.after[0] - self.before[0], self.after[1] - self.before[1], rss_mib, output)
+
+
+class MemoryWatch(threading.Thread):
+    """The most memory that any of the processes had. It only grows, so the last look tells all but the very end; what wait4 tells begins with the
+    memory of the Python that forked it."""
+
+    def __init__(self, pids):
+        super().__init__(daemon=True)
+        self.pids, self.mib = pids, 0.0
+        self.start()
+
+    def run(self):
+        while any([self._look(pid) for pid in self.pids]):
+            time.sleep(MEMORY_LOOK_SECONDS)
+
+    def _look(self, pid):
+        try:
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
+        self.mib = max([self.mib, *peaks])
+        return bool(peaks)  # none: it has ended, and waits to be reaped
 
 
 def measured(stack, commands, env, name):
@@ -82,7 +108,7 @@ def measured(stack, commands, env, name):
             log = stack.folder / f"{name}-{number}.log"
             with open(log, "wb") as out:
                 started.append((subprocess.Popen([str(c) for c in command], env=env, stdout=out, stderr=out), log))
-        usages = []
+        usages, memory = [], MemoryWatch([process.pid for process, _ in started])
         for process, log in started:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -90,7 +116,8 @@ def measured(stack, commands, env, name):
     for process, log in started:
         if process.returncode != 0:
             raise SystemExit(f"bench: {' '.join(process.args)} ended with {process.returncode}:\n{log.read_text()[-3000:]}")
-    return measure.run(usages, "".join(log.read_text() for _, log in started))
+    memory.join()
+    return measure.run(usages, memory.mib, "".join(log.read_text() for _, log in started))
 
 
 class Series:
