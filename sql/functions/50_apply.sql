@@ -72,6 +72,7 @@ BEGIN
     PERFORM unit_reviews_judge(touch, records);
     PERFORM decisions_store(touch, records);
     PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
+    PERFORM plans_renew(); -- what stood empty before this micro-batch is read from here on
     PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, r_marks, f_record, f_index, f_key, f_reason, f_warnings,
                          e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
     PERFORM submissions_complete(records);
@@ -89,14 +90,15 @@ END
 $$;
 
 -- A session's plans are as good as the tables were large when they were made: one made while a table was empty reads all of it for each record, and is
--- kept until the next ANALYZE. Hence all are made anew whenever the tables have doubled.
+-- kept until the next ANALYZE. Hence all are made anew whenever any of the tables has doubled; each by itself, for which one grows first is chance.
 CREATE OR REPLACE FUNCTION nianshen.plans_renew() RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    bytes bigint := pg_relation_size('nianshen.submission') + pg_relation_size('nianshen.chunk') + pg_relation_size('nianshen.unit_review')
-                  + pg_relation_size('nianshen.decision');
+    bytes bigint[] := ARRAY[pg_relation_size('nianshen.submission'), pg_relation_size('nianshen.chunk'), pg_relation_size('nianshen.unit_review'),
+                            pg_relation_size('nianshen.decision'), pg_relation_size('nianshen.entry'), pg_relation_size('nianshen.event')];
+    planned bigint[] := nullif(current_setting('nianshen.planned_bytes', true), '');
 BEGIN
-    IF bytes > 2 * coalesce(nullif(current_setting('nianshen.planned_bytes', true), ''), '0')::bigint THEN
+    IF planned IS NULL OR EXISTS (SELECT FROM unnest(bytes, planned) AS t (now, before) WHERE t.now > 2 * t.before) THEN
         DISCARD PLANS;
         PERFORM set_config('nianshen.planned_bytes', bytes::text, false);
     END IF;

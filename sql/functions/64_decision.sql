@@ -82,7 +82,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     judged decision[];
 BEGIN
-    WITH verdicts AS (
+    WITH verdicts AS MATERIALIZED ( -- or a nested loop may look for the next decisions once for each of them
         SELECT n.*, decision_verdict(n::decision) AS answer FROM decisions_next(p_touch) n
     ), updated AS (
         UPDATE decision d SET verdict = CASE WHEN v.answer = '' THEN 'accepted' ELSE 'rejected' END, code = nullif(v.answer, ''),
