@@ -114,11 +114,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     FROM weighed w WHERE w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id
 $$;
 
--- After the delivery reports.
+-- After the delivery reports. The rows are locked in the order of their ids, in which the index gives them.
 CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
-    UPDATE outbox SET published_ms = now_ms()
-    WHERE outbox_id IN (SELECT o.outbox_id FROM outbox o WHERE o.outbox_id = ANY (p_ids) AND o.published_ms IS NULL ORDER BY o.outbox_id FOR UPDATE)
+    UPDATE outbox SET published_ms = (SELECT now_ms()) WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL
 $$;
 
 -- Records of released units that are to be applied now, of partitions that the caller owns and that are not halted, in the order of their topic. The

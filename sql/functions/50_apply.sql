@@ -10,13 +10,19 @@ BEGIN
             n integer, -- 1-based place in the micro-batch
             topic text, partition integer, record_offset bigint, append_ms bigint,
             kind text, -- unit-review, chunk, approved, returned, withdrawn; dead-letter: the core refused it with code and text
-            unit text, year integer, source text, event_id text, content_sha256 bytea, body jsonb, code text, text text
+            unit text, year integer, source text, event_id text, content_sha256 bytea, body jsonb, code text, text text,
+            is_unit_known boolean, is_in_campaign boolean -- when it was appended
         );
         -- A unit and year that the micro-batch touches, and the partition whose owner publishes what comes of it.
         CREATE TYPE nianshen.touched AS (unit text, year integer, topic text, partition integer);
         -- An outcome before it is written; judged_* name the event that it answers.
         CREATE TYPE nianshen.outcome AS (unit text, year integer, judged_topic text, judged_source text, judged_id text, judged_ms bigint, type text,
                                          body jsonb);
+        -- What the rows of a submission come to: members on the roster of the campaign, failing entries.
+        CREATE TYPE nianshen.tally AS (submission_key bigint, listed bigint, failed bigint, is_plain boolean);
+        -- A submission that is approved, and the decision by which it is.
+        CREATE TYPE nianshen.approval AS (submission_key bigint, unit text, year integer, submission text, source text, unit_review text, listed integer,
+                                          passed integer, failed integer, decision_source text, decision text, decided_ms bigint);
     END IF;
 END
 $$;
@@ -54,12 +60,8 @@ BEGIN
     INSERT INTO held_unit (unit, since_ms) SELECT h, now_ms() FROM unnest(p_hold) h ON CONFLICT (unit) DO UPDATE SET released_ms = NULL;
 
     -- What a held unit sends is not even parsed: it may be just what could not be digested.
-    records := ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.sha256,
-                                CASE WHEN h.unit IS NULL THEN r.body::jsonb END, r.code, r.text)::record_in
-        FROM unnest(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text)
-            WITH ORDINALITY AS r (topic, partition, record_offset, append_ms, kind, unit, year, source, event_id, sha256, body, code, text, n)
-        LEFT JOIN held_unit h ON h.unit = r.unit AND h.released_ms IS NULL
-        ORDER BY r.n);
+    records := records_in(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text,
+                          ARRAY(SELECT u.n::integer FROM held_unit h JOIN unnest(r_unit) WITH ORDINALITY AS u (unit, n) ON u.unit = h.unit WHERE h.released_ms IS NULL));
     records := records_without_dead_letters(records);
     records := records_without_held(records);
     records := records_of_known_units(records);
@@ -75,7 +77,6 @@ BEGIN
     PERFORM plans_renew(); -- what stood empty before this micro-batch is read from here on
     PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, r_marks, f_record, f_index, f_key, f_reason, f_warnings,
                          e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
-    PERFORM submissions_complete(records);
     PERFORM settle(touch, records);
     PERFORM held_units_finish(r_unit);
 
@@ -106,6 +107,24 @@ END
 $$;
 
 -- ---- what becomes of a record: each step writes the ledger row of what it takes out and hands on the rest ------------------------------------------
+
+-- The records, with what is known of their units and campaigns as of their append times. The bodies of those in the places p_unparsed are left out.
+CREATE OR REPLACE FUNCTION nianshen.records_in(r_topic text[], r_partition integer[], r_offset bigint[], r_append_ms bigint[], r_kind text[], r_unit text[],
+    r_year integer[], r_source text[], r_id text[], r_sha256 bytea[], r_body text[], r_code text[], r_text text[], p_unparsed integer[])
+RETURNS nianshen.record_in[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.sha256,
+                   CASE WHEN r.n = ANY (p_unparsed) THEN NULL ELSE r.body::jsonb END, r.code, r.text,
+                   u.unit IS NOT NULL, c.year IS NOT NULL)::nianshen.record_in
+        FROM unnest(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text)
+            WITH ORDINALITY AS r (topic, partition, record_offset, append_ms, kind, unit, year, source, event_id, sha256, body, code, text, n)
+        LEFT JOIN nianshen.unit_profile u ON u.unit = r.unit AND u.created_ms <= r.append_ms
+        LEFT JOIN nianshen.campaign_term c ON c.year = r.year AND c.opens_ms <= r.append_ms AND c.closes_ms > r.append_ms
+        ORDER BY r.n);
+END
+$$;
 
 -- How many records each position moves over: counted from what came, and not from what the steps below make of it. Records that were held come from
 -- before the position and were counted when they came first.
@@ -150,7 +169,7 @@ CREATE OR REPLACE FUNCTION nianshen.records_with_code(p_records nianshen.record_
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.content_sha256,
-                            r.body, p_code, nianshen.code_text(p_code, false))::nianshen.record_in
+                            r.body, p_code, nianshen.code_text(p_code, false), r.is_unit_known, r.is_in_campaign)::nianshen.record_in
                  FROM unnest(p_records) r ORDER BY r.n);
 END
 $$;
@@ -195,7 +214,7 @@ $$;
 CREATE OR REPLACE FUNCTION nianshen.unattributable(p_records nianshen.record_in[]) RETURNS integer[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN ARRAY(SELECT r.n FROM unnest(p_records) r WHERE r.kind <> 'unit-review' AND NOT nianshen.unit_known_at(r.unit, r.append_ms) ORDER BY r.n);
+    RETURN ARRAY(SELECT r.n FROM unnest(p_records) r WHERE r.kind <> 'unit-review' AND NOT r.is_unit_known ORDER BY r.n);
 END
 $$;
 
@@ -241,12 +260,12 @@ $$;
 -- What every chunk of a submission must repeat.
 CREATE OR REPLACE FUNCTION nianshen.chunk_header(p_source text, p_unit_review text, p_mode text, p_submitted_by text, p_chunks integer,
                                                  p_entries_total integer) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_array(p_source, p_unit_review, p_mode, p_submitted_by, p_chunks, p_entries_total)
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.record_header(p_source text, p_body jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT nianshen.chunk_header(p_source, p_body ->> 'unit_review', p_body ->> 'mode', p_body ->> 'submitted_by', (p_body ->> 'chunks')::integer,
                                  (p_body ->> 'entries_total')::integer)
 $$;

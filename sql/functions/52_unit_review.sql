@@ -2,7 +2,7 @@
 
 -- The profile fields that the contract knows; one that is not there is left out.
 CREATE OR REPLACE FUNCTION nianshen.profile_changes(p_profile jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object('address', p_profile -> 'address', 'contact_mobile', p_profile -> 'contact_mobile',
         'contact_name', p_profile -> 'contact_name', 'credit_code', p_profile -> 'credit_code', 'name', p_profile -> 'name'))
 $$;
@@ -12,7 +12,8 @@ CREATE OR REPLACE FUNCTION nianshen.unit_review_outcome(p_event_id text, p_unit 
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN jsonb_build_object('unit', p_unit, 'year', p_year, 'unit_review', p_event_id) ||
-        CASE WHEN p_refusal IS NULL THEN jsonb_build_object('warnings', (
+        CASE WHEN p_refusal IS NULL AND coalesce(p_warnings, '[]') = '[]' THEN '{"warnings": []}'
+             WHEN p_refusal IS NULL THEN jsonb_build_object('warnings', (
                  SELECT coalesce(jsonb_agg(jsonb_build_object('code', w.code, 'field', w.field,
                             'zh', nianshen.code_text(w.code, true, w.position, w.expected, w.field),
                             'en', nianshen.code_text(w.code, false, w.position, w.expected, w.field)) ORDER BY w.code), '[]')
@@ -30,8 +31,8 @@ DECLARE
 BEGIN
     WITH judged AS (
         SELECT r.*, CASE
-                WHEN NOT unit_known_at(r.unit, r.append_ms) THEN 'unknown-unit'
-                WHEN NOT campaign_open_at(r.year, r.append_ms) THEN 'campaign-closed'
+                WHEN NOT r.is_unit_known THEN 'unknown-unit'
+                WHEN NOT r.is_in_campaign THEN 'campaign-closed'
                 ELSE r.code
             END AS refusal
         FROM unnest(p_records) r WHERE r.kind = 'unit-review'

@@ -1,33 +1,82 @@
 -- Chunks: stored, and their rows checked against the roster as it stood when the campaign opened. That makes the check independent of when the chunk
 -- comes, and of what was decided meanwhile.
 
+-- The submissions that begin with these chunks. Nearly all have one chunk only, and are complete at once.
+CREATE OR REPLACE FUNCTION nianshen.submissions_begin(p_records nianshen.record_in[]) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    begun bigint[];
+BEGIN
+    WITH first AS (
+        SELECT DISTINCT ON (r.unit, r.year, r.body ->> 'submission') r.unit, r.year, r.source, r.body, (r.body ->> 'chunks')::integer AS chunks,
+               count(*) OVER same AS received, last_value(r.record_offset) OVER same AS last_offset, last_value(r.append_ms) OVER same AS last_ms,
+               last_value(r.event_id) OVER same AS last_id
+        FROM unnest(p_records) r WHERE r.kind = 'chunk'
+        WINDOW same AS (PARTITION BY r.unit, r.year, r.body ->> 'submission' ORDER BY r.record_offset
+                        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+        ORDER BY r.unit, r.year, r.body ->> 'submission', r.n
+    ), stored AS (
+        INSERT INTO submission (unit, year, submission, source, unit_review, mode, submitted_by, chunks, entries_total, received, completed_offset,
+                                completed_ms, completed_by, state)
+        SELECT f.unit, f.year, f.body ->> 'submission', f.source, f.body ->> 'unit_review', f.body ->> 'mode', f.body ->> 'submitted_by', f.chunks,
+               (f.body ->> 'entries_total')::integer, f.received, CASE WHEN f.received = f.chunks THEN f.last_offset END,
+               CASE WHEN f.received = f.chunks THEN f.last_ms END, CASE WHEN f.received = f.chunks THEN f.last_id END,
+               CASE -- A withdrawal may have been judged before the submission was seen.
+                   WHEN EXISTS (SELECT FROM decision d WHERE d.unit = f.unit AND d.year = f.year AND d.submission = f.body ->> 'submission'
+                                AND d.kind = 'withdrawn' AND d.verdict = 'accepted') THEN 'withdrawn'
+                   WHEN f.received = f.chunks THEN 'waiting'
+                   ELSE 'receiving'
+               END
+        FROM first f
+        ON CONFLICT (unit, year, submission) DO NOTHING
+        RETURNING submission_key
+    )
+    SELECT array_agg(s.submission_key) INTO begun FROM stored s;
+    RETURN begun;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION nianshen.chunks_store(p_records nianshen.record_in[], r_failed_count integer[], r_passed_count integer[],
     r_unsorted_list text[], r_unsorted_index integer[], r_first_key text[], r_last_key text[]) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    begun bigint[] := nianshen.submissions_begin(p_records);
+    continued bigint[];
 BEGIN
-    INSERT INTO submission (unit, year, submission, source, unit_review, mode, submitted_by, chunks, entries_total, state)
-    SELECT DISTINCT ON (r.unit, r.year, r.body ->> 'submission') r.unit, r.year, r.body ->> 'submission', r.source, r.body ->> 'unit_review',
-           r.body ->> 'mode', r.body ->> 'submitted_by', (r.body ->> 'chunks')::integer, (r.body ->> 'entries_total')::integer,
-           -- A withdrawal may have been judged before the submission was seen.
-           CASE WHEN EXISTS (SELECT FROM decision d WHERE d.unit = r.unit AND d.year = r.year AND d.submission = r.body ->> 'submission'
-                             AND d.kind = 'withdrawn' AND d.verdict = 'accepted') THEN 'withdrawn' ELSE 'receiving' END
-    FROM unnest(p_records) r WHERE r.kind = 'chunk' ORDER BY r.unit, r.year, r.body ->> 'submission', r.n
-    ON CONFLICT (unit, year, submission) DO NOTHING;
-
     WITH stored AS (
         INSERT INTO chunk (submission_key, chunk, record_offset, append_ms, event_id, content_sha256, in_campaign, failed_count, passed_count,
                            first_key, last_key, unsorted_list, unsorted_index)
         SELECT s.submission_key, (r.body ->> 'chunk')::integer, r.record_offset, r.append_ms, r.event_id, r.content_sha256,
-               campaign_open_at(r.year, r.append_ms), r_failed_count[r.n], r_passed_count[r.n], r_first_key[r.n], r_last_key[r.n],
+               r.is_in_campaign, r_failed_count[r.n], r_passed_count[r.n], r_first_key[r.n], r_last_key[r.n],
                r_unsorted_list[r.n], r_unsorted_index[r.n]
         FROM unnest(p_records) r
         JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
         WHERE r.kind = 'chunk'
         RETURNING submission_key
     ), counted AS (
-        SELECT submission_key, count(*) AS added FROM stored GROUP BY 1
+        SELECT submission_key, count(*) AS added FROM stored WHERE submission_key NOT IN (SELECT unnest(begun)) GROUP BY 1
+    ), updated AS (
+        UPDATE submission s SET received = s.received + c.added FROM counted c WHERE s.submission_key = c.submission_key
+        RETURNING s.submission_key
     )
-    UPDATE submission s SET received = s.received + c.added FROM counted c WHERE s.submission_key = c.submission_key;
+    SELECT array_agg(u.submission_key) INTO continued FROM updated u;
+    IF continued IS NOT NULL THEN
+        PERFORM submissions_complete(continued);
+    END IF;
+END
+$$;
+
+-- A submission is complete when all its chunks are there; the chunk that completed it gives its place in the unit's queue.
+CREATE OR REPLACE FUNCTION nianshen.submissions_complete(p_keys bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE nianshen.submission s
+    SET completed_offset = c.record_offset, completed_ms = c.append_ms, completed_by = c.event_id,
+        state = CASE WHEN s.state = 'receiving' THEN 'waiting' ELSE s.state END
+    FROM (SELECT DISTINCT ON (h.submission_key) h.submission_key, h.record_offset, h.append_ms, h.event_id
+          FROM nianshen.chunk h WHERE h.submission_key = ANY (p_keys)
+          ORDER BY h.submission_key, h.record_offset DESC) c
+    WHERE s.submission_key = c.submission_key AND s.received = s.chunks;
 END
 $$;
 
@@ -93,7 +142,7 @@ BEGIN
                r_listed[r.n] IS NULL OR listed_is_roster(r.unit, r.year, r_listed[r.n], r_first_key[r.n], r_last_key[r.n]) AS is_roster
         FROM unnest(p_records) r
         JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
-        WHERE r.kind = 'chunk' AND campaign_open_at(r.year, r.append_ms)
+        WHERE r.kind = 'chunk' AND r.is_in_campaign
     ), failing AS ( -- failing entries with the membership that they mean
         SELECT c.n, c.submission_key, c.unit, c.year, c.append_ms, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warnings, m.enrolment
         FROM unnest(f_record, f_index, f_key, f_reason, f_warnings) AS f (record, index, key, reason, warnings)
@@ -155,22 +204,5 @@ BEGIN
     UPDATE chunk k SET error_count = t.errors
     FROM counted t JOIN checked c ON c.n = t.n
     WHERE k.submission_key = c.submission_key AND k.chunk = c.chunk;
-END
-$$;
-
--- A submission is complete when all its chunks are there; the chunk that completed it gives its place in the unit's queue.
-CREATE OR REPLACE FUNCTION nianshen.submissions_complete(p_records nianshen.record_in[]) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE nianshen.submission s
-    SET completed_offset = c.record_offset, completed_ms = c.append_ms, completed_by = c.event_id,
-        state = CASE WHEN s.state = 'receiving' THEN 'waiting' ELSE s.state END
-    FROM (SELECT DISTINCT ON (k.submission_key) k.submission_key, h.record_offset, h.append_ms, h.event_id
-          FROM (SELECT DISTINCT s.submission_key FROM unnest(p_records) r
-                JOIN nianshen.submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
-                WHERE r.kind = 'chunk' AND s.received = s.chunks AND s.completed_offset IS NULL) k
-          JOIN nianshen.chunk h ON h.submission_key = k.submission_key
-          ORDER BY k.submission_key, h.record_offset DESC) c
-    WHERE s.submission_key = c.submission_key;
 END
 $$;

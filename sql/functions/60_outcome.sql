@@ -2,7 +2,7 @@
 -- rebuild and every order of arrival gives the same.
 
 CREATE OR REPLACE FUNCTION nianshen.outcome_id(p_topic text, p_unit text, p_year integer, p_source text, p_id text, p_type text) RETURNS text
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql STABLE AS $$
     SELECT left(encode(sha256(convert_to(concat_ws(E'\n', p_topic, p_unit, p_year, p_source, p_id, p_type), 'UTF8')), 'hex'), 32)
 $$;
 

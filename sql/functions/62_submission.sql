@@ -1,62 +1,42 @@
 -- Judging the submissions that are complete and the head of their unit's queue.
 
 -- What the reviewer sees, in the canonical form of RFC 8785 (keys in order, no blanks; to_json escapes as it asks).
-CREATE OR REPLACE FUNCTION nianshen.submission_canonical(p_submission nianshen.submission) RETURNS text
+CREATE OR REPLACE FUNCTION nianshen.submission_canonical(p_submission nianshen.submission, p_listed bigint, p_failed bigint, p_profile jsonb) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN '{"failed":[' || coalesce((
                SELECT string_agg('{"id_number":' || to_json(e.id_key) || ',"reason":' || to_json(e.reason) || '}', ',' ORDER BY e.id_key)
                FROM nianshen.entry e WHERE e.submission_key = (p_submission).submission_key), '')
-        || '],"listed":' || (p_submission).listed || ',"mode":' || to_json((p_submission).mode) || ',"passed":' || (p_submission).passed
-        || ',"profile":{' || coalesce((
-               SELECT string_agg(to_json(p.key) || ':' || to_json(p.value), ',' ORDER BY p.key COLLATE "C")
-               FROM nianshen.unit_review r, jsonb_each_text(r.profile) p
-               WHERE r.unit = (p_submission).unit AND r.year = (p_submission).year AND r.source = (p_submission).source
-                   AND r.event_id = (p_submission).unit_review), '')
+        || '],"listed":' || p_listed || ',"mode":' || to_json((p_submission).mode) || ',"passed":' || p_listed - p_failed
+        || ',"profile":{' || CASE p_profile WHEN '{}' THEN '' ELSE (
+               SELECT string_agg(to_json(p.key) || ':' || to_json(p.value), ',' ORDER BY p.key COLLATE "C") FROM jsonb_each_text(p_profile) p) END
         || '},"submission":' || to_json((p_submission).submission) || ',"unit":' || to_json((p_submission).unit)
         || ',"year":' || (p_submission).year || '}';
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nianshen.submission_digest(p_submission nianshen.submission) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (
-        SELECT 'sha256:' || encode(sha256(c.salt || convert_to(nianshen.submission_canonical(p_submission), 'UTF8')), 'hex')
-        FROM nianshen.campaign_term c WHERE c.year = (p_submission).year);
-END
+CREATE OR REPLACE FUNCTION nianshen.submission_digest(p_salt bytea, p_canonical text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT 'sha256:' || encode(sha256(p_salt || convert_to(p_canonical, 'UTF8')), 'hex')
 $$;
 
--- The head of each touched queue, if it is still to be judged.
-CREATE OR REPLACE FUNCTION nianshen.heads_waiting(p_touch nianshen.touched[]) RETURNS bigint[]
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN ARRAY(
-        SELECT h.submission_key
-        FROM (SELECT DISTINCT ON (s.unit, s.year) s.submission_key, s.state
-              FROM unnest(p_touch) t JOIN nianshen.submission s ON s.unit = t.unit AND s.year = t.year
-              WHERE s.state IN ('waiting', 'pending') AND s.completed_offset IS NOT NULL
-              ORDER BY s.unit, s.year, s.completed_offset) h
-        WHERE h.state = 'waiting');
-END
-$$;
-
--- Why a head is refused before its rows are looked at; 'unit-review-missing' when it has to wait; null when its rows decide.
-CREATE OR REPLACE FUNCTION nianshen.head_refusal(p_submission nianshen.submission) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN CASE
-        WHEN EXISTS (SELECT FROM nianshen.submission o WHERE o.unit = (p_submission).unit AND o.year = (p_submission).year AND o.state = 'approved')
-            THEN 'already-reviewed'
-        WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = (p_submission).submission_key AND NOT c.in_campaign)
-            THEN 'campaign-closed'
-        WHEN nianshen.year_purged((p_submission).year) THEN 'campaign-closed' -- set free by a late event: its rows can't be judged any more
-        ELSE coalesce((
-            SELECT CASE r.verdict WHEN 'rejected' THEN 'unit-review-rejected' ELSE '' END FROM nianshen.unit_review r
-            WHERE r.unit = (p_submission).unit AND r.year = (p_submission).year AND r.source = (p_submission).source
-                AND r.event_id = (p_submission).unit_review), 'unit-review-missing')
-    END;
-END
+-- The head of each touched queue, if it is still to be judged: why it is refused before its rows are looked at, 'unit-review-missing' when it has to wait,
+-- '' when its rows decide.
+CREATE OR REPLACE FUNCTION nianshen.heads_waiting(p_touch nianshen.touched[]) RETURNS TABLE (submission_key bigint, refusal text)
+LANGUAGE sql STABLE AS $$
+    SELECT h.submission_key, CASE
+            WHEN EXISTS (SELECT FROM nianshen.submission o WHERE o.unit = h.unit AND o.year = h.year AND o.state = 'approved') THEN 'already-reviewed'
+            WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = h.submission_key AND NOT c.in_campaign) THEN 'campaign-closed'
+            WHEN y.purge_until_ms IS NOT NULL THEN 'campaign-closed' -- set free by a late event: its rows can't be judged any more
+            ELSE CASE r.verdict WHEN 'accepted' THEN '' WHEN 'rejected' THEN 'unit-review-rejected' ELSE 'unit-review-missing' END
+        END
+    FROM (SELECT DISTINCT ON (s.unit, s.year) s.submission_key, s.unit, s.year, s.source, s.unit_review, s.state
+          FROM unnest(p_touch) t JOIN nianshen.submission s ON s.unit = t.unit AND s.year = t.year
+          WHERE s.state IN ('waiting', 'pending') AND s.completed_offset IS NOT NULL
+          ORDER BY s.unit, s.year, s.completed_offset) h
+    LEFT JOIN nianshen.campaign_term y ON y.year = h.year
+    LEFT JOIN nianshen.unit_review r ON r.unit = h.unit AND r.year = h.year AND r.source = h.source AND r.event_id = h.unit_review
+    WHERE h.state = 'waiting'
 $$;
 
 -- Findings that only whole submissions show, into row_finding: order and repeats from chunk to chunk, the total.
@@ -153,46 +133,106 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nianshen.pending_body(p_submission nianshen.submission) RETURNS jsonb
+CREATE OR REPLACE FUNCTION nianshen.pending_body(p_submission nianshen.submission, p_warnings bigint) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN jsonb_build_object('unit_review', (p_submission).unit_review, 'mode', (p_submission).mode, 'digest', (p_submission).digest,
         'listed', (p_submission).listed, 'passed', (p_submission).passed, 'failed', (p_submission).failed,
-        'reasons', nianshen.counts_by_reason((p_submission).submission_key),
-        'warnings_total', (SELECT count(*) FROM nianshen.row_finding w WHERE w.submission_key = (p_submission).submission_key AND NOT w.is_error),
-        'warnings', nianshen.findings_json((p_submission).submission_key, false));
+        'reasons', CASE (p_submission).failed WHEN 0 THEN '{}' ELSE nianshen.counts_by_reason((p_submission).submission_key) END,
+        'warnings_total', p_warnings,
+        'warnings', CASE p_warnings WHEN 0 THEN '[]' ELSE nianshen.findings_json((p_submission).submission_key, false) END);
 END
 $$;
 
--- Judges the heads of the touched queues, in the order of the rules. Returns how many were settled: those that wait for their unit review are not.
-CREATE OR REPLACE FUNCTION nianshen.heads_judge(p_touch nianshen.touched[]) RETURNS integer
+CREATE OR REPLACE FUNCTION nianshen.heads_outcomes(p_submissions nianshen.submission[]) RETURNS nianshen.outcome[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT submission_outcome(s, 'nianshen.member-review.' || s.state || '.v1', CASE s.state
+                   WHEN 'pending' THEN pending_body(s, (SELECT count(*) FROM row_finding w WHERE w.submission_key = s.submission_key AND NOT w.is_error))
+                   ELSE rejected_body(s) END)
+        FROM unnest(p_submissions) s ORDER BY s.submission_key);
+END
+$$;
+
+-- What the rows of submissions come to. Plain is one that needs no look at it as a whole: a single chunk in order and without errors, with as many entries
+-- as it said, and in list mode as many as the roster has: the chunk was compared with its range of the roster, so nobody is missing around it.
+CREATE OR REPLACE FUNCTION nianshen.submissions_tally(p_keys bigint[]) RETURNS nianshen.tally[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT ROW(t.submission_key, t.listed, t.failed,
+                   t.chunks = 1 AND t.is_in_order AND t.errors = 0 AND t.entries = t.entries_total AND (t.mode = 'import' OR t.listed = t.entries))::tally
+        FROM (SELECT s.submission_key, s.mode, s.chunks, s.entries_total, c.*,
+                     (SELECT count(*) FROM roster_at_opening(s.unit, s.year, '', last_key())) AS listed
+              FROM submission s
+              CROSS JOIN LATERAL (SELECT sum(k.failed_count) AS failed, sum(k.failed_count + k.passed_count) AS entries, sum(k.error_count) AS errors,
+                                         bool_and(k.unsorted_list IS NULL) AS is_in_order
+                                  FROM chunk k WHERE k.submission_key = s.submission_key) c
+              WHERE s.submission_key = ANY (p_keys)
+              OFFSET 0) t); -- or each use of a count would count again
+END
+$$;
+
+-- Submissions whose rows decide: rejected for their errors, or pending with what the reviewer sees. Returns them as they are then.
+CREATE OR REPLACE FUNCTION nianshen.submissions_judge(p_keys bigint[]) RETURNS nianshen.submission[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    heads bigint[] := nianshen.heads_waiting(p_touch);
-    checked bigint[];
-    settled bigint[];
+    tallies tally[] := nianshen.submissions_tally(p_keys);
+    doubtful bigint[] := ARRAY(SELECT t.submission_key FROM unnest(tallies) t WHERE NOT t.is_plain);
+    rejected submission[];
+    pending submission[];
 BEGIN
-    UPDATE submission s SET state = 'rejected', code = head_refusal(s), decided_ms = s.completed_ms, release = (SELECT current_release())
-    WHERE s.submission_key = ANY (heads) AND head_refusal(s) NOT IN ('', 'unit-review-missing');
-    checked := ARRAY(SELECT s.submission_key FROM submission s
-                     WHERE s.submission_key = ANY (heads) AND s.state = 'waiting' AND head_refusal(s) = '');
-    PERFORM submissions_check(checked);
-    UPDATE submission s SET state = 'rejected', code = row_refusal(s), decided_ms = s.completed_ms, release = (SELECT current_release())
-    WHERE s.submission_key = ANY (checked) AND s.error_total > 0;
-    UPDATE submission s SET state = 'pending', listed = n.listed, failed = n.failed, passed = n.listed - n.failed, release = (SELECT current_release())
-    FROM (SELECT t.submission_key, (SELECT count(*) FROM roster_at_opening(t.unit, t.year, '', last_key())) AS listed,
-                 (SELECT sum(c.failed_count) FROM chunk c WHERE c.submission_key = t.submission_key) AS failed
-          FROM submission t WHERE t.submission_key = ANY (checked) AND t.error_total = 0
-          OFFSET 0) n -- or each use of a count would count again
-    WHERE s.submission_key = n.submission_key;
-    UPDATE submission s SET digest = submission_digest(s) WHERE s.submission_key = ANY (checked) AND s.state = 'pending';
+    IF cardinality(doubtful) > 0 THEN
+        PERFORM submissions_check(doubtful);
+        WITH updated AS (
+            UPDATE submission s SET state = 'rejected', code = row_refusal(s), decided_ms = s.completed_ms, release = (SELECT current_release())
+            WHERE s.submission_key = ANY (doubtful) AND s.error_total > 0
+            RETURNING s AS submission
+        )
+        SELECT array_agg(u.submission) INTO rejected FROM updated u;
+        tallies := ARRAY(SELECT t FROM unnest(tallies) t WHERE t.submission_key NOT IN (SELECT r.submission_key FROM unnest(rejected) r));
+    END IF;
+    WITH updated AS (
+        UPDATE submission s
+        SET state = 'pending', error_total = 0, listed = t.listed, failed = t.failed, passed = t.listed - t.failed, release = (SELECT current_release()),
+            digest = submission_digest(y.salt, submission_canonical(s, t.listed, t.failed, r.profile))
+        FROM unnest(tallies) t, campaign_term y, unit_review r
+        WHERE s.submission_key = t.submission_key AND y.year = s.year AND r.unit = s.unit AND r.year = s.year AND r.source = s.source
+            AND r.event_id = s.unit_review
+        RETURNING s AS submission
+    )
+    SELECT array_agg(u.submission) INTO pending FROM updated u;
+    RETURN rejected || pending;
+END
+$$;
 
-    settled := ARRAY(SELECT s.submission_key FROM submission s WHERE s.submission_key = ANY (heads) AND s.state <> 'waiting');
-    PERFORM outcomes_write(p_touch, ARRAY(
-        SELECT submission_outcome(s, 'nianshen.member-review.' || s.state || '.v1',
-                                  CASE s.state WHEN 'pending' THEN pending_body(s) ELSE rejected_body(s) END)
-        FROM submission s WHERE s.submission_key = ANY (settled) ORDER BY s.submission_key));
-    RETURN cardinality(settled);
+-- Judges the heads of the touched queues, in the order of the rules. Returns those of the touched of which one was settled, not those that wait for their
+-- unit review.
+CREATE OR REPLACE FUNCTION nianshen.heads_judge(p_touch nianshen.touched[]) RETURNS nianshen.touched[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    checked bigint[];
+    refused bigint[];
+    refusals text[];
+    settled submission[];
+BEGIN
+    SELECT array_agg(h.submission_key) FILTER (WHERE h.refusal = ''), array_agg(h.submission_key) FILTER (WHERE h.refusal <> ''),
+           array_agg(h.refusal) FILTER (WHERE h.refusal <> '')
+    INTO checked, refused, refusals FROM heads_waiting(p_touch) h WHERE h.refusal <> 'unit-review-missing';
+    IF refused IS NOT NULL THEN
+        WITH updated AS (
+            UPDATE submission s SET state = 'rejected', code = r.code, decided_ms = s.completed_ms, release = (SELECT current_release())
+            FROM unnest(refused, refusals) AS r (submission_key, code) WHERE s.submission_key = r.submission_key
+            RETURNING s AS submission
+        )
+        SELECT array_agg(u.submission) INTO settled FROM updated u;
+    END IF;
+    IF checked IS NOT NULL THEN
+        settled := settled || submissions_judge(checked);
+    END IF;
+    PERFORM outcomes_write(p_touch, heads_outcomes(settled));
+    RETURN ARRAY(SELECT t FROM unnest(p_touch) t JOIN unnest(settled) s ON s.unit = t.unit AND s.year = t.year);
 END
 $$;
 
@@ -200,14 +240,23 @@ $$;
 CREATE OR REPLACE FUNCTION nianshen.waiting_tell(p_touch nianshen.touched[], p_records nianshen.record_in[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    heads bigint[] := nianshen.heads_waiting(p_touch); -- once: each call looks at all that is touched
+    waiting submission[] := ARRAY(
+        SELECT s FROM unnest(p_records) r
+        JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
+        WHERE r.kind = 'chunk' AND s.state = 'waiting' AND s.completed_by = r.event_id AND s.source = r.source);
+    heads bigint[];
+    missing jsonb;
+    behind jsonb;
 BEGIN
-    PERFORM nianshen.outcomes_write(p_touch, ARRAY(
-        SELECT nianshen.submission_outcome(s, 'nianshen.member-review.waiting.v1', nianshen.code_and_texts(
-                   CASE WHEN s.submission_key = ANY (heads) THEN 'unit-review-missing' ELSE 'behind-earlier' END))
-        FROM nianshen.submission s
-        JOIN unnest(p_records) r ON r.kind = 'chunk' AND r.unit = s.unit AND r.year = s.year AND r.event_id = s.completed_by
-            AND r.source = s.source AND r.body ->> 'submission' = s.submission
-        WHERE s.state = 'waiting' ORDER BY s.submission_key));
+    IF cardinality(waiting) = 0 THEN
+        RETURN;
+    END IF;
+    heads := ARRAY(SELECT h.submission_key FROM heads_waiting(p_touch) h); -- once: each call looks at all that is touched
+    missing := code_and_texts('unit-review-missing');
+    behind := code_and_texts('behind-earlier');
+    PERFORM outcomes_write(p_touch, ARRAY(
+        SELECT submission_outcome(s, 'nianshen.member-review.waiting.v1',
+                                  CASE WHEN s.submission_key IN (SELECT unnest(heads)) THEN missing ELSE behind END)
+        FROM unnest(waiting) s ORDER BY s.submission_key));
 END
 $$;

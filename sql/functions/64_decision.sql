@@ -11,9 +11,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
     outcomes outcome[];
 BEGIN
-    WITH judged AS (
+    WITH judged AS MATERIALIZED (
         SELECT r.*, CASE
-                WHEN NOT campaign_open_at(r.year, r.append_ms) THEN 'campaign-closed'
+                WHEN NOT r.is_in_campaign THEN 'campaign-closed'
                 WHEN r.kind = 'withdrawn' THEN NULL
                 WHEN superior_at(r.unit, r.append_ms) IS DISTINCT FROM r.body ->> 'superior' THEN 'wrong-superior'
                 WHEN NOT reviewer_at(r.body ->> 'reviewer', r.body ->> 'superior', r.append_ms) THEN 'unknown-reviewer'
@@ -34,71 +34,57 @@ BEGIN
 END
 $$;
 
--- The first undecided decision on each submission of the touched units.
-CREATE OR REPLACE FUNCTION nianshen.decisions_next(p_touch nianshen.touched[]) RETURNS SETOF nianshen.decision
+-- The next decision on each submission of the touched units, the first undecided one: with '' when it is valid or the code of its refusal. A withdrawal is
+-- judged in any state; an approval or a return waits until the submission is pending or settled, and is not here before. One that was withdrawn before it
+-- came is withdrawn.
+CREATE OR REPLACE FUNCTION nianshen.decisions_ready(p_touch nianshen.touched[])
+RETURNS TABLE (unit text, year integer, source text, event_id text, answer text)
 LANGUAGE sql STABLE AS $$
-    SELECT DISTINCT ON (d.unit, d.year, d.submission) d.*
-    FROM unnest(p_touch) t JOIN nianshen.decision d ON d.unit = t.unit AND d.year = t.year
-    WHERE d.verdict = 'waiting'
-    ORDER BY d.unit, d.year, d.submission, d.record_offset
-$$;
-
--- The state of a submission as decisions see it: one that was withdrawn before it came is withdrawn.
-CREATE OR REPLACE FUNCTION nianshen.state_for_decision(p_decision nianshen.decision) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN coalesce(
-        (SELECT s.state FROM nianshen.submission s WHERE s.unit = (p_decision).unit AND s.year = (p_decision).year
-             AND s.submission = (p_decision).submission),
-        (SELECT 'withdrawn' FROM nianshen.decision d WHERE d.unit = (p_decision).unit AND d.year = (p_decision).year
-             AND d.submission = (p_decision).submission AND d.verdict = 'accepted'),
-        'unseen');
-END
-$$;
-
--- 'wait', '' for valid, or the code of the refusal. A withdrawal is judged in any state; an approval or a return waits until the submission is pending
--- or settled.
-CREATE OR REPLACE FUNCTION nianshen.decision_verdict(p_decision nianshen.decision) RETURNS text
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (
-        SELECT CASE
-            WHEN now.state IN ('approved', 'returned', 'withdrawn') THEN 'already-decided'
-            WHEN (p_decision).kind = 'withdrawn' THEN ''
-            WHEN now.state IN ('unseen', 'receiving', 'waiting') THEN 'wait'
-            WHEN now.state = 'rejected' THEN 'not-pending'
-            WHEN s.digest <> (p_decision).digest THEN 'stale-digest'
-            WHEN s.submitted_by = (p_decision).reviewer THEN 'self-review'
+    SELECT n.unit, n.year, n.source, n.event_id, CASE
+            WHEN n.state IN ('approved', 'returned', 'withdrawn') THEN 'already-decided'
+            WHEN n.kind = 'withdrawn' THEN ''
+            WHEN n.state = 'rejected' THEN 'not-pending'
+            WHEN n.shown_digest <> n.digest THEN 'stale-digest'
+            WHEN n.by_whom = n.reviewer THEN 'self-review'
             ELSE ''
         END
-        FROM (SELECT nianshen.state_for_decision(p_decision) AS state) now
-        LEFT JOIN nianshen.submission s ON s.unit = (p_decision).unit AND s.year = (p_decision).year AND s.submission = (p_decision).submission);
-END
+    FROM (SELECT f.*, s.digest AS shown_digest, s.submitted_by AS by_whom, CASE
+                WHEN s.state IS NOT NULL THEN s.state
+                WHEN EXISTS (SELECT FROM nianshen.decision e WHERE e.unit = f.unit AND e.year = f.year AND e.submission = f.submission
+                             AND e.verdict = 'accepted') THEN 'withdrawn'
+                ELSE 'unseen'
+            END AS state
+        FROM (SELECT DISTINCT ON (d.unit, d.year, d.submission) d.*
+              FROM unnest(p_touch) t JOIN nianshen.decision d ON d.unit = t.unit AND d.year = t.year
+              WHERE d.verdict = 'waiting'
+              ORDER BY d.unit, d.year, d.submission, d.record_offset) f
+        LEFT JOIN nianshen.submission s ON s.unit = f.unit AND s.year = f.year AND s.submission = f.submission) n
+    WHERE n.kind = 'withdrawn' OR n.state NOT IN ('unseen', 'receiving', 'waiting')
 $$;
 
--- Judges the next decision on each submission. Returns how many were judged.
-CREATE OR REPLACE FUNCTION nianshen.decisions_judge(p_touch nianshen.touched[]) RETURNS integer
+-- Judges the next decision on each submission. Returns those of the touched that have any.
+CREATE OR REPLACE FUNCTION nianshen.decisions_judge(p_touch nianshen.touched[]) RETURNS nianshen.touched[]
 LANGUAGE plpgsql AS $$
 DECLARE
     judged decision[];
 BEGIN
-    WITH verdicts AS MATERIALIZED ( -- or a nested loop may look for the next decisions once for each of them
-        SELECT n.*, decision_verdict(n::decision) AS answer FROM decisions_next(p_touch) n
+    WITH ready AS MATERIALIZED ( -- or a nested loop may look for the next decisions once for each of them
+        SELECT * FROM decisions_ready(p_touch)
     ), updated AS (
-        UPDATE decision d SET verdict = CASE WHEN v.answer = '' THEN 'accepted' ELSE 'rejected' END, code = nullif(v.answer, ''),
+        UPDATE decision d SET verdict = CASE WHEN r.answer = '' THEN 'accepted' ELSE 'rejected' END, code = nullif(r.answer, ''),
             release = (SELECT current_release())
-        FROM verdicts v
-        WHERE v.answer <> 'wait' AND d.unit = v.unit AND d.year = v.year AND d.source = v.source AND d.event_id = v.event_id
+        FROM ready r
+        WHERE d.unit = r.unit AND d.year = r.year AND d.source = r.source AND d.event_id = r.event_id
         RETURNING d AS decision
     )
     SELECT array_agg(u.decision ORDER BY (u.decision).record_offset) INTO judged FROM updated u;
     IF judged IS NULL THEN
-        RETURN 0;
+        RETURN '{}';
     END IF;
     PERFORM outcomes_write(p_touch, ARRAY(SELECT decision_rejected_outcome(d) FROM unnest(judged) d WHERE d.verdict = 'rejected'));
     PERFORM submissions_close(p_touch, ARRAY(SELECT d FROM unnest(judged) d WHERE d.verdict = 'accepted' AND d.kind <> 'approved'));
     PERFORM submissions_approve(p_touch, ARRAY(SELECT d FROM unnest(judged) d WHERE d.verdict = 'accepted' AND d.kind = 'approved'));
-    RETURN cardinality(judged);
+    RETURN ARRAY(SELECT DISTINCT t FROM unnest(p_touch) t JOIN unnest(judged) d ON d.unit = t.unit AND d.year = t.year);
 END
 $$;
 
@@ -118,55 +104,85 @@ BEGIN
 END
 $$;
 
--- The effect of it all: the failed members leave the roster for the archive, the profile changes take effect, the year's review is done. It removes
--- the memberships that were reviewed, never a later one of the same person: of each the last version, which in a rebuild is restored with its end.
+-- The effect of it all: the failed members leave the roster for the archive, the profile changes take effect, the year's review is done.
 CREATE OR REPLACE FUNCTION nianshen.submissions_approve(p_touch nianshen.touched[], p_decisions nianshen.decision[]) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    approvals approval[];
+    outcomes outcome[];
 BEGIN
     IF cardinality(p_decisions) = 0 THEN
         RETURN;
     END IF;
-    UPDATE submission s SET state = 'approved', decided_ms = d.append_ms, release = d.release
-    FROM unnest(p_decisions) d WHERE s.unit = d.unit AND s.year = d.year AND s.submission = d.submission;
-    PERFORM FROM membership m
-    WHERE m.enrolment IN (
-        SELECT e.enrolment FROM unnest(p_decisions) d
-        JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
-        JOIN entry e ON e.submission_key = s.submission_key)
-    ORDER BY m.unit, m.id_key FOR UPDATE;
-    WITH gone AS (
-        DELETE FROM membership m
-        USING unnest(p_decisions) d
-        JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
-        JOIN entry e ON e.submission_key = s.submission_key
-        CROSS JOIN LATERAL (SELECT v.valid_until_ms FROM membership v WHERE v.enrolment = e.enrolment ORDER BY v.valid_until_ms DESC LIMIT 1) last
-        WHERE m.enrolment = e.enrolment AND m.valid_until_ms = last.valid_until_ms
-            AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment)
-        RETURNING m.*, s.year, s.submission, e.reason, d.source, d.event_id, d.append_ms
+    WITH approved AS (
+        UPDATE submission s SET state = 'approved', decided_ms = d.append_ms, release = d.release
+        FROM unnest(p_decisions) d WHERE s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
+        RETURNING s.*, d.source AS decision_source, d.event_id AS decision
     )
-    INSERT INTO removed_member (enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile, enrolled_ms,
-                                valid_from_ms, valid_until_ms, year, submission, reason, decision_source, decision, removed_ms)
-    SELECT g.enrolment, g.unit, g.member_no, g.id_key, g.id_code, g.name, g.gender, g.id_type, g.id_number, g.id_valid_until, g.mobile, g.enrolled_ms,
-           g.valid_from_ms, greatest(g.append_ms, g.valid_from_ms + 1), g.year, g.submission, g.reason, g.source, g.event_id, g.append_ms
-    FROM gone g;
-    PERFORM profiles_renew(ARRAY(SELECT d.unit FROM unnest(p_decisions) d));
-    PERFORM outcomes_write(p_touch, ARRAY(SELECT decision_outcome(d, 'nianshen.member-review.completed.v1', completed_body(s))
-        FROM unnest(p_decisions) d JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission));
+    SELECT array_agg(ROW(a.submission_key, a.unit, a.year, a.submission, a.source, a.unit_review, a.listed, a.passed, a.failed,
+                         a.decision_source, a.decision, a.decided_ms)::approval ORDER BY a.unit)
+    INTO approvals FROM approved a;
+    outcomes := memberships_archive(approvals);
+    PERFORM profiles_renew(ARRAY(
+        SELECT a.unit FROM unnest(approvals) a
+        JOIN unit_review r ON r.unit = a.unit AND r.year = a.year AND r.source = a.source AND r.event_id = a.unit_review
+        WHERE r.profile <> '{}'));
+    PERFORM outcomes_write(p_touch, outcomes);
 END
 $$;
 
--- A unit's profile as loaded, and over it the changes of the submissions approved since, the latest last: whatever order approvals are applied in. p_years null:
--- of all years.
-CREATE OR REPLACE FUNCTION nianshen.profile_approved(p_unit nianshen.unit_profile, p_years integer[]) RETURNS jsonb
-LANGUAGE plpgsql STABLE AS $$
+-- Removes the memberships that were reviewed, never a later one of the same person: of each the last version, which in a rebuild is restored with its
+-- end. Those that were gone already stay as they are. Approvals come in the order of their units, entries are stored in that of their keys: so the rows
+-- are locked in the order in which `roster load` locks them. Returns the outcomes.
+CREATE OR REPLACE FUNCTION nianshen.memberships_archive(p_approvals nianshen.approval[]) RETURNS nianshen.outcome[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    outcomes outcome[];
 BEGIN
-    RETURN (p_unit).loaded || coalesce((
-        SELECT jsonb_object_agg(p.key, p.value ORDER BY s.decided_ms, s.year)
-        FROM nianshen.submission s
-        JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
-        CROSS JOIN LATERAL jsonb_each(r.profile) p
-        WHERE s.unit = (p_unit).unit AND s.state = 'approved' AND s.decided_ms > (p_unit).loaded_ms AND (p_years IS NULL OR s.year = ANY (p_years))), '{}');
+    WITH gone AS (
+        DELETE FROM membership m
+        USING unnest(p_approvals) a JOIN entry e ON e.submission_key = a.submission_key
+        WHERE m.enrolment = e.enrolment
+            AND NOT EXISTS (SELECT FROM membership v WHERE v.enrolment = e.enrolment AND v.valid_until_ms > m.valid_until_ms)
+            AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment)
+        RETURNING m.*, a.submission_key, a.year, a.submission, e.reason, a.decision_source, a.decision, a.decided_ms
+    ), archived AS (
+        INSERT INTO removed_member (enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile, enrolled_ms,
+                                    valid_from_ms, valid_until_ms, year, submission, reason, decision_source, decision, removed_ms)
+        SELECT g.enrolment, g.unit, g.member_no, g.id_key, g.id_code, g.name, g.gender, g.id_type, g.id_number, g.id_valid_until, g.mobile,
+               g.enrolled_ms, g.valid_from_ms, greatest(g.decided_ms, g.valid_from_ms + 1), g.year, g.submission, g.reason, g.decision_source,
+               g.decision, g.decided_ms
+        FROM gone g
+    ), counted AS (
+        SELECT r.submission_key, jsonb_object_agg(r.reason, r.members) AS removed, sum(r.members) AS removed_total
+        FROM (SELECT g.submission_key, g.reason, count(*) AS members FROM gone g GROUP BY 1, 2) r GROUP BY 1
+    )
+    SELECT array_agg(completed_outcome(a, coalesce(c.removed, '{}'), coalesce(c.removed_total, 0)))
+    INTO outcomes FROM unnest(p_approvals) a LEFT JOIN counted c ON c.submission_key = a.submission_key;
+    RETURN outcomes;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.completed_outcome(p_approval nianshen.approval, p_removed jsonb, p_removed_total numeric) RETURNS nianshen.outcome
+LANGUAGE sql STABLE AS $$
+    SELECT ROW((p_approval).unit, (p_approval).year, 'approval', (p_approval).decision_source, (p_approval).decision, (p_approval).decided_ms,
+               'nianshen.member-review.completed.v1',
+               jsonb_build_object('unit', (p_approval).unit, 'year', (p_approval).year, 'submission', (p_approval).submission,
+                   'decision', (p_approval).decision, 'listed', (p_approval).listed, 'passed', (p_approval).passed, 'removed', p_removed,
+                   'removed_total', p_removed_total, 'already_gone', (p_approval).failed - p_removed_total))::nianshen.outcome
+$$;
+
+-- The units' profiles as loaded, and over each the changes of the submissions approved since, the latest last: whatever order approvals are applied in.
+-- p_years null: of all years.
+CREATE OR REPLACE FUNCTION nianshen.profiles_approved(p_units text[], p_years integer[]) RETURNS TABLE (unit text, profile jsonb)
+LANGUAGE sql STABLE AS $$
+    SELECT u.unit, u.loaded || coalesce(jsonb_object_agg(p.key, p.value ORDER BY s.decided_ms, s.year) FILTER (WHERE p.key IS NOT NULL), '{}')
+    FROM nianshen.unit_profile u
+    LEFT JOIN nianshen.submission s ON s.unit = u.unit AND s.state = 'approved' AND s.decided_ms > u.loaded_ms
+        AND (p_years IS NULL OR s.year = ANY (p_years))
+    LEFT JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
+    LEFT JOIN LATERAL jsonb_each(r.profile) p ON true
+    WHERE u.unit = ANY (p_units) GROUP BY u.unit
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.profiles_renew(p_units text[]) RETURNS void
@@ -175,20 +191,7 @@ BEGIN
     UPDATE nianshen.unit_profile u
     SET name = n.profile ->> 'name', credit_code = n.profile ->> 'credit_code', address = n.profile ->> 'address',
         contact_name = n.profile ->> 'contact_name', contact_mobile = n.profile ->> 'contact_mobile'
-    FROM (SELECT o.unit, nianshen.profile_approved(o, NULL) AS profile FROM nianshen.unit_profile o WHERE o.unit = ANY (p_units)) n
+    FROM nianshen.profiles_approved(p_units, NULL) n
     WHERE u.unit = n.unit;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION nianshen.completed_body(p_submission nianshen.submission) RETURNS jsonb
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (
-        SELECT jsonb_build_object('listed', (p_submission).listed, 'passed', (p_submission).passed,
-            'removed', coalesce(jsonb_object_agg(r.reason, r.n), '{}'), 'removed_total', coalesce(sum(r.n), 0),
-            'already_gone', (p_submission).failed - coalesce(sum(r.n), 0))
-        FROM (SELECT m.reason, count(*) AS n FROM nianshen.entry e
-              JOIN nianshen.removed_member m ON m.enrolment = e.enrolment AND m.year = (p_submission).year AND m.submission = (p_submission).submission
-              WHERE e.submission_key = (p_submission).submission_key GROUP BY 1) r);
 END
 $$;

@@ -132,7 +132,7 @@ BEGIN
     WHERE u.unit IN (SELECT r.unit FROM unit_review r WHERE r.unit = ANY (p_units) AND r.year = ANY (p_years) AND r.profile <> '{}')
     ORDER BY u.unit FOR NO KEY UPDATE;
     UPDATE unit_profile u SET loaded = n.profile
-    FROM (SELECT o.unit, profile_approved(o, p_years) AS profile FROM unit_profile o WHERE o.unit = ANY (p_units)) n
+    FROM profiles_approved(p_units, p_years) n
     WHERE u.unit = n.unit AND u.loaded <> n.profile;
     UPDATE unit_review r SET profile = '{}' WHERE r.unit = ANY (p_units) AND r.year = ANY (p_years) AND r.profile <> '{}';
 END

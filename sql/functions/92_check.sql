@@ -99,7 +99,12 @@ CROSS JOIN LATERAL (VALUES
      format('%s members were reviewed, the roster of the opening has %s', s.listed, coalesce(r.members, 0))),
     (s.state IN ('pending', 'approved', 'returned') AND (s.listed IS NULL OR s.digest IS NULL), 'counts or digest are missing')
 ) AS f (is_violated, finding)
-WHERE f.is_violated;
+WHERE f.is_violated
+UNION ALL -- no foreign keys guard these: each costs a lookup a row, of a row that the same function has just read
+SELECT NULL, format('submission key %s is gone, and left %s chunks and %s entries', coalesce(c.submission_key, e.submission_key), coalesce(c.chunks, 0),
+                    coalesce(e.entries, 0))
+FROM chunks c FULL JOIN entries e ON e.submission_key = c.submission_key
+WHERE NOT EXISTS (SELECT FROM nianshen.submission s WHERE s.submission_key = coalesce(c.submission_key, e.submission_key));
 
 -- ---- I2, I11 ----
 

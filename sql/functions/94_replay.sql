@@ -18,12 +18,10 @@ DECLARE
     b record;
 BEGIN
     -- What is held is not parsed: it may be just what could not be digested.
-    records := ARRAY(SELECT ROW(r.n, r.topic, r.partition, r.record_offset, r.append_ms, r.kind, r.unit, r.year, r.source, r.event_id, r.sha256,
-                                CASE WHEN l.kind IS DISTINCT FROM 'held' THEN r.body::jsonb END, r.code, r.text)::record_in
-        FROM unnest(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text)
-            WITH ORDINALITY AS r (topic, partition, record_offset, append_ms, kind, unit, year, source, event_id, sha256, body, code, text, n)
-        LEFT JOIN ledger l ON l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset
-        ORDER BY r.n);
+    records := records_in(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text,
+                          ARRAY(SELECT r.n::integer FROM unnest(r_offset) WITH ORDINALITY AS r (record_offset, n)
+                                JOIN ledger l ON l.topic = p_topic AND l.partition = p_partition AND l.record_offset = r.record_offset
+                                WHERE l.kind = 'held'));
     left_over := ARRAY(SELECT r FROM unnest(records) r WHERE r.kind <> 'dead-letter' AND NOT EXISTS (
         SELECT FROM ledger l WHERE l.topic = p_topic AND l.partition = p_partition AND l.record_offset = r.record_offset AND l.kind = 'held') ORDER BY r.n);
     unknown := unattributable(left_over);

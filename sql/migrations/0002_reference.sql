@@ -90,7 +90,7 @@ CREATE TABLE nianshen.removed_member (
     LIKE nianshen.membership,
     year integer NOT NULL,
     submission text COLLATE "C" NOT NULL,
-    reason text COLLATE "C" NOT NULL REFERENCES nianshen.failure_reason,
+    reason text COLLATE "C" NOT NULL,
     decision_source text COLLATE "C" NOT NULL,
     decision text COLLATE "C" NOT NULL,
     removed_ms bigint NOT NULL,

@@ -56,6 +56,8 @@ SELECT is(pg_temp.damaged($$DELETE FROM removed_member WHERE enrolment = 101$$, 
 SELECT is(pg_temp.damaged($$INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
     SELECT enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, forever_ms() FROM removed_member WHERE enrolment = 101$$,
     '%is in more than one place'), 'I1 I3', 'a removed member put back by hand');
+SELECT is(pg_temp.damaged($$DELETE FROM submission WHERE submission = 's1'$$, 'submission key % is gone, and left 2 chunks and 2 entries'),
+          'I1 I11 I2', 'a submission taken away by hand');
 SELECT is(pg_temp.damaged($$UPDATE submission SET passed = passed + 1 WHERE submission = 's1'$$), 'I1', 'a count changed');
 SELECT is(pg_temp.damaged($$UPDATE entry SET enrolment = 9999 WHERE id_key = 'K01' AND reason = 'left'$$), 'I1', 'an entry of nobody');
 SELECT is(pg_temp.damaged($$UPDATE removed_member SET reason = 'left' WHERE enrolment = 101$$, '%the reason is left%'), 'I2', 'a reason changed');
