@@ -165,6 +165,10 @@ def test_another_release_judged(world):
     other = f"UPDATE nianshen.removed_member SET reason = 'deceased' WHERE reason = 'left' AND unit = {APPROVED}"
     with changed(world, older, newer, other):
         assert {d["class"] for d in differences(world)} == {"damage"}, "no verdict differs: it does not follow from one"
+    later = other.replace(APPROVED, f"(SELECT max(unit) FROM nianshen.removed_member WHERE reason = 'left' HAVING max(unit) > {APPROVED})")
+    with changed(world, older, newer, verdict, later):
+        done = verify(world, "--limit", "1").expect(1, says=["rules-changed", "damage"])
+        assert done.out.count("rules-changed") == 1 and "damage" not in done.out, "the one that is shown comes before the damage, and does not hide it"
 
 
 def test_while_the_worker_goes_on(campaign):
