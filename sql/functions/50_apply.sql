@@ -23,6 +23,8 @@ BEGIN
         -- A submission that is approved, and the decision by which it is.
         CREATE TYPE nianshen.approval AS (submission_key bigint, unit text, year integer, submission text, source text, unit_review text, listed integer,
                                           passed integer, failed integer, decision_source text, decision text, decided_ms bigint);
+        -- How many members of a submission were removed for a reason.
+        CREATE TYPE nianshen.removal AS (submission_key bigint, reason text, members bigint);
     END IF;
 END
 $$;
@@ -43,8 +45,11 @@ SET search_path = nianshen, pg_temp
 -- Each statement is planned once a session: planning anew for each micro-batch took most of the time of small ones.
 SET plan_cache_mode = force_generic_plan
 SET jit = off
--- Every table is reached by key here: a plan that was made while a table was small must not become a scan of 20 million rows.
+-- Every table is reached by key here, record by record: a plan that was made while a table was small must not become a scan of 20 million rows, nor a
+-- hash of them. What joins lists that the micro-batch itself holds may hash, and says so.
 SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 DECLARE
     records record_in[];

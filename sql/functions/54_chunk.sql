@@ -134,7 +134,7 @@ CREATE OR REPLACE FUNCTION nianshen.chunks_check(p_records nianshen.record_in[],
     f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warnings text[],
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[])
 RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_hashjoin = on AS $$
 BEGIN
     WITH checked AS ( -- the chunks, once
         SELECT r.n, s.submission_key, r.unit, r.year, r.append_ms, (r.body ->> 'chunk')::integer AS chunk, r_listed[r.n] AS listed, r_marks[r.n] AS marks,

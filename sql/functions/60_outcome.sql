@@ -8,7 +8,7 @@ $$;
 
 -- The owner of the partition that touched the unit publishes them.
 CREATE OR REPLACE FUNCTION nianshen.outcomes_write(p_touch nianshen.touched[], p_outcomes nianshen.outcome[]) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_hashjoin = on AS $$
 BEGIN
     INSERT INTO nianshen.outbox (topic, partition, kind, unit, ce_type, ce_id, ce_time_ms, ce_causationid, body)
     SELECT t.topic, t.partition, 'outcome', o.unit, o.type,

@@ -21,19 +21,20 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The head of each touched queue, if it is still to be judged: why it is refused before its rows are looked at, 'unit-review-missing' when it has to wait,
--- '' when its rows decide.
-CREATE OR REPLACE FUNCTION nianshen.heads_waiting(p_touch nianshen.touched[]) RETURNS TABLE (submission_key bigint, refusal text)
+-- '' when its rows decide. A LIMIT keeps the planner from beginning with all submissions that wait.
+CREATE OR REPLACE FUNCTION nianshen.heads_waiting(p_touch nianshen.touched[])
+RETURNS TABLE (touched nianshen.touched, submission_key bigint, refusal text)
 LANGUAGE sql STABLE AS $$
-    SELECT h.submission_key, CASE
+    SELECT t, h.submission_key, CASE
             WHEN EXISTS (SELECT FROM nianshen.submission o WHERE o.unit = h.unit AND o.year = h.year AND o.state = 'approved') THEN 'already-reviewed'
             WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = h.submission_key AND NOT c.in_campaign) THEN 'campaign-closed'
             WHEN y.purge_until_ms IS NOT NULL THEN 'campaign-closed' -- set free by a late event: its rows can't be judged any more
             ELSE CASE r.verdict WHEN 'accepted' THEN '' WHEN 'rejected' THEN 'unit-review-rejected' ELSE 'unit-review-missing' END
         END
-    FROM (SELECT DISTINCT ON (s.unit, s.year) s.submission_key, s.unit, s.year, s.source, s.unit_review, s.state
-          FROM unnest(p_touch) t JOIN nianshen.submission s ON s.unit = t.unit AND s.year = t.year
-          WHERE s.state IN ('waiting', 'pending') AND s.completed_offset IS NOT NULL
-          ORDER BY s.unit, s.year, s.completed_offset) h
+    FROM unnest(p_touch) t
+    CROSS JOIN LATERAL (SELECT * FROM nianshen.submission s
+                        WHERE s.unit = t.unit AND s.year = t.year AND s.state IN ('waiting', 'pending') AND s.completed_offset IS NOT NULL
+                        ORDER BY s.completed_offset LIMIT 1) h
     LEFT JOIN nianshen.campaign_term y ON y.year = h.year
     LEFT JOIN nianshen.unit_review r ON r.unit = h.unit AND r.year = h.year AND r.source = h.source AND r.event_id = h.unit_review
     WHERE h.state = 'waiting'
@@ -216,10 +217,11 @@ DECLARE
     refused bigint[];
     refusals text[];
     settled submission[];
+    moved touched[];
 BEGIN
     SELECT array_agg(h.submission_key) FILTER (WHERE h.refusal = ''), array_agg(h.submission_key) FILTER (WHERE h.refusal <> ''),
-           array_agg(h.refusal) FILTER (WHERE h.refusal <> '')
-    INTO checked, refused, refusals FROM heads_waiting(p_touch) h WHERE h.refusal <> 'unit-review-missing';
+           array_agg(h.refusal) FILTER (WHERE h.refusal <> ''), array_agg(h.touched)
+    INTO checked, refused, refusals, moved FROM heads_waiting(p_touch) h WHERE h.refusal <> 'unit-review-missing';
     IF refused IS NOT NULL THEN
         WITH updated AS (
             UPDATE submission s SET state = 'rejected', code = r.code, decided_ms = s.completed_ms, release = (SELECT current_release())
@@ -231,8 +233,8 @@ BEGIN
     IF checked IS NOT NULL THEN
         settled := settled || submissions_judge(checked);
     END IF;
-    PERFORM outcomes_write(p_touch, heads_outcomes(settled));
-    RETURN ARRAY(SELECT t FROM unnest(p_touch) t JOIN unnest(settled) s ON s.unit = t.unit AND s.year = t.year);
+    PERFORM outcomes_write(moved, heads_outcomes(settled));
+    RETURN moved;
 END
 $$;
 
@@ -241,9 +243,11 @@ CREATE OR REPLACE FUNCTION nianshen.waiting_tell(p_touch nianshen.touched[], p_r
 LANGUAGE plpgsql AS $$
 DECLARE
     waiting submission[] := ARRAY(
-        SELECT s FROM unnest(p_records) r
-        JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
-        WHERE r.kind = 'chunk' AND s.state = 'waiting' AND s.completed_by = r.event_id AND s.source = r.source);
+        SELECT w.submission
+        FROM (SELECT s AS submission, r.source, r.event_id FROM unnest(p_records) r
+              JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
+              WHERE r.kind = 'chunk' OFFSET 0) w -- or the planner might begin with all that wait
+        WHERE (w.submission).state = 'waiting' AND (w.submission).completed_by = w.event_id AND (w.submission).source = w.source);
     heads bigint[];
     missing jsonb;
     behind jsonb;

@@ -38,9 +38,9 @@ $$;
 -- judged in any state; an approval or a return waits until the submission is pending or settled, and is not here before. One that was withdrawn before it
 -- came is withdrawn.
 CREATE OR REPLACE FUNCTION nianshen.decisions_ready(p_touch nianshen.touched[])
-RETURNS TABLE (unit text, year integer, source text, event_id text, answer text)
+RETURNS TABLE (touched nianshen.touched, unit text, year integer, source text, event_id text, answer text)
 LANGUAGE sql STABLE AS $$
-    SELECT n.unit, n.year, n.source, n.event_id, CASE
+    SELECT n.touched, n.unit, n.year, n.source, n.event_id, CASE
             WHEN n.state IN ('approved', 'returned', 'withdrawn') THEN 'already-decided'
             WHEN n.kind = 'withdrawn' THEN ''
             WHEN n.state = 'rejected' THEN 'not-pending'
@@ -48,16 +48,16 @@ LANGUAGE sql STABLE AS $$
             WHEN n.by_whom = n.reviewer THEN 'self-review'
             ELSE ''
         END
-    FROM (SELECT f.*, s.digest AS shown_digest, s.submitted_by AS by_whom, CASE
+    FROM (SELECT t AS touched, f.*, s.digest AS shown_digest, s.submitted_by AS by_whom, CASE
                 WHEN s.state IS NOT NULL THEN s.state
                 WHEN EXISTS (SELECT FROM nianshen.decision e WHERE e.unit = f.unit AND e.year = f.year AND e.submission = f.submission
                              AND e.verdict = 'accepted') THEN 'withdrawn'
                 ELSE 'unseen'
             END AS state
-        FROM (SELECT DISTINCT ON (d.unit, d.year, d.submission) d.*
-              FROM unnest(p_touch) t JOIN nianshen.decision d ON d.unit = t.unit AND d.year = t.year
-              WHERE d.verdict = 'waiting'
-              ORDER BY d.unit, d.year, d.submission, d.record_offset) f
+        FROM unnest(p_touch) t
+        CROSS JOIN LATERAL (SELECT DISTINCT ON (d.submission) d.* FROM nianshen.decision d
+                            WHERE d.unit = t.unit AND d.year = t.year AND d.verdict = 'waiting'
+                            ORDER BY d.submission, d.record_offset) f
         LEFT JOIN nianshen.submission s ON s.unit = f.unit AND s.year = f.year AND s.submission = f.submission) n
     WHERE n.kind = 'withdrawn' OR n.state NOT IN ('unseen', 'receiving', 'waiting')
 $$;
@@ -67,6 +67,7 @@ CREATE OR REPLACE FUNCTION nianshen.decisions_judge(p_touch nianshen.touched[]) 
 LANGUAGE plpgsql AS $$
 DECLARE
     judged decision[];
+    moved touched[];
 BEGIN
     WITH ready AS MATERIALIZED ( -- or a nested loop may look for the next decisions once for each of them
         SELECT * FROM decisions_ready(p_touch)
@@ -75,16 +76,15 @@ BEGIN
             release = (SELECT current_release())
         FROM ready r
         WHERE d.unit = r.unit AND d.year = r.year AND d.source = r.source AND d.event_id = r.event_id
-        RETURNING d AS decision
+        RETURNING d AS decision, r.touched
     )
-    SELECT array_agg(u.decision ORDER BY (u.decision).record_offset) INTO judged FROM updated u;
-    IF judged IS NULL THEN
-        RETURN '{}';
+    SELECT array_agg(u.decision ORDER BY (u.decision).record_offset), array_agg(DISTINCT u.touched) INTO judged, moved FROM updated u;
+    IF judged IS NOT NULL THEN
+        PERFORM outcomes_write(moved, ARRAY(SELECT decision_rejected_outcome(d) FROM unnest(judged) d WHERE d.verdict = 'rejected'));
+        PERFORM submissions_close(moved, ARRAY(SELECT d FROM unnest(judged) d WHERE d.verdict = 'accepted' AND d.kind <> 'approved'));
+        PERFORM submissions_approve(moved, ARRAY(SELECT d FROM unnest(judged) d WHERE d.verdict = 'accepted' AND d.kind = 'approved'));
     END IF;
-    PERFORM outcomes_write(p_touch, ARRAY(SELECT decision_rejected_outcome(d) FROM unnest(judged) d WHERE d.verdict = 'rejected'));
-    PERFORM submissions_close(p_touch, ARRAY(SELECT d FROM unnest(judged) d WHERE d.verdict = 'accepted' AND d.kind <> 'approved'));
-    PERFORM submissions_approve(p_touch, ARRAY(SELECT d FROM unnest(judged) d WHERE d.verdict = 'accepted' AND d.kind = 'approved'));
-    RETURN ARRAY(SELECT DISTINCT t FROM unnest(p_touch) t JOIN unnest(judged) d ON d.unit = t.unit AND d.year = t.year);
+    RETURN moved;
 END
 $$;
 
@@ -109,7 +109,7 @@ CREATE OR REPLACE FUNCTION nianshen.submissions_approve(p_touch nianshen.touched
 LANGUAGE plpgsql AS $$
 DECLARE
     approvals approval[];
-    outcomes outcome[];
+    removals removal[];
 BEGIN
     IF cardinality(p_decisions) = 0 THEN
         RETURN;
@@ -122,22 +122,22 @@ BEGIN
     SELECT array_agg(ROW(a.submission_key, a.unit, a.year, a.submission, a.source, a.unit_review, a.listed, a.passed, a.failed,
                          a.decision_source, a.decision, a.decided_ms)::approval ORDER BY a.unit)
     INTO approvals FROM approved a;
-    outcomes := memberships_archive(approvals);
+    removals := memberships_archive(approvals);
     PERFORM profiles_renew(ARRAY(
         SELECT a.unit FROM unnest(approvals) a
         JOIN unit_review r ON r.unit = a.unit AND r.year = a.year AND r.source = a.source AND r.event_id = a.unit_review
         WHERE r.profile <> '{}'));
-    PERFORM outcomes_write(p_touch, outcomes);
+    PERFORM outcomes_write(p_touch, completed_outcomes(approvals, removals));
 END
 $$;
 
 -- Removes the memberships that were reviewed, never a later one of the same person: of each the last version, which in a rebuild is restored with its
 -- end. Those that were gone already stay as they are. Approvals come in the order of their units, entries are stored in that of their keys: so the rows
--- are locked in the order in which `roster load` locks them. Returns the outcomes.
-CREATE OR REPLACE FUNCTION nianshen.memberships_archive(p_approvals nianshen.approval[]) RETURNS nianshen.outcome[]
+-- are locked in the order in which `roster load` locks them. Returns how many of which submission for which reason.
+CREATE OR REPLACE FUNCTION nianshen.memberships_archive(p_approvals nianshen.approval[]) RETURNS nianshen.removal[]
 LANGUAGE plpgsql AS $$
 DECLARE
-    outcomes outcome[];
+    removals removal[];
 BEGIN
     WITH gone AS (
         DELETE FROM membership m
@@ -153,13 +153,21 @@ BEGIN
                g.enrolled_ms, g.valid_from_ms, greatest(g.decided_ms, g.valid_from_ms + 1), g.year, g.submission, g.reason, g.decision_source,
                g.decision, g.decided_ms
         FROM gone g
-    ), counted AS (
-        SELECT r.submission_key, jsonb_object_agg(r.reason, r.members) AS removed, sum(r.members) AS removed_total
-        FROM (SELECT g.submission_key, g.reason, count(*) AS members FROM gone g GROUP BY 1, 2) r GROUP BY 1
     )
-    SELECT array_agg(completed_outcome(a, coalesce(c.removed, '{}'), coalesce(c.removed_total, 0)))
-    INTO outcomes FROM unnest(p_approvals) a LEFT JOIN counted c ON c.submission_key = a.submission_key;
-    RETURN outcomes;
+    SELECT array_agg(ROW(r.submission_key, r.reason, r.members)::removal) INTO removals
+    FROM (SELECT g.submission_key, g.reason, count(*) AS members FROM gone g GROUP BY 1, 2) r;
+    RETURN removals;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION nianshen.completed_outcomes(p_approvals nianshen.approval[], p_removals nianshen.removal[]) RETURNS nianshen.outcome[]
+LANGUAGE plpgsql STABLE SET enable_hashjoin = on AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT completed_outcome(a, coalesce(r.by_reason, '{}'), coalesce(r.members, 0))
+        FROM unnest(p_approvals) a
+        LEFT JOIN (SELECT u.submission_key, jsonb_object_agg(u.reason, u.members) AS by_reason, sum(u.members) AS members
+                   FROM unnest(p_removals) u GROUP BY 1) r ON r.submission_key = a.submission_key);
 END
 $$;
 

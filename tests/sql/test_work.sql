@@ -1,0 +1,62 @@
+-- The work of a micro-batch grows with what it holds, not faster: many units at once cost each what few cost. The plans of a session are made while the
+-- tables are small and serve it when they are large; one that reads all that is there for each record shows here, with no clock.
+\ir support.psql
+SELECT no_plan();
+SET LOCAL enable_seqscan = off; -- what the test itself asks is not counted as work of many
+SET LOCAL enable_hashjoin = off;
+
+-- Rows read so far in this transaction.
+CREATE FUNCTION pg_temp.rows_read() RETURNS bigint LANGUAGE sql AS $$
+    SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables WHERE schemaname = 'nianshen'
+$$;
+
+-- Units with three members each; in list mode all are named, and the first one fails.
+CREATE FUNCTION pg_temp.units(p_wave text, p_count integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_temp.known_unit(p_wave || n, 'unit') FROM generate_series(1, p_count) n;
+    INSERT INTO unit_superior SELECT p_wave || n, 'S1', 0, forever_ms() FROM generate_series(1, p_count) n;
+    INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
+    SELECT nextval('enrolment_seq') + 1000, p_wave || n, 'M' || m, 'K' || m, 'K' || m, 0, 0, forever_ms()
+    FROM generate_series(1, p_count) n, generate_series(1, 3) m;
+END
+$$;
+
+-- One micro-batch of each topic, in the order that is named. Unit reviews that come last set all free at once. Decisions that come first can't know the digest,
+-- and are refused.
+CREATE FUNCTION pg_temp.play(p_wave text, p_count integer, p_order text, p_mode text DEFAULT 'import') RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE
+    others jsonb := CASE p_mode WHEN 'list' THEN '["K2", "K3"]'::jsonb END;
+    before bigint := pg_temp.rows_read();
+    topic text;
+BEGIN
+    FOREACH topic IN ARRAY string_to_array(p_order, ' ') LOOP
+        PERFORM pg_temp.feed(VARIADIC ARRAY(
+            SELECT CASE topic
+                       WHEN 'reviews' THEN pg_temp.unit_review('r1')
+                       WHEN 'chunks' THEN pg_temp.chunk('s', 1, 1, CASE p_mode WHEN 'list' THEN 3 ELSE 1 END, '[["K1", "left"]]', others)
+                       ELSE pg_temp.decision('approved', 's', coalesce(submission_digest('\x01', submission_canonical(s, 3, 1, '{}')), 'none'))
+                   END || jsonb_build_object('unit', p_wave || n)
+            FROM generate_series(1, p_count) n LEFT JOIN submission s ON s.unit = p_wave || n));
+    END LOOP;
+    RETURN round((pg_temp.rows_read() - before)::numeric / p_count, 1);
+END
+$$;
+
+CREATE FUNCTION pg_temp.approved(p_wave text) RETURNS bigint LANGUAGE sql AS $$
+    SELECT count(*) FROM submission s JOIN removed_member r ON r.unit = s.unit AND r.id_key = 'K1' WHERE s.unit LIKE p_wave || '%' AND s.state = 'approved'
+$$;
+
+SELECT pg_temp.units('early', 600) AS early, pg_temp.units('few', 30) AS few, pg_temp.units('many', 600) AS many, pg_temp.units('list', 600) AS list \gset
+-- The first of all, when no plan is made yet and the tables are empty.
+SELECT pg_temp.play('early', 600, 'decisions chunks reviews') AS of_early \gset
+SELECT pg_temp.play('few', 30, 'chunks decisions reviews') AS of_few \gset
+SELECT pg_temp.play('many', 600, 'chunks decisions reviews') AS of_many \gset
+SELECT pg_temp.play('list', 600, 'reviews chunks decisions', 'list') AS of_list \gset
+SELECT is((SELECT count(*) FROM decision WHERE code = 'stale-digest'), 600::bigint, 'decisions that came first are judged when their submission is pending');
+SELECT is(pg_temp.approved('few') || ' ' || pg_temp.approved('many') || ' ' || pg_temp.approved('list'), '30 600 600', 'all others remove their members');
+SELECT cmp_ok(:of_early, '<', 1.5 * :of_few, format('rows read for each of the first 600 units: %s, of 30 later: %s', :of_early, :of_few));
+SELECT cmp_ok(:of_many, '<', 1.5 * :of_few, format('for each of 600: %s', :of_many));
+SELECT cmp_ok(:of_list, '<', 2 * :of_few, format('in list mode: %s', :of_list));
+
+SELECT * FROM finish();
+ROLLBACK;
