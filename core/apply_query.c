@@ -74,11 +74,10 @@ enum record_column {
     R_FIRST_KEY,
     R_LAST_KEY,
     R_LISTED,
-    R_MARKS,
     RECORD_COLUMNS,
 };
 
-enum failed_column { F_RECORD, F_INDEX, F_KEY, F_REASON, F_WARNING, FAILED_COLUMNS };
+enum failed_column { F_RECORD, F_INDEX, F_PLACE, F_KEY, F_REASON, F_WARNING, FAILED_COLUMNS };
 enum error_column { E_RECORD, E_LIST, E_INDEX, E_CODE, E_KEY, E_MASKED, E_POSITION, E_EXPECTED, ERROR_COLUMNS };
 
 enum { PARAMETERS = MOVE_COLUMNS + RECORD_COLUMNS + FAILED_COLUMNS + ERROR_COLUMNS + 1 };
@@ -208,9 +207,6 @@ static void chunk_add(struct database_query *query, const struct batch_record *r
     case R_LISTED:
         add_text(query, chunk->listed);
         break;
-    case R_MARKS:
-        add_text(query, chunk->listed_marks);
-        break;
     default:
         abort();
     }
@@ -273,6 +269,8 @@ static void failed_add(struct database_query *query, int32_t number, const struc
             query_add_int4(query, number);
         else if (column == F_INDEX)
             query_add_int4(query, (int32_t)i);
+        else if (column == F_PLACE)
+            add_int4(query, failed->place > 0, failed->place);
         else
             add_text(query, column == F_KEY ? failed->key : column == F_REASON ? failed->reason : failed->warnings);
     }
@@ -314,8 +312,8 @@ static void error_add(struct database_query *query, int32_t number, const struct
 
 /* One letter a column: text, int4, int8, bytea. */
 static const char move_types[MOVE_COLUMNS] = "t4888888b";
-static const char record_types[RECORD_COLUMNS] = "t488tt4ttbttt44t4tttt";
-static const char failed_types[FAILED_COLUMNS] = "44ttt";
+static const char record_types[RECORD_COLUMNS] = "t488tt4ttbttt44t4ttt";
+static const char failed_types[FAILED_COLUMNS] = "444ttt";
 static const char error_types[ERROR_COLUMNS] = "4t4ttt4t";
 
 static void moves_build(struct database_query *query, const struct apply_range *range)

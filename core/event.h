@@ -50,6 +50,7 @@ enum topic_kind event_type_topic(enum event_type type);
 
 struct event_failed { /* one entry of "failed" */
     const char *key; /* id_number_key of id_number */
+    int place; /* of its key in the chunk's `listed`, from 1; 0: it is not there */
     const char *reason; /* as sent, "" when missing or not a text the contract allows */
     const char *warnings; /* codes that only warn, joined by ',', the most important first; NULL when there are none */
 };
@@ -74,11 +75,10 @@ struct event_chunk {
     int unsorted_list, unsorted_index; /* the first entry that is below its predecessor */
     const char *first_key, *last_key; /* over both lists; NULL when there are no entries */
     /*
-     * List mode and sorted: all keys of both lists merged ascending, joined by '\n', and for each key 'f' or 'p' (failed first
-     * among equals). Entries without an ID number have no key and are left out. Else NULL.
+     * List mode and sorted: all keys of both lists merged ascending (failed first among equals), joined by '\n', which no key holds.
+     * Entries without an ID number have no key and are left out. Else NULL.
      */
     const char *listed;
-    const char *listed_marks;
     const struct event_row_error *errors;
     size_t error_count;
 };

@@ -26,6 +26,7 @@ struct reader {
     date_ymd today;
     struct list lists[2]; /* by enum event_list */
     struct event_chunk *chunk;
+    struct event_failed *failed; /* the chunk's */
     struct event_row_error *errors;
     size_t error_capacity;
     struct fault *fault;
@@ -158,7 +159,7 @@ static bool read_failed(struct reader *reader)
     if (failed == NULL) return json_guard_no_memory(reader->fault);
     for (size_t i = 0; i < count; i++)
         if (!read_failed_entry(reader, i, &failed[i])) return false;
-    reader->chunk->failed = failed;
+    reader->chunk->failed = reader->failed = failed;
     reader->chunk->failed_count = count;
     return true;
 }
@@ -209,30 +210,31 @@ static void find_range(struct reader *reader)
 /* ---- both lists as one ---- */
 
 struct merge {
-    char *listed, *marks;
-    size_t listed_bytes, count;
+    char *listed;
+    size_t bytes;
+    int count; /* of keys */
 };
 
 static bool begin_merge(const struct reader *reader, struct merge *merge)
 {
-    size_t bytes = 1, count = 1;
+    size_t bytes = 1;
     for (size_t l = 0; l < 2; l++) {
         const struct list *list = &reader->lists[l];
         for (size_t i = 0; i < list->count; i++) bytes += strlen(list->keys[i]) + 1;
-        count += list->count;
     }
-    *merge = (struct merge){.listed = arena_take(reader->arena, bytes), .marks = arena_take(reader->arena, count)};
-    return merge->listed != NULL && merge->marks != NULL;
+    *merge = (struct merge){.listed = arena_take(reader->arena, bytes)};
+    return merge->listed != NULL;
 }
 
-static void add_to_merge(struct merge *merge, const char *key, char mark)
+/* Returns the key's place; 0 when there is none. */
+static int add_to_merge(struct merge *merge, const char *key)
 {
-    if (key[0] == '\0') return;
-    if (merge->count > 0) merge->listed[merge->listed_bytes++] = '\n';
+    if (key[0] == '\0') return 0;
+    if (merge->count > 0) merge->listed[merge->bytes++] = '\n';
     size_t length = strlen(key);
-    memcpy(merge->listed + merge->listed_bytes, key, length);
-    merge->listed_bytes += length;
-    merge->marks[merge->count++] = mark;
+    memcpy(merge->listed + merge->bytes, key, length);
+    merge->bytes += length;
+    return ++merge->count;
 }
 
 /* A passed entry that equals its predecessor was reported by check_order already. */
@@ -254,14 +256,14 @@ static bool merge_lists(struct reader *reader)
     for (size_t f = 0, p = 0; f < failed->count || p < passed->count;) {
         bool takes_failed = p == passed->count || (f < failed->count && strcmp(failed->keys[f], passed->keys[p]) <= 0);
         if (takes_failed) {
-            add_to_merge(&merge, failed->keys[f++], 'f');
+            reader->failed[f].place = add_to_merge(&merge, failed->keys[f]);
+            f++;
             continue;
         }
         if (!check_twice(reader, f, p)) return false;
-        add_to_merge(&merge, passed->keys[p++], 'p');
+        (void)add_to_merge(&merge, passed->keys[p++]);
     }
     reader->chunk->listed = merge.listed;
-    reader->chunk->listed_marks = merge.marks;
     return true;
 }
 

@@ -43,20 +43,33 @@ $$;
 CREATE OR REPLACE FUNCTION nianshen.last_key() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT U&'\+10FFFF' $$;
 
--- The unit's memberships that belong to the year's campaign, as they stood just before it opened, removed since or not; those with a key from
--- p_first to p_last. The range is compared in here, where the columns have the collation of their index: outside they would have the database's.
+-- The unit's memberships as they stood just before a moment, without those that were removed since; with a key from p_first to p_last. The range is compared
+-- in here, where the columns have the collation of their index: outside they would have the database's.
+CREATE OR REPLACE FUNCTION nianshen.members_before(p_unit text, p_ms bigint, p_first text, p_last text)
+RETURNS TABLE (enrolment bigint, member_no text, id_key text)
+LANGUAGE sql STABLE AS $$
+    SELECT m.enrolment, m.member_no, m.id_key FROM nianshen.membership m
+    WHERE m.unit = p_unit AND m.id_key BETWEEN p_first AND p_last
+        AND m.valid_from_ms < p_ms AND m.valid_until_ms >= p_ms
+$$;
+
+-- All of them, removed since or not.
+CREATE OR REPLACE FUNCTION nianshen.roster_before(p_unit text, p_ms bigint, p_first text, p_last text)
+RETURNS TABLE (enrolment bigint, member_no text, id_key text)
+LANGUAGE sql STABLE AS $$
+    SELECT m.enrolment, m.member_no, m.id_key FROM nianshen.members_before(p_unit, p_ms, p_first, p_last) m
+    UNION ALL
+    SELECT r.enrolment, r.member_no, r.id_key FROM nianshen.removed_member r
+    WHERE r.unit = p_unit AND r.id_key BETWEEN p_first AND p_last AND r.valid_from_ms < p_ms AND r.valid_until_ms >= p_ms
+$$;
+
+-- Those that belong to the year's campaign.
 CREATE OR REPLACE FUNCTION nianshen.roster_at_opening(p_unit text, p_year integer, p_first text, p_last text)
 RETURNS TABLE (enrolment bigint, member_no text, id_key text)
 LANGUAGE sql STABLE AS $$
-    SELECT m.enrolment, m.member_no, m.id_key
-    FROM nianshen.campaign_term c, nianshen.membership m
-    WHERE c.year = p_year AND m.unit = p_unit AND m.id_key BETWEEN p_first AND p_last
-        AND m.valid_from_ms < c.opens_ms AND m.valid_until_ms >= c.opens_ms
-    UNION ALL
     SELECT r.enrolment, r.member_no, r.id_key
-    FROM nianshen.campaign_term c, nianshen.removed_member r
-    WHERE c.year = p_year AND r.unit = p_unit AND r.id_key BETWEEN p_first AND p_last
-        AND r.valid_from_ms < c.opens_ms AND r.valid_until_ms >= c.opens_ms
+    FROM nianshen.campaign_term c CROSS JOIN LATERAL nianshen.roster_before(p_unit, c.opens_ms, p_first, p_last) r
+    WHERE c.year = p_year
 $$;
 
 -- Held shared by each apply, exclusively by each change of reference data.

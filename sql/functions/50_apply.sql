@@ -35,8 +35,8 @@ CREATE OR REPLACE FUNCTION nianshen.apply(
     r_topic text[], r_partition integer[], r_offset bigint[], r_append_ms bigint[], r_kind text[], r_unit text[], r_year integer[],
     r_source text[], r_id text[], r_sha256 bytea[], r_body text[], r_code text[], r_text text[],
     r_failed_count integer[], r_passed_count integer[], r_unsorted_list text[], r_unsorted_index integer[], r_first_key text[], r_last_key text[],
-    r_listed text[], r_marks text[],
-    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warnings text[],
+    r_listed text[],
+    f_record integer[], f_index integer[], f_place integer[], f_key text[], f_reason text[], f_warnings text[],
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[],
     p_hold text[])
 RETURNS TABLE (applied integer, duplicates integer, dead_letters integer, held integer, outbox integer)
@@ -80,7 +80,7 @@ BEGIN
     PERFORM decisions_store(touch, records);
     PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
     PERFORM plans_renew(); -- what stood empty before this micro-batch is read from here on
-    PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, r_marks, f_record, f_index, f_key, f_reason, f_warnings,
+    PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, f_record, f_index, f_place, f_key, f_reason, f_warnings,
                          e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
     PERFORM settle(touch, records);
     PERFORM held_units_finish(r_unit);
@@ -101,7 +101,8 @@ CREATE OR REPLACE FUNCTION nianshen.plans_renew() RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     bytes bigint[] := ARRAY[pg_relation_size('nianshen.submission'), pg_relation_size('nianshen.chunk'), pg_relation_size('nianshen.unit_review'),
-                            pg_relation_size('nianshen.decision'), pg_relation_size('nianshen.entry'), pg_relation_size('nianshen.event')];
+                            pg_relation_size('nianshen.decision'), pg_relation_size('nianshen.entry'), pg_relation_size('nianshen.event'),
+                            pg_relation_size('nianshen.removed_member')];
     planned bigint[] := nullif(current_setting('nianshen.planned_bytes', true), '');
 BEGIN
     IF planned IS NULL OR EXISTS (SELECT FROM unnest(bytes, planned) AS t (now, before) WHERE t.now > 2 * t.before) THEN

@@ -80,28 +80,35 @@ BEGIN
 END
 $$;
 
--- One chunk's listed keys that are not exactly the roster's of their range: which are not on it, which of it are not listed.
-CREATE OR REPLACE FUNCTION nianshen.listed_differences(p_unit text, p_year integer, p_listed text, p_marks text, p_first text, p_last text)
+-- One chunk's listed keys that are not exactly the roster's of their range: which are not on it, which of it are not listed. p_failed: the places of the failing
+-- ones among the listed.
+CREATE OR REPLACE FUNCTION nianshen.listed_differences(p_unit text, p_opens_ms bigint, p_listed text, p_failed integer[], p_first text, p_last text)
 RETURNS TABLE (key text, list text, index integer, member_no text, on_roster boolean)
 LANGUAGE sql STABLE AS $$
     WITH listed AS (
-        SELECT l.key, CASE substr(p_marks, l.place::integer, 1) WHEN 'f' THEN 'failed' ELSE 'passed' END AS list,
-               (row_number() OVER (PARTITION BY substr(p_marks, l.place::integer, 1) ORDER BY l.place) - 1)::integer AS index
+        SELECT l.key, CASE WHEN f.place IS NOT NULL THEN 'failed' ELSE 'passed' END AS list,
+               (row_number() OVER (PARTITION BY f.place IS NOT NULL ORDER BY l.place) - 1)::integer AS index
         FROM unnest(string_to_array(p_listed, E'\n')) WITH ORDINALITY AS l (key, place)
+        LEFT JOIN unnest(p_failed) AS f (place) ON f.place = l.place
     ), roster AS (
-        SELECT r.id_key, r.member_no FROM nianshen.roster_at_opening(p_unit, p_year, p_first, p_last) r
+        SELECT r.id_key, r.member_no FROM nianshen.roster_before(p_unit, p_opens_ms, p_first, p_last) r
     )
     SELECT coalesce(l.key, r.id_key), l.list, l.index, r.member_no, r.id_key IS NOT NULL
     FROM listed l FULL JOIN roster r ON r.id_key = l.key
     WHERE l.key IS NULL OR r.id_key IS NULL
 $$;
 
--- True when the listed keys are exactly the roster's of their range. Nearly all chunks of list mode are, and this costs no join.
-CREATE OR REPLACE FUNCTION nianshen.listed_is_roster(p_unit text, p_year integer, p_listed text, p_first text, p_last text) RETURNS boolean
+-- When the listed keys are exactly the roster's of their range: the enrolments that they mean, one by one; else null. Nearly all chunks of list mode are, and
+-- this costs neither a join nor a look into the table, only the range in its index. Keys hold no newline, so the texts are equal when the keys are.
+CREATE OR REPLACE FUNCTION nianshen.listed_enrolments(p_unit text, p_opens_ms bigint, p_listed text, p_first text, p_last text) RETURNS bigint[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    RETURN string_to_array(p_listed, E'\n') =
-        ARRAY(SELECT r.id_key FROM nianshen.roster_at_opening(p_unit, p_year, p_first, p_last) r ORDER BY r.id_key COLLATE "C");
+    IF EXISTS (SELECT FROM nianshen.removed_member r WHERE r.unit = p_unit AND r.id_key BETWEEN p_first AND p_last) THEN
+        RETURN (SELECT CASE WHEN coalesce(string_agg(s.id_key, E'\n'), '') = p_listed THEN coalesce(array_agg(s.enrolment), '{}') END
+                FROM (SELECT r.id_key, r.enrolment FROM nianshen.roster_before(p_unit, p_opens_ms, p_first, p_last) r ORDER BY r.id_key COLLATE "C") s);
+    END IF;
+    RETURN (SELECT CASE WHEN coalesce(string_agg(s.id_key, E'\n'), '') = p_listed THEN coalesce(array_agg(s.enrolment), '{}') END
+            FROM (SELECT m.id_key, m.enrolment FROM nianshen.members_before(p_unit, p_opens_ms, p_first, p_last) m ORDER BY m.id_key COLLATE "C") s);
 END
 $$;
 
@@ -130,24 +137,26 @@ END
 $$;
 
 -- Checks the rows of each new chunk. One that came outside the campaign is refused as a whole later: there is no roster to check it against.
-CREATE OR REPLACE FUNCTION nianshen.chunks_check(p_records nianshen.record_in[], r_first_key text[], r_last_key text[], r_listed text[], r_marks text[],
-    f_record integer[], f_index integer[], f_key text[], f_reason text[], f_warnings text[],
+CREATE OR REPLACE FUNCTION nianshen.chunks_check(p_records nianshen.record_in[], r_first_key text[], r_last_key text[], r_listed text[],
+    f_record integer[], f_index integer[], f_place integer[], f_key text[], f_reason text[], f_warnings text[],
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[])
 RETURNS void
 LANGUAGE plpgsql SET enable_hashjoin = on AS $$
 BEGIN
     WITH checked AS ( -- the chunks, once
-        SELECT r.n, s.submission_key, r.unit, r.year, r.append_ms, (r.body ->> 'chunk')::integer AS chunk, r_listed[r.n] AS listed, r_marks[r.n] AS marks,
-               r_first_key[r.n] AS first_key, r_last_key[r.n] AS last_key, s.mode,
-               r_listed[r.n] IS NULL OR listed_is_roster(r.unit, r.year, r_listed[r.n], r_first_key[r.n], r_last_key[r.n]) AS is_roster
+        SELECT r.n, s.submission_key, r.unit, r.year, t.opens_ms, r.append_ms, (r.body ->> 'chunk')::integer AS chunk,
+               r_first_key[r.n] AS first_key, r_last_key[r.n] AS last_key, r_listed[r.n] IS NOT NULL AS is_listing,
+               CASE WHEN r_listed[r.n] IS NOT NULL THEN listed_enrolments(r.unit, t.opens_ms, r_listed[r.n], r_first_key[r.n], r_last_key[r.n]) END AS enrolments
         FROM unnest(p_records) r
+        JOIN campaign_term t ON t.year = r.year
         JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
         WHERE r.kind = 'chunk' AND r.is_in_campaign
     ), failing AS ( -- failing entries with the membership that they mean
-        SELECT c.n, c.submission_key, c.unit, c.year, c.append_ms, c.chunk, c.listed IS NULL AS by_lookup, f.index, f.key, f.reason, f.warnings, m.enrolment
-        FROM unnest(f_record, f_index, f_key, f_reason, f_warnings) AS f (record, index, key, reason, warnings)
+        SELECT c.n, c.submission_key, c.chunk, NOT c.is_listing AS by_lookup, f.index, f.key, f.reason, f.warnings,
+               coalesce(c.enrolments[f.place], m.enrolment) AS enrolment
+        FROM unnest(f_record, f_index, f_place, f_key, f_reason, f_warnings) AS f (record, index, place, key, reason, warnings)
         JOIN checked c ON c.n = f.record
-        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, f.key, f.key) r) m ON true
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_before(c.unit, c.opens_ms, f.key, f.key) r WHERE c.enrolments IS NULL) m ON true
     ), entries AS (
         INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment)
         SELECT f.submission_key, f.chunk, f.index, f.key, f.reason, f.enrolment FROM failing f WHERE f.enrolment IS NOT NULL
@@ -158,7 +167,7 @@ BEGIN
         FROM unnest(e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected)
             AS e (record, list, index, code, key, masked, position, expected)
         JOIN checked c ON c.n = e.record
-        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_at_opening(c.unit, c.year, e.key, e.key) r) m ON true
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_before(c.unit, c.opens_ms, e.key, e.key) r) m ON true
     ), without_number AS MATERIALIZED (
         SELECT b.n, b.list, count(*)::integer AS entries FROM bad b WHERE b.code = 'id-missing' GROUP BY b.n, b.list
     ), differing AS ( -- what the roster says: of list mode both ways, else a failing entry only has to be on it
@@ -166,8 +175,9 @@ BEGIN
                -- Entries without a number come first in their list and are not among the listed keys.
                d.index + coalesce((SELECT w.entries FROM without_number w WHERE w.n = c.n AND w.list = d.list), 0) AS index,
                d.member_no, d.on_roster
-        FROM checked c CROSS JOIN LATERAL listed_differences(c.unit, c.year, c.listed, c.marks, c.first_key, c.last_key) d
-        WHERE NOT c.is_roster
+        FROM checked c CROSS JOIN LATERAL listed_differences(c.unit, c.opens_ms, r_listed[c.n],
+            ARRAY(SELECT f.place FROM unnest(f_record, f_place) AS f (record, place) WHERE f.record = c.n), c.first_key, c.last_key) d
+        WHERE c.is_listing AND c.enrolments IS NULL
         UNION ALL
         SELECT f.n, f.key, 'failed', f.index, NULL, false FROM failing f WHERE f.by_lookup AND f.enrolment IS NULL
     ), found AS (
@@ -187,7 +197,7 @@ BEGIN
         FROM failing f WHERE f.reason <> '' AND NOT EXISTS (SELECT FROM failure_reason q WHERE q.reason = f.reason)
         UNION ALL
         SELECT f.n, 'failed', f.index, false, w.code, mask_id(f.key), NULL, NULL, NULL, NULL
-        FROM failing f CROSS JOIN LATERAL unnest(string_to_array(f.warnings, ',')) AS w (code)
+        FROM failing f CROSS JOIN LATERAL unnest(string_to_array(f.warnings, ',')) AS w (code) WHERE f.warnings IS NOT NULL
     ), kept AS (
         INSERT INTO row_finding (submission_key, chunk, list, index, is_error, code, masked, member_no, position, expected)
         -- What takes a look at the roster again is asked for those only that are kept.

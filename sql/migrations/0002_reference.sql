@@ -68,7 +68,8 @@ CREATE TABLE nianshen.membership (
     enrolment bigint NOT NULL,
     unit text COLLATE "C" NOT NULL REFERENCES nianshen.unit_profile,
     member_no text COLLATE "C" NOT NULL,
-    id_key text COLLATE "C" NOT NULL, -- the normalised number, or the trimmed text where id_code says that it is malformed
+    -- The normalised number, or the trimmed text where id_code says that it is malformed. Lists of keys are compared as texts with a newline between them.
+    id_key text COLLATE "C" NOT NULL CHECK (strpos(id_key, E'\n') = 0),
     id_code text,
     name text,
     gender text CHECK (gender IN ('M', 'F')),
@@ -80,7 +81,7 @@ CREATE TABLE nianshen.membership (
     valid_from_ms bigint NOT NULL,
     valid_until_ms bigint NOT NULL,
     PRIMARY KEY (enrolment, valid_until_ms),
-    UNIQUE (unit, id_key, valid_until_ms),
+    UNIQUE (unit, id_key, valid_until_ms) INCLUDE (valid_from_ms, enrolment), -- all that comparing a list with a range needs
     -- Not led by the unit: a plan made while the table was empty could take this index for a range of keys, and read the whole unit for each.
     UNIQUE (member_no, unit, valid_until_ms)
 );
