@@ -153,17 +153,19 @@ bool intake_is_open(const struct worker *worker)
 {
     const struct intake *intake = &worker->intake;
     return worker->consumer != NULL && !worker->is_stopping && !worker->assignment.is_revoking && !intake->has_waiting &&
-           !batch_is_full(intake->filling);
+           !batch_is_full(intake->filling) && !link_is_sending(&worker->link, worker->now_ms);
 }
 
 bool intake_step(struct worker *worker)
 {
     bool moved = false;
-    if (worker->intake.has_waiting && batch_is_empty(worker->intake.filling)) {
+    const struct batch *filling = worker->intake.filling;
+    size_t bytes_before = filling->bytes;
+    if (worker->intake.has_waiting && batch_is_empty(filling)) {
         record_take(worker);
         moved = true;
     }
-    for (int i = 0; i < INTAKE_RECORDS_A_ROUND && intake_is_open(worker); i++) {
+    for (int i = 0; i < INTAKE_RECORDS_A_ROUND && filling->bytes < bytes_before + INTAKE_BYTES_A_ROUND && intake_is_open(worker); i++) {
         struct kafka_happening happening;
         if (kafka_consumer_poll(worker->consumer, 0, &happening) == KAFKA_NOTHING) break;
         happening_take(worker, &happening);

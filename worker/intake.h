@@ -4,7 +4,10 @@
 
 #include "core/batch.h"
 
-enum { INTAKE_RECORDS_A_ROUND = 200 /* the other steps get their turn after these */ };
+enum { /* the other steps get their turn after these */
+       INTAKE_RECORDS_A_ROUND = 200,
+       INTAKE_BYTES_A_ROUND = 256 * 1024, /* decoded in a few milliseconds: so long an idle database waits for the first of a backlog */
+};
 
 struct worker;
 

@@ -25,6 +25,14 @@ bool link_is_idle(const struct link *link)
     return link->state == LINK_IDLE;
 }
 
+bool link_is_sending(const struct link *link, int64_t now_ms)
+{
+    bool wants_write = false;
+    if (link->state != LINK_BUSY || now_ms >= link->send_by_ms) return false;
+    (void)database_socket(link->database, &wants_write);
+    return wants_write;
+}
+
 struct database_query *link_query(struct link *link, const char *sql)
 {
     query_reset(link->query, sql);
@@ -78,6 +86,7 @@ void link_ask(struct worker *worker, link_answer_fn answer)
     struct link *link = &worker->link;
     link->answer = answer;
     link->give_up_at_ms = worker->now_ms + LINK_ANSWER_MS;
+    link->send_by_ms = worker->now_ms + LINK_SEND_MS;
     link->state = LINK_BUSY;
     if (!database_send(link->database, link->query, &fault)) answer_hand(worker, NULL, &fault);
 }

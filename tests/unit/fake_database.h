@@ -50,6 +50,8 @@ static struct {
     int batch_sizes[FAKE_SCRIPT_MAX];
     int busy_polls; /* each apply is asked for so often before it answers */
     bool is_applying;
+    int send_polls; /* of each apply so many polls pass until the server has all of it */
+    int left_to_send;
     int lock_failures; /* so many claims meet a lock */
     int backends_ended;
 } fake_database;
@@ -487,7 +489,7 @@ void database_close(struct database *database)
 int database_socket(const struct database *database, bool *wants_write)
 {
     (void)database;
-    *wants_write = false;
+    *wants_write = fake_database.left_to_send > 0;
     return -1;
 }
 
@@ -497,6 +499,7 @@ bool database_send(struct database *database, const struct database_query *query
     database->asked = query;
     fake_database.is_applying = strstr(query->sql, "nianshen.apply(") != NULL;
     database->busy_polls = fake_database.is_applying ? fake_database.busy_polls : 0;
+    fake_database.left_to_send = fake_database.is_applying ? fake_database.send_polls : 0;
     return true;
 }
 
@@ -517,7 +520,7 @@ static enum database_state fake_fail(struct database *database, const char *fail
 enum database_state database_poll(struct database *database, struct database_result **result, struct fault *fault)
 {
     if (database->asked == NULL) return DATABASE_READY;
-    if (database->busy_polls-- > 0) return DATABASE_BUSY;
+    if (fake_database.left_to_send-- > 0 || database->busy_polls-- > 0) return DATABASE_BUSY;
     fake_database.is_applying = false;
     struct database_result *answer = calloc(1, sizeof *answer);
     const char *failure = fake_run(database->asked, answer);

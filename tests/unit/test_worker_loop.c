@@ -411,6 +411,22 @@ static void test_unavailable_while_a_batch_is_applied(void **state)
     assert_all_applied_once();
 }
 
+static void never_while_sending(void)
+{
+    assert_true(fake_database.left_to_send <= 0);
+}
+
+/* Kafka is not asked for more records as long as the database has not all of a micro-batch: it waits for the rest meanwhile. */
+static void test_sent_before_more_is_read(void **state)
+{
+    (void)state;
+    append_units("a");
+    fake_database.send_polls = 2;
+    fake_kafka.before_poll = never_while_sending;
+    assert_int_equal(run_worker(true), 0);
+    assert_all_applied_once();
+}
+
 /* ---- ownership, signals, startup ---- */
 
 static int polls_since_stolen;
@@ -514,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup(test_records_deleted_after_they_were_read_do_not, setup),
         cmocka_unit_test_setup(test_what_is_only_unavailable_does_not_halt, setup),
         cmocka_unit_test_setup(test_unavailable_while_a_batch_is_applied, setup),
+        cmocka_unit_test_setup(test_sent_before_more_is_read, setup),
         cmocka_unit_test_setup(test_another_owner_is_respected, setup),
         cmocka_unit_test_setup(test_partitions_come_and_go, setup),
         cmocka_unit_test_setup(test_a_signal_ends_it_between_batches, setup),
