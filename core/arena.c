@@ -67,25 +67,36 @@ static struct block *block_for(struct arena *arena, size_t bytes)
     return block;
 }
 
+static unsigned char *pack(struct arena *arena, size_t bytes)
+{
+    if (bytes > arena->bytes_max - arena->used_bytes) return NULL;
+    struct block *block = block_for(arena, bytes);
+    if (block == NULL) return NULL;
+    unsigned char *memory = block->memory + block->used;
+    block->used += bytes;
+    arena->used_bytes += bytes;
+    return memory;
+}
+
+/* Behind copies of text the next piece may begin anywhere: what is skipped to align it counts as used. */
 void *arena_take(struct arena *arena, size_t bytes)
 {
-    size_t left = arena->bytes_max - arena->used_bytes;
-    if (bytes > left) return NULL;
-    size_t aligned = (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    if (aligned < bytes || aligned > left) return NULL;
-    struct block *block = block_for(arena, aligned);
-    if (block == NULL) return NULL;
-    void *memory = block->memory + block->used;
-    block->used += aligned;
-    arena->used_bytes += aligned;
+    const size_t alignment = alignof(max_align_t);
+    size_t skipped = arena->newest != NULL ? -arena->newest->used % alignment : 0, room = (bytes + alignment - 1) / alignment * alignment;
+    if (room < bytes || room > SIZE_MAX - skipped) return NULL;
+    unsigned char *memory = pack(arena, skipped + room);
+    if (memory == NULL) return NULL;
+    memory += -(uintptr_t)memory % alignment;
     return memset(memory, 0, bytes);
 }
 
 char *arena_copy(struct arena *arena, const char *text, size_t length)
 {
-    char *copy = length < SIZE_MAX ? arena_take(arena, length + 1) : NULL;
-    if (copy != NULL) memcpy(copy, text, length);
-    return copy;
+    unsigned char *copy = length < SIZE_MAX ? pack(arena, length + 1) : NULL;
+    if (copy == NULL) return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return (char *)copy;
 }
 
 size_t arena_used_bytes(const struct arena *arena)

@@ -19,7 +19,7 @@ void arena_reset(struct arena *arena);
 /* `bytes` of zeroed memory aligned for any type; NULL when `bytes_max` would be passed or memory is out. */
 void *arena_take(struct arena *arena, size_t bytes);
 
-/* A NUL-terminated copy of `length` bytes. */
+/* A NUL-terminated copy of `length` bytes; copies lie close together. */
 char *arena_copy(struct arena *arena, const char *text, size_t length);
 
 size_t arena_used_bytes(const struct arena *arena);

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "core/event_internal.h"
+#include "core/json_memory.h"
 #include "core/language.h"
 #include "core/text.h"
 
@@ -93,6 +94,7 @@ struct envelope {
     const struct kafka_record *record; /* NULL in event_of_structured */
     json_t *root; /* the whole value in structured mode, else NULL */
     json_t *data; /* borrowed: within root, or the value itself */
+    struct json_lift passed; /* a chunk's list, if it could be lifted */
     enum event_type type;
     bool has_type; /* false: the name is unknown */
     char type_name[EVENT_NAME_BYTES_MAX + 1];
@@ -263,13 +265,25 @@ static bool fill_event(struct arena *arena, struct envelope *envelope, date_ymd 
     event->source = arena_copy(arena, envelope->source, strlen(envelope->source));
     event->id = arena_copy(arena, envelope->id, strlen(envelope->id));
     if (event->source == NULL || event->id == NULL) return json_guard_no_memory(fault);
-    return event_fields_read(arena, envelope->data, today, event, fault);
+    return event_fields_read(arena, envelope->data, &envelope->passed, today, event, fault);
+}
+
+static bool decode_value(struct arena *arena, struct envelope *envelope, json_t *value, bool is_structured, int32_t partitions,
+                         struct event *event, struct fault *fault)
+{
+    envelope->data = value;
+    if (is_structured) {
+        envelope->root = value;
+        if (!read_structured(envelope, fault)) return false;
+    }
+    return check_type(envelope, fault) && check_key(envelope, partitions, fault) &&
+           fill_event(arena, envelope, moment_cst_date(envelope->record->append_ms), event, fault);
 }
 
 bool event_decode(struct arena *arena, const struct kafka_record *record, int32_t partitions, struct event *event, struct fault *fault)
 {
-    struct envelope envelope = {.record = record};
-    bool is_structured = false, is_good = false;
+    struct envelope envelope = {.record = record, .passed = {.member = "passed"}};
+    bool is_structured = false;
 
     memset(event, 0, sizeof *event);
     if (record->key == NULL || record->key_bytes == 0)
@@ -277,18 +291,13 @@ bool event_decode(struct arena *arena, const struct kafka_record *record, int32_
     if (record->value == NULL) return json_guard_refuse(fault, "null-value", language_pick("记录没有内容", "the record has no value"));
     if (!read_headers(&envelope, &is_structured, fault)) return false;
 
-    json_t *value = json_guard_load(record->value, record->value_bytes, limits_of(record->topic), fault);
-    if (value == NULL) return false;
-    if (is_structured) {
-        envelope.root = value;
-        if (!read_structured(&envelope, fault)) goto out;
-    } else {
-        envelope.data = value;
-    }
-    is_good = check_type(&envelope, fault) && check_key(&envelope, partitions, fault) &&
-              fill_event(arena, &envelope, moment_cst_date(record->append_ms), event, fault);
-out:
+    if (is_structured) envelope.passed.parent = "data";
+    struct json_lift *lift = record->topic == TOPIC_MEMBER_REVIEW ? &envelope.passed : NULL; /* all events of this topic are chunks */
+    json_memory_begin();
+    json_t *value = json_guard_load(record->value, record->value_bytes, limits_of(record->topic), lift, fault);
+    bool is_good = value != NULL && decode_value(arena, &envelope, value, is_structured, partitions, event, fault);
     json_decref(value);
+    json_memory_end();
     return is_good;
 }
 
@@ -298,7 +307,7 @@ bool event_of_structured(struct arena *arena, const char *json, size_t length, s
     bool is_good = false;
 
     memset(event, 0, sizeof *event);
-    envelope.root = json_guard_load(json, length, &chunk_limits, fault);
+    envelope.root = json_guard_load(json, length, &chunk_limits, NULL, fault);
     if (envelope.root == NULL) return false;
     if (!read_structured(&envelope, fault) || !check_type(&envelope, fault)) goto out;
     size_t bytes_max = limits_of(event_type_topic(envelope.type))->bytes_max;

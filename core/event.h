@@ -88,7 +88,8 @@ struct event {
     const char *source, *id; /* ce_source, ce_id */
     const char *unit;
     int32_t year;
-    uint8_t content_sha256[EVENT_SHA256_BYTES]; /* over the type and the data as sorted, compact JSON */
+    /* Over the type, the data as sorted, compact JSON, with an empty "passed", and the passed numbers, each with a NUL behind it. */
+    uint8_t content_sha256[EVENT_SHA256_BYTES];
     /*
      * The data without "failed" and "passed", as compact JSON text: what the database reads its fields from. Field types and
      * lengths are already checked; fields that the contract does not know are still in it. Of a unit review, a valid

@@ -15,8 +15,15 @@ enum {
 
 static const char *const list_names[] = {[EVENT_LIST_FAILED] = "failed", [EVENT_LIST_PASSED] = "passed"};
 
+struct number { /* an ID number as sent */
+    const char *text;
+    size_t length;
+};
+
 struct list {
     const json_t *items;
+    const struct json_lift *lift; /* NULL: see items */
+    uint32_t *starts; /* of each string, in the lift */
     const char **keys;
     size_t count;
 };
@@ -27,6 +34,7 @@ struct reader {
     struct list lists[2]; /* by enum event_list */
     struct event_chunk *chunk;
     struct event_failed *failed; /* the chunk's */
+    size_t key_bytes; /* of all keys, each with its end */
     struct event_row_error *errors;
     size_t error_capacity;
     struct fault *fault;
@@ -49,21 +57,27 @@ static struct event_row_error *next_error(struct reader *reader)
     return &reader->errors[chunk->error_count++];
 }
 
-/* The ID number of an entry as sent; empty when it is missing. Types were checked before. */
-static const char *number_text(const struct reader *reader, enum event_list list, size_t index, size_t *length)
+static struct number number_of(const json_t *string)
 {
-    const json_t *item = json_array_get(reader->lists[list].items, index);
-    const json_t *number = list == EVENT_LIST_FAILED ? json_object_get(item, "id_number") : item;
-    *length = json_string_length(number);
-    return number != NULL ? json_string_value(number) : "";
+    return string == NULL ? (struct number){"", 0} : (struct number){json_string_value(string), json_string_length(string)};
+}
+
+/* Of an entry that was read before; empty when it is missing. */
+static struct number number_at(const struct list *list, size_t index)
+{
+    struct number number;
+    const json_t *item = json_array_get(list->items, index);
+    if (list->lift == NULL) return number_of(json_is_object(item) ? json_object_get(item, "id_number") : item);
+    size_t at = list->starts[index];
+    number.text = json_lift_next(list->lift, &at, &number.length);
+    return number;
 }
 
 static bool add_error(struct reader *reader, enum event_list list, size_t index, const char *code, const struct id_verdict *verdict)
 {
     char masked[MASKED_BYTES_MAX];
-    size_t length;
-    const char *text = number_text(reader, list, index, &length);
-    text_mask_id(text, length, masked, sizeof masked);
+    struct number number = number_at(&reader->lists[list], index);
+    text_mask_id(number.text, number.length, masked, sizeof masked);
 
     struct event_row_error *error = next_error(reader);
     char *copy = arena_copy(reader->arena, masked, strlen(masked));
@@ -83,15 +97,14 @@ static bool add_error(struct reader *reader, enum event_list list, size_t index,
 /* ---- entries ---- */
 
 /* Checks one ID number and keeps its key. */
-static bool read_number(struct reader *reader, enum event_list list, size_t index, struct id_verdict *verdict)
+static bool read_number(struct reader *reader, enum event_list list, size_t index, struct number number, struct id_verdict *verdict)
 {
     char key[ID_KEY_BYTES_MAX + 1];
-    size_t length;
-    const char *text = number_text(reader, list, index, &length);
-    *verdict = id_number_check(text, length, reader->today);
-    size_t key_bytes = id_number_key(text, length, verdict, key);
+    *verdict = id_number_check(number.text, number.length, reader->today);
+    size_t key_bytes = id_number_key(number.text, number.length, verdict, key);
 
     reader->lists[list].keys[index] = arena_copy(reader->arena, key, key_bytes);
+    reader->key_bytes += key_bytes + 1;
     if (reader->lists[list].keys[index] == NULL) return json_guard_no_memory(reader->fault);
     return verdict->level != ID_ERROR || add_error(reader, list, index, verdict->code, verdict);
 }
@@ -141,11 +154,12 @@ static bool read_failed_entry(struct reader *reader, size_t index, struct event_
     if (!json_is_object(item))
         return json_guard_refuse(reader->fault, "schema", language_pick("/data/failed/%zu 须为对象", "/data/failed/%zu must be an object"),
                                  index);
-    const json_t *reason = json_object_get(item, "reason");
+    const json_t *number = json_object_get(item, "id_number"), *reason = json_object_get(item, "reason");
     struct id_verdict verdict;
     *failed = (struct event_failed){0};
-    if (!check_string(reader, json_object_get(item, "id_number"), EVENT_LIST_FAILED, index, "/id_number") ||
-        !check_string(reader, reason, EVENT_LIST_FAILED, index, "/reason") || !read_number(reader, EVENT_LIST_FAILED, index, &verdict) ||
+    if (!check_string(reader, number, EVENT_LIST_FAILED, index, "/id_number") ||
+        !check_string(reader, reason, EVENT_LIST_FAILED, index, "/reason") ||
+        !read_number(reader, EVENT_LIST_FAILED, index, number_of(number), &verdict) ||
         !read_reason(reader, reason, index, &failed->reason) || !read_warnings(reader, &verdict, failed))
         return false;
     failed->key = reader->lists[EVENT_LIST_FAILED].keys[index];
@@ -164,15 +178,31 @@ static bool read_failed(struct reader *reader)
     return true;
 }
 
+static bool read_lifted(struct reader *reader)
+{
+    struct list *passed = &reader->lists[EVENT_LIST_PASSED];
+    struct id_verdict verdict;
+    size_t at = 0;
+    for (size_t i = 0; i < passed->count; i++) {
+        struct number number;
+        passed->starts[i] = (uint32_t)at;
+        number.text = json_lift_next(passed->lift, &at, &number.length);
+        if (!read_number(reader, EVENT_LIST_PASSED, i, number, &verdict)) return false;
+    }
+    return true;
+}
+
 static bool read_passed(struct reader *reader)
 {
     const struct list *passed = &reader->lists[EVENT_LIST_PASSED];
     struct id_verdict verdict;
-    for (size_t i = 0; i < passed->count; i++)
-        if (!check_string(reader, json_array_get(passed->items, i), EVENT_LIST_PASSED, i, "") ||
-            !read_number(reader, EVENT_LIST_PASSED, i, &verdict))
-            return false;
     reader->chunk->passed_count = passed->count;
+    if (passed->lift != NULL) return read_lifted(reader);
+    for (size_t i = 0; i < passed->count; i++) {
+        const json_t *item = json_array_get(passed->items, i);
+        if (!check_string(reader, item, EVENT_LIST_PASSED, i, "") || !read_number(reader, EVENT_LIST_PASSED, i, number_of(item), &verdict))
+            return false;
+    }
     return true;
 }
 
@@ -215,17 +245,6 @@ struct merge {
     int count; /* of keys */
 };
 
-static bool begin_merge(const struct reader *reader, struct merge *merge)
-{
-    size_t bytes = 1;
-    for (size_t l = 0; l < 2; l++) {
-        const struct list *list = &reader->lists[l];
-        for (size_t i = 0; i < list->count; i++) bytes += strlen(list->keys[i]) + 1;
-    }
-    *merge = (struct merge){.listed = arena_take(reader->arena, bytes)};
-    return merge->listed != NULL;
-}
-
 /* Returns the key's place; 0 when there is none. */
 static int add_to_merge(struct merge *merge, const char *key)
 {
@@ -251,8 +270,8 @@ static bool check_twice(struct reader *reader, size_t failed_at, size_t passed_a
 static bool merge_lists(struct reader *reader)
 {
     const struct list *failed = &reader->lists[EVENT_LIST_FAILED], *passed = &reader->lists[EVENT_LIST_PASSED];
-    struct merge merge;
-    if (!begin_merge(reader, &merge)) return json_guard_no_memory(reader->fault);
+    struct merge merge = {.listed = arena_take(reader->arena, reader->key_bytes + 1)};
+    if (merge.listed == NULL) return json_guard_no_memory(reader->fault);
     for (size_t f = 0, p = 0; f < failed->count || p < passed->count;) {
         bool takes_failed = p == passed->count || (f < failed->count && strcmp(failed->keys[f], passed->keys[p]) <= 0);
         if (takes_failed) {
@@ -267,20 +286,22 @@ static bool merge_lists(struct reader *reader)
     return true;
 }
 
-static bool open_list(struct reader *reader, enum event_list list, const json_t *items)
+static bool open_list(struct reader *reader, enum event_list list, const struct event_list_items *from)
 {
-    size_t count = json_array_size(items);
-    reader->lists[list] = (struct list){items, arena_take(reader->arena, count * sizeof(char *)), count};
-    return reader->lists[list].keys != NULL || json_guard_no_memory(reader->fault);
+    struct list *to = &reader->lists[list];
+    *to = (struct list){.items = from->items, .lift = from->lift, .count = from->count};
+    to->keys = arena_take(reader->arena, to->count * sizeof *to->keys);
+    if (to->lift != NULL) to->starts = arena_take(reader->arena, to->count * sizeof *to->starts);
+    return (to->keys != NULL && (to->lift == NULL || to->starts != NULL)) || json_guard_no_memory(reader->fault);
 }
 
-bool event_chunk_read(struct arena *arena, const json_t *data, bool is_list_mode, date_ymd today, struct event_chunk *chunk,
-                      struct fault *fault)
+bool event_chunk_read(struct arena *arena, const struct event_list_items lists[2], bool is_list_mode, date_ymd today,
+                      struct event_chunk *chunk, struct fault *fault)
 {
     struct reader reader = {.arena = arena, .today = today, .chunk = chunk, .fault = fault};
     *chunk = (struct event_chunk){.is_sorted = true};
-    if (!open_list(&reader, EVENT_LIST_FAILED, json_object_get(data, "failed")) ||
-        !open_list(&reader, EVENT_LIST_PASSED, json_object_get(data, "passed")))
+    if (!open_list(&reader, EVENT_LIST_FAILED, &lists[EVENT_LIST_FAILED]) ||
+        !open_list(&reader, EVENT_LIST_PASSED, &lists[EVENT_LIST_PASSED]))
         return false;
     if (!read_failed(&reader) || !read_passed(&reader) || !check_order(&reader, EVENT_LIST_FAILED) ||
         !check_order(&reader, EVENT_LIST_PASSED))

@@ -223,16 +223,16 @@ static bool normalise_profile(json_t *data, struct fault *fault)
 
 /* ---- a chunk ---- */
 
-static bool read_chunk(struct arena *arena, const json_t *data, date_ymd today, struct event *event, struct fault *fault)
+static bool read_chunk(struct arena *arena, const json_t *data, const struct event_list_items lists[2], date_ymd today, struct event *event,
+                       struct fault *fault)
 {
-    const json_t *failed = json_object_get(data, "failed"), *passed = json_object_get(data, "passed");
     bool is_list_mode = is_string_of(json_object_get(data, "mode"), "list");
-    size_t entries = json_array_size(failed) + json_array_size(passed);
+    size_t entries = lists[EVENT_LIST_FAILED].count + lists[EVENT_LIST_PASSED].count;
 
     if (json_integer_value(json_object_get(data, "chunk")) > json_integer_value(json_object_get(data, "chunks")))
         return json_guard_refuse(fault, "schema",
                                  language_pick("/data/chunk 不能大于 /data/chunks", "/data/chunk must not be above /data/chunks"));
-    if (!is_list_mode && json_array_size(passed) > 0)
+    if (!is_list_mode && lists[EVENT_LIST_PASSED].count > 0)
         return json_guard_refuse(
             fault, "schema",
             language_pick("import 方式时 /data/passed 须为空或省略", "/data/passed must be empty or absent in import mode"));
@@ -241,7 +241,7 @@ static bool read_chunk(struct arena *arena, const json_t *data, date_ymd today, 
                                  language_pick("/data/failed 与 /data/passed 共有 %zu 条，超过 %d 条",
                                                "/data/failed and /data/passed hold %zu entries, more than %d"),
                                  entries, EVENT_ENTRIES_MAX);
-    return event_chunk_read(arena, data, is_list_mode, today, &event->chunk, fault);
+    return event_chunk_read(arena, lists, is_list_mode, today, &event->chunk, fault);
 }
 
 /* ---- hash and body ---- */
@@ -275,7 +275,21 @@ static int hash_add(const char *bytes, size_t count, void *context)
     return 0;
 }
 
-static bool hash_content(const json_t *data, struct event *event, struct fault *fault)
+/* A string ends with a byte that none holds. What is no string will be refused, whatever the hash is. */
+static void hash_list(struct hash *hash, const struct event_list_items *list)
+{
+    size_t at = 0, length = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const json_t *item = list->lift == NULL ? json_array_get(list->items, i) : NULL;
+        const char *text = item == NULL ? json_lift_next(list->lift, &at, &length) : json_string_value(item);
+        if (item != NULL) length = json_string_length(item);
+        (void)hash_add(text, length, hash);
+        (void)hash_add("", 1, hash);
+    }
+}
+
+/* Over the type, the data in order, and behind it the passed numbers, which `data` does not hold any more. */
+static bool hash_content(const json_t *data, const struct event_list_items *passed, struct event *event, struct fault *fault)
 {
     struct hash hash = {.digest = EVP_MD_CTX_new(), .is_good = true};
     const char *type = event_type_name(event->type);
@@ -284,6 +298,7 @@ static bool hash_content(const json_t *data, struct event *event, struct fault *
         (void)hash_add(type, strlen(type), &hash);
         (void)hash_add("\n", 1, &hash);
         is_good = json_dump_callback(data, hash_add, &hash, JSON_COMPACT | JSON_SORT_KEYS) == 0;
+        hash_list(&hash, passed);
         hash_flush(&hash);
     }
     is_good = is_good && hash.is_good && EVP_DigestFinal_ex(hash.digest, event->content_sha256, NULL) == 1;
@@ -294,10 +309,6 @@ static bool hash_content(const json_t *data, struct event *event, struct fault *
 static bool write_body(struct arena *arena, json_t *data, struct event *event, struct fault *fault)
 {
     size_t flags = JSON_COMPACT | JSON_SORT_KEYS;
-    if (event->type == EVENT_MEMBER_REVIEW_SUBMITTED) {
-        (void)json_object_del(data, "failed");
-        (void)json_object_del(data, "passed");
-    }
     size_t bytes = json_dumpb(data, NULL, 0, flags);
     char *body = bytes > 0 ? arena_take(arena, bytes + 1) : NULL;
     if (body == NULL || json_dumpb(data, body, bytes, flags) != bytes) return json_guard_no_memory(fault);
@@ -305,17 +316,51 @@ static bool write_body(struct arena *arena, json_t *data, struct event *event, s
     return true;
 }
 
-bool event_fields_read(struct arena *arena, json_t *data, date_ymd today, struct event *event, struct fault *fault)
+static bool read_content(struct arena *arena, json_t *data, struct event *event, struct fault *fault)
 {
-    if (!check_rules(data, rules_of_type[event->type], fault) || !hash_content(data, event, fault)) return false;
     const json_t *unit = json_object_get(data, "unit");
     event->unit = arena_copy(arena, json_string_value(unit), json_string_length(unit));
     event->year = (int32_t)json_integer_value(json_object_get(data, "year"));
     if (event->unit == NULL) return json_guard_no_memory(fault);
+    return event->type != EVENT_UNIT_REVIEW_CONFIRMED ||
+           (read_profile(json_object_get(data, "profile"), event, fault) && normalise_profile(data, fault));
+}
 
-    json_t *profile = json_object_get(data, "profile");
-    if (event->type == EVENT_UNIT_REVIEW_CONFIRMED && (!read_profile(profile, event, fault) || !normalise_profile(data, fault)))
-        return false;
-    if (event->type == EVENT_MEMBER_REVIEW_SUBMITTED && !read_chunk(arena, data, today, event, fault)) return false;
-    return write_body(arena, data, event, fault);
+/* Takes a chunk's passed numbers out of `data` where they were not lifted, leaving an empty list either way. The caller owns `*items`. */
+static bool take_passed(json_t *data, const struct json_lift *lift, json_t **items, struct event_list_items *passed, struct fault *fault)
+{
+    json_t *present = json_object_get(data, "passed");
+    *items = json_incref(present);
+    if (lift->text != NULL)
+        *passed = (struct event_list_items){.lift = lift, .count = lift->count};
+    else
+        *passed = (struct event_list_items){.items = present, .count = json_array_size(present)};
+    return passed->items == NULL || json_object_set_new(data, "passed", json_array()) == 0 || json_guard_no_memory(fault);
+}
+
+static bool read_chunk_content(struct arena *arena, json_t *data, const struct json_lift *lift, date_ymd today, struct event *event,
+                               struct fault *fault)
+{
+    json_t *items = NULL;
+    const json_t *failed = json_object_get(data, "failed");
+    struct event_list_items lists[] = {
+        [EVENT_LIST_FAILED] = {.items = failed, .count = json_array_size(failed)}, [EVENT_LIST_PASSED] = {0}};
+    bool is_good = take_passed(data, lift, &items, &lists[EVENT_LIST_PASSED], fault) &&
+                   hash_content(data, &lists[EVENT_LIST_PASSED], event, fault) && read_content(arena, data, event, fault) &&
+                   read_chunk(arena, data, lists, today, event, fault);
+    json_decref(items);
+    (void)json_object_del(data, "failed");
+    (void)json_object_del(data, "passed");
+    return is_good;
+}
+
+bool event_fields_read(struct arena *arena, json_t *data, const struct json_lift *passed, date_ymd today, struct event *event,
+                       struct fault *fault)
+{
+    static const struct event_list_items none = {0};
+    if (!check_rules(data, rules_of_type[event->type], fault)) return false;
+    bool is_good = event->type == EVENT_MEMBER_REVIEW_SUBMITTED
+                       ? read_chunk_content(arena, data, passed, today, event, fault)
+                       : hash_content(data, &none, event, fault) && read_content(arena, data, event, fault);
+    return is_good && write_body(arena, data, event, fault);
 }

@@ -26,6 +26,7 @@ enum {
 struct reading {
     size_t first, count; /* of `characters`: what is left after unwrapping */
     bool is_changed;
+    bool is_plain; /* 18 characters as they should be: there is nothing in the lists */
     uint32_t characters[ID_NUMBER_TEXT_BYTES_MAX];
     int positions[ID_NUMBER_TEXT_BYTES_MAX]; /* 1-based, in characters of the input */
 };
@@ -80,7 +81,7 @@ static void add_character(struct reading *reading, uint32_t character, int posit
 static void read_characters(struct reading *reading, const char *text, size_t length)
 {
     reading->first = reading->count = 0;
-    reading->is_changed = false;
+    reading->is_changed = reading->is_plain = false;
     int position = 0;
     for (size_t at = 0; at < length;) {
         position++;
@@ -103,7 +104,7 @@ static uint32_t character_at(const struct reading *reading, size_t index)
 
 static int position_at(const struct reading *reading, size_t index)
 {
-    return reading->positions[reading->first + index];
+    return reading->is_plain ? (int)index + 1 : reading->positions[reading->first + index];
 }
 
 static bool is_digit(uint32_t character)
@@ -204,6 +205,28 @@ static bool check_characters(struct ladder *ladder)
         }
     }
     return true;
+}
+
+/* Nearly all numbers need no reading character by character: does for them what the steps so far do. */
+static bool is_plain(struct ladder *ladder, const char *text, size_t length)
+{
+    bool is_plain = length == ID_NUMBER_CHARS && (is_digit((unsigned char)text[CHECK_AT]) || text[CHECK_AT] == 'X');
+    for (size_t i = 0; is_plain && i < CHECK_AT; i++) is_plain = is_digit((unsigned char)text[i]);
+    if (!is_plain) return false;
+    ladder->reading.count = length;
+    ladder->reading.is_changed = false;
+    ladder->reading.is_plain = true;
+    ladder->form = text[0] == '9' ? ID_FORM_FOREIGNER : ID_FORM_RESIDENT;
+    memcpy(ladder->number, text, length);
+    return true;
+}
+
+/* The characters, and what their number and kinds tell. */
+static bool read_form(struct ladder *ladder, const char *text, size_t length)
+{
+    if (is_plain(ladder, text, length)) return true;
+    read_characters(&ladder->reading, text, length);
+    return check_length(ladder) && check_characters(ladder);
 }
 
 static int number_of(const char *digits, size_t count)
@@ -355,8 +378,7 @@ struct id_verdict id_number_check(const char *text, size_t length, date_ymd toda
         (void)refuse(&ladder, "id-length", 0, 0);
         return ladder.verdict;
     }
-    read_characters(&ladder.reading, text, length);
-    if (check_length(&ladder) && check_characters(&ladder) && check_province(&ladder) && upgrade(&ladder) && check_date(&ladder) &&
+    if (read_form(&ladder, text, length) && check_province(&ladder) && upgrade(&ladder) && check_date(&ladder) &&
         check_check_character(&ladder))
         accept(&ladder);
     return ladder.verdict;

@@ -1,8 +1,10 @@
 /*
  * The event decoder on any bytes: structured mode when the first one is even, else binary mode with one of the types. It ends, stays in its
- * bounds, names a code that the table knows, and judges the same record the same way twice.
+ * bounds, names a code that the table knows, and judges the same record the same way twice: the second time with the name "passed" written
+ * with an escape, so that no list of that name is lifted out of the text before it is parsed.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,23 +35,62 @@ static void check_chunk(const struct event *event)
     }
 }
 
+/* Every "passed" becomes "\u0070assed", which says the same; the caller frees it. */
+static char *escape_names(const char *text, size_t length, size_t *out_length)
+{
+    static const char name[] = "\"passed\"", escaped[] = "\"\\u0070assed\"";
+    char *out = malloc(2 * length + 1), *at = out;
+    require(out != NULL);
+    for (size_t i = 0; i < length;) {
+        if (length - i >= sizeof name - 1 && memcmp(text + i, name, sizeof name - 1) == 0) {
+            memcpy(at, escaped, sizeof escaped - 1);
+            at += sizeof escaped - 1;
+            i += sizeof name - 1;
+        } else {
+            *at++ = text[i++];
+        }
+    }
+    *out_length = (size_t)(at - out);
+    return out;
+}
+
+/* As text: what must not differ. */
+static void tell(const struct event *event, char out[4096])
+{
+    const struct event_chunk *chunk = &event->chunk;
+    int used = snprintf(out, 4096, "%zu %zu %zu %d %d %d %s %s ", chunk->failed_count, chunk->passed_count, chunk->error_count,
+                        chunk->is_sorted, chunk->unsorted_list, chunk->unsorted_index, chunk->first_key != NULL ? chunk->first_key : "-",
+                        chunk->last_key != NULL ? chunk->last_key : "-");
+    (void)snprintf(out + used, (size_t)(4096 - used), "%s", chunk->listed != NULL ? chunk->listed : "-");
+}
+
 static void check(const struct kafka_record *record)
 {
-    uint8_t first[EVENT_SHA256_BYTES] = {0};
+    char told[2][4096] = {"", ""};
+    struct event events[2] = {0};
     struct arena *arena = arena_new(ARENA_BYTES_MAX);
     require(arena != NULL);
+    size_t length;
+    char *escaped = escape_names(record->value, record->value_bytes, &length);
     for (int turn = 0; turn < 2; turn++) {
-        struct event event = {0};
+        struct kafka_record now = *record;
         struct fault fault = {.kind = FAULT_NONE};
-        arena_reset(arena);
-        if (!event_decode(arena, record, PARTITIONS, &event, &fault)) {
-            require(fault.kind == FAULT_REJECT && code_find(fault.code) != NULL);
-            break;
+        if (turn == 1) {
+            now.value = escaped;
+            now.value_bytes = length;
         }
-        if (event.type == EVENT_MEMBER_REVIEW_SUBMITTED) check_chunk(&event);
-        require(turn == 0 || memcmp(first, event.content_sha256, sizeof first) == 0);
-        memcpy(first, event.content_sha256, sizeof first);
+        arena_reset(arena);
+        bool is_good = event_decode(arena, &now, PARTITIONS, &events[turn], &fault);
+        require(is_good || (fault.kind == FAULT_REJECT && code_find(fault.code) != NULL));
+        if (!is_good)
+            (void)snprintf(told[turn], sizeof told[turn], "%s", strcmp(fault.code, "too-large") == 0 ? "" : fault.code);
+        else if (events[turn].type == EVENT_MEMBER_REVIEW_SUBMITTED)
+            check_chunk(&events[turn]);
+        if (is_good) tell(&events[turn], told[turn]);
     }
+    require(strcmp(told[0], told[1]) == 0 || length > EVENT_SMALL_BYTES_MAX);
+    require(memcmp(events[0].content_sha256, events[1].content_sha256, EVENT_SHA256_BYTES) == 0 || length > EVENT_SMALL_BYTES_MAX);
+    free(escaped);
     arena_free(arena);
 }
 

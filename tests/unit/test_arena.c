@@ -72,6 +72,13 @@ static void test_copy(void **state)
     struct arena *arena = arena_new(1000);
     assert_string_equal(arena_copy(arena, "abcdef", 3), "abc");
     assert_string_equal(arena_copy(arena, "", 0), "");
+    for (size_t length = 0; length < 20; length++) { /* what comes behind a copy is aligned all the same */
+        char *copy = arena_copy(arena, "abcdefghijklmnopqrst", length);
+        unsigned char *piece = arena_take(arena, 3);
+        assert_int_equal((uintptr_t)piece % alignof(max_align_t), 0);
+        memset(piece, 0xAA, 3);
+        assert_int_equal(strlen(copy), length);
+    }
     arena_free(arena);
     arena_free(NULL);
 }

@@ -88,12 +88,6 @@ static const char *places_of(const struct event_chunk *chunk)
     return text;
 }
 
-static const struct event_chunk *chunk_of(struct fixture *fixture, const char *failed, const char *passed)
-{
-    if (!decode(fixture, failed, passed)) fail_msg("%s: %s", fixture->fault.code, fixture->fault.text);
-    return &fixture->event.chunk;
-}
-
 /* The row errors as one text: "failed[0] id-check@18=3 KEY MASKED; …". */
 static const char *errors_of(const struct event_chunk *chunk)
 {
@@ -110,6 +104,35 @@ static const char *errors_of(const struct event_chunk *chunk)
                                  expected, error->key, error->masked);
     }
     return text;
+}
+
+/*
+ * The chunk is decoded twice, once with the name of its second list escaped, which keeps the list from being lifted: that must make no
+ * difference, not even to the hash.
+ */
+static const struct event_chunk *chunk_of(struct fixture *fixture, const char *failed, const char *passed)
+{
+    char listed[4096] = "", errors[4096];
+    uint8_t hash[EVENT_SHA256_BYTES];
+    if (!decode(fixture, failed, passed)) fail_msg("%s: %s", fixture->fault.code, fixture->fault.text);
+    struct event_chunk first = fixture->event.chunk;
+    if (first.error_count > 10) return &fixture->event.chunk;
+    if (first.listed != NULL) (void)snprintf(listed, sizeof listed, "%s", first.listed);
+    (void)snprintf(errors, sizeof errors, "%s", errors_of(&first));
+    memcpy(hash, fixture->event.content_sha256, sizeof hash);
+    char *name = strstr(fixture->text, "\"passed\":");
+    if (name == NULL) return &fixture->event.chunk;
+    memmove(name + 7, name + 2, strlen(name + 2) + 1);
+    memcpy(name, "\"\\u0070", 7);
+    if (!decode_text(fixture)) fail_msg("%s: %s", fixture->fault.code, fixture->fault.text);
+    const struct event_chunk *again = &fixture->event.chunk;
+    assert_memory_equal(hash, fixture->event.content_sha256, sizeof hash);
+    assert_true((first.listed == NULL) == (again->listed == NULL));
+    assert_string_equal(listed, again->listed != NULL ? again->listed : "");
+    assert_string_equal(errors, errors_of(again));
+    assert_true(first.passed_count == again->passed_count && first.failed_count == again->failed_count);
+    assert_true(first.is_sorted == again->is_sorted && first.unsorted_index == again->unsorted_index);
+    return again;
 }
 
 #define FAILED(id, reason) "{\"id_number\":\"" id "\",\"reason\":\"" reason "\"}"
@@ -157,7 +180,7 @@ static void test_empty(void **state)
     chunk = chunk_of(*state, "[]", "[]");
     assert_string_equal(chunk->listed, "");
     struct fixture *fixture = *state;
-    char *mode = strstr(fixture->text, ",\"passed\":[]");
+    char *mode = strstr(fixture->text, ",\"\\u0070assed\":[]");
     memcpy(mode, "}", 2);
     assert_true(decode_text(fixture));
     assert_string_equal(fixture->event.chunk.listed, "");

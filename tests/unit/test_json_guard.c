@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -15,11 +16,16 @@ static const struct json_limits limits = {.bytes_max = 200, .depth_max = 4, .ele
 
 static void assert_code(const char *text, size_t length, const char *code)
 {
-    struct fault fault = {0};
-    json_t *value = json_guard_load(text, length, &limits, &fault);
+    struct fault fault = {0}, lifting_fault = {0};
+    struct json_lift lift = {.member = "l"};
+    json_t *value = json_guard_load(text, length, &limits, NULL, &fault);
     const char *got = value != NULL ? "" : fault.code;
     if (strcmp(got, code) != 0) fail_msg("'%s': '%s' instead of '%s'", text, got, code);
     assert_true((value == NULL) == (fault.kind == FAULT_REJECT));
+    json_decref(value);
+    value = json_guard_load(text, length, &limits, &lift, &lifting_fault); /* says the same of the same byte */
+    assert_true((value == NULL) == (fault.kind == FAULT_REJECT));
+    assert_string_equal(fault.text, lifting_fault.text);
     json_decref(value);
 }
 
@@ -105,13 +111,85 @@ static void test_every_prefix(void **state)
     }
 }
 
+/* Lifting changes no verdict, neither on what stands in the list nor before or behind it. */
+static void test_lifting_and_verdicts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *code;
+    } lists[] = {
+        {"{\"l\":[\"1\",\"2\"],\"m\":1}", ""},
+        {"{\"l\":[\"1\"],\"l\":[\"1\"]}", "duplicate-key"},
+        {"{\"l\":[\"1\"],\"\\u006c\":0}", "duplicate-key"},
+        {"{\"l\":[\"1\",\"2\"],\"m\":1.5}", "real-number"},
+        {"{\"l\":[\"1\",\"2\"] x}", "not-json"},
+        {"{\"l\":[\"1\",\"2\"][\"3\"]}", "not-json"},
+        {"{\"l\":[\"1\",\"2\"]", "not-json"},
+        {"{\"l\":[\"1\",\"2\"", "not-json"},
+        {"{\"l\":[\"1\",]}", "not-json"},
+        {"{\"l\":[\"1\" \"2\"]}", "not-json"},
+        {"{\"l\" [\"1\"]}", "not-json"},
+        {"{\"l\"::[\"1\"]}", "not-json"},
+        {"[\"l\":[\"1\"]]", "not-json"},
+        {"{\"l\":[\"1\x01\"]}", "not-json"},
+        {"{\"l\":[\"1\xff\"]}", "not-json"},
+        {"{\"l\":[\"1\\u0000\"]}", "schema"},
+        {"{\"l\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]}", ""},
+        {"{\"l\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"0\"]}", "too-many-elements"},
+        {"{\"l\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"],\"m\":1}", "too-many-elements"},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) assert_code(lists[i].text, strlen(lists[i].text), lists[i].code);
+}
+
+/* What is lifted, "one|two", and what is left of the text; "-" when the list is left where it is. */
+static void assert_lifted(const char *parent, const char *text, const char *strings, const char *left)
+{
+    struct fault fault = {0};
+    struct json_lift lift = {.parent = parent, .member = "l"};
+    char all[200] = "-";
+    json_t *value = json_guard_load(text, strlen(text), &limits, &lift, &fault);
+    assert_non_null(value);
+    if (lift.text != NULL) all[0] = '\0';
+    for (size_t i = 0, at = 0, used = 0; lift.text != NULL && i < lift.count; i++) {
+        size_t length;
+        const char *string = json_lift_next(&lift, &at, &length);
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%.*s", i > 0 ? "|" : "", (int)length, string);
+    }
+    char *rest = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_string_equal(all, strings);
+    assert_string_equal(rest, left);
+    free(rest);
+    json_decref(value);
+}
+
+/* Only a list of plain strings of that name in that place is lifted, the first one, with whatever blanks between. */
+static void test_lifted(void **state)
+{
+    (void)state;
+    assert_lifted(NULL, "{\"a\":1,\"l\":[\"1\",\"2 x\",\"\"],\"b\":[\"3\"]}", "1|2 x|", "{\"a\":1,\"l\":[],\"b\":[\"3\"]}");
+    assert_lifted(NULL, " { \"l\"\t:\n[ \"1\" ,\r\"]\" ] } ", "1|]", "{\"l\":[]}");
+    assert_lifted(NULL, "{\"l\":[]}", "-", "{\"l\":[]}");
+    assert_lifted(NULL, "{\"l\":[\"\\u0031\"]}", "-", "{\"l\":[\"1\"]}");
+    assert_lifted(NULL, "{\"l\":[\"\xe5\xbc\xa0\"]}", "-", "{\"l\":[\"\xe5\xbc\xa0\"]}");
+    assert_lifted(NULL, "{\"l\":[\"1\",2]}", "-", "{\"l\":[\"1\",2]}");
+    assert_lifted(NULL, "{\"ll\":[\"1\"]}", "-", "{\"ll\":[\"1\"]}");
+    assert_lifted(NULL, "{\"a\":\"l\",\"b\":[\"1\"]}", "-", "{\"a\":\"l\",\"b\":[\"1\"]}");
+    assert_lifted(NULL, "{\"\\\"l\":[\"1\"]}", "-", "{\"\\\"l\":[\"1\"]}");
+    assert_lifted(NULL, "{\"d\":{\"l\":[\"1\"]}}", "-", "{\"d\":{\"l\":[\"1\"]}}");
+    assert_lifted("d", "{\"d\":{\"l\":[\"1\"]}}", "1", "{\"d\":{\"l\":[]}}");
+    assert_lifted("d", "{\"l\":[\"1\"],\"d\":{}}", "-", "{\"l\":[\"1\"],\"d\":{}}");
+    assert_lifted("d", "{\"e\":{\"l\":[\"1\"]},\"d\":{\"l\":[\"2\"]}}", "2", "{\"e\":{\"l\":[\"1\"]},\"d\":{\"l\":[]}}");
+    assert_lifted("d", "{\"d\":[{\"l\":[\"1\"]}]}", "-", "{\"d\":[{\"l\":[\"1\"]}]}");
+    assert_lifted("d", "{\"d\":{\"d\":{\"l\":[\"1\"]}}}", "-", "{\"d\":{\"d\":{\"l\":[\"1\"]}}}");
+}
+
 /* The text says where and what to do, never what stands there. */
 static void test_text(void **state)
 {
     (void)state;
     struct fault fault = {0};
     static const char json[] = "{\"name\": Zhang, \"id\": 1}";
-    assert_null(json_guard_load(json, strlen(json), &limits, &fault));
+    assert_null(json_guard_load(json, strlen(json), &limits, NULL, &fault));
     assert_int_equal(fault.exit_status, EX_DATAERR);
     assert_non_null(strstr(fault.text, "byte 1"));
     assert_null(strstr(fault.text, "Zhang"));
@@ -121,10 +199,9 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_every_prefix),
-        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_samples),      cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_lifting_and_verdicts),
+        cmocka_unit_test(test_lifted),       cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
