@@ -157,21 +157,23 @@ END
 $$;
 
 -- What the rows of submissions come to. Plain is one that needs no look at it as a whole: a single chunk in order and without errors, with as many entries
--- as it said, and in list mode as many as the roster has: the chunk was compared with its range of the roster, so nobody is missing around it.
+-- as it said. In list mode that chunk was found equal to its range of the roster: what is left to ask is whether anybody is before it or after it, and what is
+-- listed need not be counted again.
 CREATE OR REPLACE FUNCTION nianshen.submissions_tally(p_keys bigint[]) RETURNS nianshen.tally[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN ARRAY(
-        SELECT ROW(t.submission_key, t.listed, t.failed,
-                   t.chunks = 1 AND t.is_in_order AND t.errors = 0 AND t.entries = t.entries_total AND (t.mode = 'import' OR t.listed = t.entries))::tally
-        FROM (SELECT s.submission_key, s.mode, s.chunks, s.entries_total, c.*,
-                     (SELECT count(*) FROM roster_at_opening(s.unit, s.year, '', last_key())) AS listed
-              FROM submission s
-              CROSS JOIN LATERAL (SELECT sum(k.failed_count) AS failed, sum(k.failed_count + k.passed_count) AS entries, sum(k.error_count) AS errors,
-                                         bool_and(k.unsorted_list IS NULL) AS is_in_order
-                                  FROM chunk k WHERE k.submission_key = s.submission_key) c
-              WHERE s.submission_key = ANY (p_keys)
-              OFFSET 0) t); -- or each use of a count would count again
+        SELECT ROW(s.submission_key,
+                   CASE s.mode WHEN 'list' THEN c.entries ELSE (SELECT count(*) FROM roster_at_opening(s.unit, s.year, '', last_key())) END,
+                   c.failed,
+                   s.chunks = 1 AND c.is_in_order AND c.errors = 0 AND c.entries = s.entries_total AND (s.mode = 'import' OR c.first_key IS NOT NULL
+                       AND NOT EXISTS (SELECT FROM roster_at_opening(s.unit, s.year, '', c.first_key) r WHERE r.id_key <> c.first_key)
+                       AND NOT EXISTS (SELECT FROM roster_at_opening(s.unit, s.year, c.last_key, last_key()) r WHERE r.id_key <> c.last_key)))::tally
+        FROM submission s
+        CROSS JOIN LATERAL (SELECT sum(k.failed_count) AS failed, sum(k.failed_count + k.passed_count) AS entries, sum(k.error_count) AS errors,
+                                   bool_and(k.unsorted_list IS NULL) AS is_in_order, min(k.first_key) AS first_key, max(k.last_key) AS last_key
+                            FROM chunk k WHERE k.submission_key = s.submission_key) c
+        WHERE s.submission_key = ANY (p_keys));
 END
 $$;
 

@@ -64,10 +64,7 @@ SELECT l.unit, format('submission %s of %s, chunk %s entry %s: enrolment %s %s',
                           ELSE 'is in more than one place' END) AS finding
 FROM listed l LEFT JOIN places p ON p.enrolment = l.enrolment
 GROUP BY l.unit, l.year, l.submission, l.state, l.chunk, l.index, l.enrolment
-HAVING count(p.enrolment) <> 1 OR (l.state = 'approved' AND bool_or(p.on_roster))
-UNION ALL
-SELECT NULL, format('chunk %s entry %s of submission_key %s: there is no such submission', e.chunk, e.index, e.submission_key)
-FROM nianshen.entry e WHERE NOT EXISTS (SELECT FROM nianshen.submission s WHERE s.submission_key = e.submission_key);
+HAVING count(p.enrolment) <> 1 OR (l.state = 'approved' AND bool_or(p.on_roster));
 
 CREATE OR REPLACE VIEW nianshen.violation_of_counts AS
 WITH chunks AS (

@@ -60,7 +60,7 @@ SELECT is(pg_temp.damaged($$DELETE FROM submission WHERE submission = 's1'$$, 's
           'I1 I11 I2', 'a submission taken away by hand');
 SELECT is(pg_temp.damaged($$UPDATE submission SET passed = passed + 1 WHERE submission = 's1'$$), 'I1', 'a count changed');
 SELECT is(pg_temp.damaged($$INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment) VALUES (0, 1, 0, 'K02', 'left', 102)$$,
-    '%there is no such submission'), 'I1', 'an entry of no submission');
+    'submission key 0 is gone, and left 0 chunks and 1 entries'), 'I1', 'an entry of no submission');
 SELECT is(pg_temp.damaged($$UPDATE entry SET enrolment = 9999 WHERE id_key = 'K01' AND reason = 'left'$$), 'I1', 'an entry of nobody');
 SELECT is(pg_temp.damaged($$UPDATE removed_member SET reason = 'left' WHERE enrolment = 101$$, '%the reason is left%'), 'I2', 'a reason changed');
 SELECT is(pg_temp.damaged($$UPDATE removed_member SET decision = 'none' WHERE enrolment = 101$$, '%no such decision'), 'I2', 'a removal without a decision');
