@@ -10,6 +10,11 @@ SELECT pg_temp.feed(pg_temp.chunk('slow', 2, 2, 2, '[["K03", "left"]]')) AS fed 
 SELECT pg_temp.feed(pg_temp.unit_review('r1')) AS fed \gset
 SELECT is(pg_temp.state_of('fast') || ', ' || pg_temp.state_of('slow'), 'pending, waiting', 'of two the one that was complete first is the head');
 
+SELECT pg_temp.feed(pg_temp.chunk('three', 1, 3, 2, '[["K01", "left"]]')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('three', 2, 3, 2, '[["K02", "left"]]')) AS fed \gset
+SELECT is(pg_temp.state_of('three'), 'receiving', 'that more chunks came is not that all are there');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'three', 'none')) AS fed \gset
+
 -- One whose unit review never comes is taken back, and the next becomes the head.
 SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'fast')) AS fed \gset
 SELECT is(pg_temp.state_of('slow'), 'pending', 'a withdrawal frees the next');
