@@ -28,6 +28,15 @@ SELECT pg_temp.feed(pg_temp.decision('withdrawn', 's3b', 'none') || '{"id": "w3c
 SELECT is(pg_temp.state_of('s3b') || ', ' || pg_temp.outcomes_of('w3c'), 'withdrawn, member-review.closed', 'one that is receiving is withdrawn at once');
 SELECT pg_temp.feed(pg_temp.chunk('s3b', 2, 2, 2, '[["K04", "left"]]')) AS fed \gset
 SELECT is(pg_temp.state_of('s3b') || ', ' || coalesce(pg_temp.outcomes_of('s3b/2'), 'nothing'), 'withdrawn, nothing', 'and its last chunk does not bring it back');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 's3d', 'none')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('s3d', 1, 1, 1, '[["K03", "left"]]')) AS fed \gset
+SELECT is(pg_temp.state_of('s3d') || ', ' || coalesce(pg_temp.outcomes_of('s3d/1'), 'nothing'), 'withdrawn, nothing',
+          'nor is one told that is complete at once when its withdrawal came first');
+SELECT pg_temp.feed(pg_temp.chunk('both', 1, 2, 2, '[["K03", "left"]]'), pg_temp.chunk('within', 1, 1, 1, '[["K04", "left"]]'),
+                    pg_temp.chunk('both', 2, 2, 2, '[["K05", "left"]]')) AS fed \gset
+SELECT is((SELECT string_agg(submission, ' ' ORDER BY completed_offset) FROM submission WHERE submission IN ('both', 'within')), 'within both',
+          'of two that are complete with one micro-batch the one whose last chunk came first is the earlier');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'both', 'none'), pg_temp.decision('withdrawn', 'within', 'none')) AS fed \gset
 SELECT pg_temp.feed(pg_temp.decision('withdrawn', 's2')) AS fed \gset
 SELECT is(pg_temp.state_of('s2'), 'withdrawn', 'a pending one can be withdrawn');
 SELECT is((SELECT digest FROM submission WHERE submission = 's2'), NULL, 'what it showed is forgotten');

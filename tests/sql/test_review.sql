@@ -35,5 +35,31 @@ SELECT is(pg_temp.state_of('s2'), 'rejected already-reviewed', 'a second submiss
 SELECT is((SELECT count(*) FROM ledger), 9::bigint, 'each record has one ledger row');
 SELECT is((SELECT count(*) FROM ledger) , (SELECT sum(next_offset)::bigint FROM kafka_partition), 'as many as the offsets moved');
 
+-- Two units in one micro-batch: each outcome counts its own.
+SELECT pg_temp.known_unit('U3', 'third') AS u3 \gset
+INSERT INTO unit_superior VALUES ('U3', 'S2', 0, forever_ms());
+INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
+SELECT 400 + n, CASE WHEN n < 3 THEN 'U2' ELSE 'U3' END, 'm' || n, 'L' || n, 'L' || n, 0, 0, forever_ms() FROM generate_series(1, 5) n;
+SELECT pg_temp.feed(pg_temp.unit_review('r2', '{"contact_name": "Li"}') || '{"unit": "U2"}', pg_temp.unit_review('r3') || '{"unit": "U3"}') AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('t', 1, 1, 1, '[["L1", "left"]]', NULL, 'r2') || '{"unit": "U2"}',
+                    pg_temp.chunk('t', 1, 1, 2, '[["L3", "left"], ["L5", "deceased"]]', NULL, 'r3') || '{"unit": "U3"}') AS fed \gset
+SELECT pg_temp.feed(VARIADIC ARRAY(
+    SELECT pg_temp.decision('approved', 't', s.digest, 'S2', 'R2') || jsonb_build_object('unit', s.unit, 'id', 'd' || s.unit)
+    FROM submission s WHERE s.submission = 't' ORDER BY s.unit)) AS fed \gset
+SELECT is((SELECT jsonb_object_agg(unit, body::jsonb - '{unit,year,submission,decision,listed,passed}'::text[]) FROM outbox
+           WHERE ce_causationid IN ('dU2', 'dU3')),
+          '{"U2": {"removed": {"left": 1}, "removed_total": 1, "already_gone": 0},
+            "U3": {"removed": {"left": 1, "deceased": 1}, "removed_total": 2, "already_gone": 0}}', 'two units approved at once are told apart');
+SELECT is((SELECT string_agg(member_no || decision, ' ' ORDER BY member_no) FROM removed_member WHERE unit IN ('U2', 'U3')), 'm1dU2 m3dU3 m5dU3',
+          'and the archive knows whose decision it was');
+SELECT is((SELECT string_agg(concat_ws(' ', unit, contact_name), ', ' ORDER BY unit) FROM unit WHERE unit IN ('U2', 'U3')), 'U2 Li, U3',
+          'only the profile changes that were confirmed take effect');
+
+-- What the core found worth a look is told with the acceptance.
+SELECT pg_temp.feed(pg_temp.unit_review('rw') || '{"body": {"submitted_by": "clerk", "profile": {}, "warnings":
+    [{"code": "credit-code-check", "field": "credit_code", "position": 18, "expected": "7"}]}}') AS fed \gset
+SELECT is((SELECT array_agg((w ->> 'code') || ' ' || (w ->> 'field')) FROM outbox o, jsonb_array_elements(o.body::jsonb -> 'warnings') w
+           WHERE o.ce_causationid = 'rw'), '{credit-code-check credit_code}', 'an accepted unit review tells its warnings');
+
 SELECT * FROM finish();
 ROLLBACK;
