@@ -182,7 +182,7 @@ CREATE OR REPLACE FUNCTION nianshen.submissions_judge(p_keys bigint[]) RETURNS n
 LANGUAGE plpgsql AS $$
 DECLARE
     tallies tally[] := nianshen.submissions_tally(p_keys);
-    doubtful bigint[] := ARRAY(SELECT t.submission_key FROM unnest(tallies) t WHERE NOT t.is_plain);
+    doubtful bigint[] := ARRAY(SELECT t.submission_key FROM unnest(tallies) t WHERE t.is_plain IS NOT TRUE);
     rejected submission[];
     pending submission[];
 BEGIN
