@@ -4,10 +4,15 @@
  *
  *   load units SHAPE UNITS SEED                          the units of that shape, as `roster load` reads them
  *   load members SHAPE UNITS SEED                        their members
+ *   load rows SHAPE UNITS SEED                           the peers' rows in "entry", in the order in which the submissions have them
  *   load reviews SHAPE UNITS SEED BOOTSTRAP PREFIX       publishes a unit review of each unit
  *   load submissions SHAPE UNITS SEED BOOTSTRAP PREFIX   publishes their submissions in chunks
- *   load entries SHAPE UNITS SEED BOOTSTRAP PREFIX       publishes the submissions' entries to the topic "entry", one record each
  *   load approvals BOOTSTRAP PREFIX <LINES               publishes an approval for each line of unit, submission and digest
+ *
+ * For those that can only turn one record into one row of what it holds, the same content once more:
+ *   load flat-entries SHAPE UNITS SEED BOOTSTRAP PREFIX  publishes the rows to the topic "entry"
+ *   load flat-reviews SHAPE UNITS SEED BOOTSTRAP PREFIX  publishes the unit reviews to the topic "event"
+ *   load flat-approvals BOOTSTRAP PREFIX <LINES          publishes the approvals to the topic "event"
  *
  * SHAPE is one of
  *   national   sizes log-normal with a heavy tail (median 40, mean 110, the largest unit 1 % of all members), 30 % list mode, 4 % failing
@@ -38,6 +43,7 @@ enum {
     ENTRY_BYTES_MAX = 64, /* of one entry in a chunk's JSON */
     CHUNK_BYTES_MAX = CHUNK_ENTRIES * ENTRY_BYTES_MAX + 1024,
     SMALL_BYTES = 512,
+    FLAT_BYTES = 8 * SMALL_BYTES,
     FLUSH_MS = 60000,
     THOUSAND = 1000,
     NATIONAL_FAILING = 40, /* in a thousand */
@@ -314,13 +320,41 @@ static void publish(struct publisher *publisher, const char *topic, const char *
     publisher->bytes += bytes;
 }
 
+/* The same as a record whose fields are a row's columns: what can turn one record into one row needs no more. `body` is JSON without a
+ * backslash. */
+static void flat_publish(struct publisher *publisher, const char *topic, const char *unit, const char *id, const char *body)
+{
+    char value[FLAT_BYTES];
+    size_t used = (size_t)snprintf(value, sizeof value,
+                                   "{\"unit\":\"%s\",\"year\":" YEAR ",\"topic\":\"%s\",\"event_id\":\"%s\",\"body\":\"", unit, topic, id);
+    for (; *body != '\0' && used + 5 < sizeof value; body++) {
+        if (*body == '"') value[used++] = '\\';
+        value[used++] = *body;
+    }
+    if (*body != '\0') give_up("load: a record is larger than its buffer\n");
+    memcpy(value + used, "\"}", 2);
+    publish(publisher, "event", unit, value, used + 2, NULL);
+}
+
+static int review_write(const struct unit *unit, char value[SMALL_BYTES])
+{
+    return snprintf(value, SMALL_BYTES,
+                    "{\"unit\":\"%s\",\"year\":" YEAR ",\"submitted_by\":\"clerk-17\",\"profile\":{\"contact_name\":\"联系人%s\"}}",
+                    unit->code, unit->code);
+}
+
 static void review_publish(const struct unit *unit, void *context)
 {
     char value[SMALL_BYTES];
-    int bytes = snprintf(value, sizeof value,
-                         "{\"unit\":\"%s\",\"year\":" YEAR ",\"submitted_by\":\"clerk-17\",\"profile\":{\"contact_name\":\"联系人%s\"}}",
-                         unit->code, unit->code);
+    int bytes = review_write(unit, value);
     publish(context, "unit-review", unit->code, value, (size_t)bytes, headers_make("nianshen.unit-review.confirmed.v1", unit->review));
+}
+
+static void flat_review_publish(const struct unit *unit, void *context)
+{
+    char value[SMALL_BYTES];
+    review_write(unit, value);
+    flat_publish(context, "unit-review", unit->code, unit->review, value);
 }
 
 /* ---- submissions ---- */
@@ -384,25 +418,61 @@ static void submission_publish(const struct unit *unit, void *context)
     free(entries);
 }
 
-/* For those that can only turn one record into one row. */
-static void entries_publish(const struct unit *unit, void *context)
+/* Calls for each entry in the order in which the submission has them: chunk by chunk, those who failed first. */
+static void each_entry(const struct unit *unit, void (*act)(const struct unit *unit, const struct entry *entry, void *context),
+                       void *context)
 {
     size_t count;
     struct entry *entries = unit_entries(unit, &count);
-    for (size_t i = 0; i < count; i++) {
-        char value[SMALL_BYTES];
-        int bytes =
-            snprintf(value, sizeof value,
-                     "{\"unit\":\"%s\",\"year\":" YEAR ",\"id_number\":\"%s\",\"result\":\"%s\",\"reason\":\"%s\",\"submission\":\"%s\","
-                     "\"submitted_by\":\"clerk-17\"}",
-                     unit->code, entries[i].number, entries[i].reason != NULL ? "failed" : "passed",
-                     entries[i].reason != NULL ? entries[i].reason : "", unit->submission);
-        publish(context, "entry", unit->code, value, (size_t)bytes, NULL);
+    for (size_t from = 0; from < count; from += CHUNK_ENTRIES) {
+        size_t to = count - from < CHUNK_ENTRIES ? count : from + CHUNK_ENTRIES;
+        for (size_t i = from; i < to; i++)
+            if (entries[i].reason != NULL) act(unit, &entries[i], context);
+        for (size_t i = from; i < to; i++)
+            if (entries[i].reason == NULL) act(unit, &entries[i], context);
     }
     free(entries);
 }
 
-static void approvals_publish(struct publisher *publisher)
+static const char *entry_result(const struct entry *entry)
+{
+    return entry->reason != NULL ? "failed" : "passed";
+}
+
+static const char *entry_reason(const struct entry *entry)
+{
+    return entry->reason != NULL ? entry->reason : "";
+}
+
+static void entry_print(const struct unit *unit, const struct entry *entry, void *context)
+{
+    (void)context;
+    printf("%s\t" YEAR "\t%s\t%s\t%s\t%s\tclerk-17\n", unit->code, entry->number, entry_result(entry), entry_reason(entry),
+           unit->submission);
+}
+
+static void entry_publish(const struct unit *unit, const struct entry *entry, void *context)
+{
+    char value[SMALL_BYTES];
+    int bytes =
+        snprintf(value, sizeof value,
+                 "{\"unit\":\"%s\",\"year\":" YEAR ",\"id_number\":\"%s\",\"result\":\"%s\",\"reason\":\"%s\",\"submission\":\"%s\","
+                 "\"submitted_by\":\"clerk-17\"}",
+                 unit->code, entry->number, entry_result(entry), entry_reason(entry), unit->submission);
+    publish(context, "entry", entry->number, value, (size_t)bytes, NULL); /* by the number: so that one unit fills all partitions */
+}
+
+static void rows_print(const struct unit *unit, void *context)
+{
+    each_entry(unit, entry_print, context);
+}
+
+static void flat_entries_publish(const struct unit *unit, void *context)
+{
+    each_entry(unit, entry_publish, context);
+}
+
+static void approvals_publish(struct publisher *publisher, bool is_flat)
 {
     char unit[SMALL_BYTES], submission[SMALL_BYTES], digest[SMALL_BYTES], id[UUID_BYTES], value[4 * SMALL_BYTES];
     for (uint64_t line = 0; scanf("%511s %511s %511s", unit, submission, digest) == 3; line++) {
@@ -411,7 +481,11 @@ static void approvals_publish(struct publisher *publisher)
                              "\",\"reviewer\":\"" REVIEWER "\"}",
                              unit, submission, digest);
         chance_uuid(chance(0, strtoull(submission, NULL, 16)), line, id);
-        publish(publisher, "approval", unit, value, (size_t)bytes, headers_make("nianshen.review.approved.v1", id));
+        if (is_flat) {
+            flat_publish(publisher, "approval", unit, id, value);
+        } else {
+            publish(publisher, "approval", unit, value, (size_t)bytes, headers_make("nianshen.review.approved.v1", id));
+        }
     }
 }
 
@@ -428,21 +502,23 @@ static void each_unit(const struct shape *shape, void (*act)(const struct unit *
 }
 
 static const struct verb {
-    const char *name, *columns; /* no columns: it publishes */
+    const char *name, *columns; /* the head of what is printed; NULL: it publishes */
     void (*act)(const struct unit *unit, void *context);
 } verbs[] = {
     {"units", "unit,name,superior,credit_code,address,contact_name,contact_mobile", unit_print},
     {"members", "unit,member_no,name,gender,id_type,id_number,id_valid_until,mobile", members_print},
+    {"rows", "", rows_print},
     {"reviews", NULL, review_publish},
     {"submissions", NULL, submission_publish},
-    {"entries", NULL, entries_publish},
+    {"flat-entries", NULL, flat_entries_publish},
+    {"flat-reviews", NULL, flat_review_publish},
 };
 
 static int run(const struct verb *verb, char **arguments)
 {
     struct shape shape = shape_make(arguments);
     if (verb->columns != NULL) {
-        puts(verb->columns);
+        if (verb->columns[0] != '\0') puts(verb->columns);
         each_unit(&shape, verb->act, NULL);
     } else {
         struct publisher publisher = publisher_open(arguments + 3);
@@ -455,9 +531,10 @@ static int run(const struct verb *verb, char **arguments)
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], "approvals") == 0) {
+    bool is_flat = argc == 4 && strcmp(argv[1], "flat-approvals") == 0;
+    if (is_flat || (argc == 4 && strcmp(argv[1], "approvals") == 0)) {
         struct publisher publisher = publisher_open(argv + 2);
-        approvals_publish(&publisher);
+        approvals_publish(&publisher, is_flat);
         publisher_close(&publisher);
         return EX_OK;
     }

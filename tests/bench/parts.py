@@ -8,14 +8,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from confluent_kafka.admin import AdminClient, NewTopic
+
 from support.programs import BIN, ROOT
 from support.stack import World
 
 TOOLS = ROOT / "build/release/bench"
 PEERS = Path(__file__).parent / "peers"
+PEER_BUILDS = ROOT / "build/peers"
 YEAR, SUPERIOR, REVIEWER = 2026, "S01", "R007"
 PARTITIONS = 12  # what the README gives as an example
 SETUP_SECONDS_MAX = 7200
+RUN_SECONDS_MAX = 3600  # what has not ended by then is killed, and the bench fails
 BACKEND_END_SECONDS = 0.3  # a backend notices a moment later that its client has gone; its CPU is counted once it has ended
 MEMORY_LOOK_SECONDS = 0.05
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -72,9 +76,17 @@ class Measure:
         time.sleep(BACKEND_END_SECONDS)
         self.after = self._cpus()
 
-    def run(self, usages, rss_mib, output):
-        own = sum(u.ru_utime + u.ru_stime for u in usages)
-        return Run(self.seconds, own, self.after[0] - self.before[0], self.after[1] - self.before[1], rss_mib, output)
+    def run(self, own_cpu, rss_mib, output):
+        return Run(self.seconds, own_cpu, self.after[0] - self.before[0], self.after[1] - self.before[1], rss_mib, output)
+
+
+def peak_mib(pid):
+    """The most memory that a process has had; 0 once it has ended, though it may still wait to be reaped."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 class MemoryWatch(threading.Thread):
@@ -91,18 +103,16 @@ class MemoryWatch(threading.Thread):
             time.sleep(MEMORY_LOOK_SECONDS)
 
     def _look(self, pid):
-        try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
-        self.mib = max([self.mib, *peaks])
-        return bool(peaks)  # none: it has ended, and waits to be reaped
+        mib = peak_mib(pid)
+        self.mib = max(self.mib, mib)
+        return mib > 0
 
 
 def measured(stack, commands, env, name):
-    """Runs commands side by side to their ends, each with a log of its own; all must succeed."""
+    """Runs commands side by side to their ends, each with a log of its own; all must succeed, and in time."""
     started = []
+    overdue = threading.Timer(RUN_SECONDS_MAX, lambda: [process.kill() for process, _ in started])
+    overdue.start()
     with Measure(stack) as measure:
         for number, command in enumerate(commands):
             log = stack.folder / f"{name}-{number}.log"
@@ -113,11 +123,13 @@ def measured(stack, commands, env, name):
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             usages.append(usage)
+    overdue.cancel()
     for process, log in started:
         if process.returncode != 0:
             raise SystemExit(f"bench: {' '.join(process.args)} ended with {process.returncode}:\n{log.read_text()[-3000:]}")
     memory.join()
-    return measure.run(usages, memory.mib, "".join(log.read_text() for _, log in started))
+    own_cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return measure.run(own_cpu, memory.mib, "".join(log.read_text() for _, log in started))
 
 
 class Series:
@@ -158,10 +170,17 @@ class Bench(World):
         counts = [self.tool(kind, *self.shape, self.stack.broker.bootstrap, self.prefix).split() for kind in kinds]
         return [sum(int(c[i]) for c in counts) for i in range(2)]
 
-    def publish_approvals(self, database):
+    def publish_approvals(self, database, kind="approvals"):
         lines = self.ask(database, "SELECT unit || ' ' || submission || ' ' || digest FROM nianshen.review_status WHERE state = 'pending' ORDER BY unit")
         text = "".join(f"{line}\n" for (line,) in lines)
-        return int(self.tool("approvals", self.stack.broker.bootstrap, self.prefix, input=text).split()[0])
+        return int(self.tool(kind, self.stack.broker.bootstrap, self.prefix, input=text).split()[0])
+
+    def create_flat_topics(self):
+        """For the peer that turns one record into one row."""
+        admin = AdminClient({"bootstrap.servers": self.stack.broker.bootstrap, "log_level": 0})
+        topics = [NewTopic(self.prefix + name, PARTITIONS, 1, config={"compression.type": "uncompressed"}) for name in ("entry", "event")]
+        for done in admin.create_topics(topics).values():
+            done.result(SETUP_SECONDS_MAX)
 
     def load_roster(self):
         """Units and members by `roster load`; returns its seconds for the members."""
@@ -208,7 +227,7 @@ class Bench(World):
 
     def drop(self, database):
         with self.stack.cluster.connect() as admin:
-            admin.execute(f'DROP DATABASE "{database}"')
+            admin.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
 
     def ask(self, database, query):
         with self.stack.cluster.connect(database) as connection:
@@ -222,7 +241,7 @@ class Bench(World):
         return measured(self.stack, [[BIN / "nianshen-worker", "--until-end"]] * workers, env, f"{self.name}-worker")
 
     def peer(self, command, database):
-        env = {**self.env("nianshen"), "PGDATABASE": database, "BENCH_GROUP": f"{database}-peer"}
+        env = {**self.env("nianshen"), "PGDATABASE": database, "BENCH_GROUP": f"{database}-peer", "BENCH_SQL": str(PEERS)}
         return measured(self.stack, [[*command, self.stack.broker.bootstrap, self.prefix]], env, f"{self.name}-peer")
 
     def peer_database(self):
@@ -232,6 +251,19 @@ class Bench(World):
         self.stack.create_database(name, template="template0")
         self.psql(name, "--file", PEERS / "tables.sql")
         return name
+
+    def content(self, database, table):
+        """How many rows, and a sum over all of them: equal for equal content in whatever order."""
+        return self.ask(database, f"SELECT count(*), bit_xor(hashtextextended(t::text, 0)) FROM {table} t")[0]
+
+    def rows_file(self):
+        """What the peers' table of entries has to hold, as a file of binary COPY in the order in which the submissions have it; and its content."""
+        path, database = self.folder / "rows.copy", self.peer_database()
+        self.psql(database, "-c", "CREATE UNLOGGED TABLE loaded (LIKE entry)",
+                  "-c", f"\\copy loaded FROM PROGRAM '{TOOLS}/load rows {' '.join(self.shape)}'", "-c", f"\\copy loaded TO '{path}' (FORMAT binary)")
+        content = self.content(database, "loaded")
+        self.drop(database)
+        return path, content
 
     def psql(self, database, *args):
         env = {**os.environ, **self.stack.cluster.variables(database)}

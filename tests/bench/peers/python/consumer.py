@@ -5,24 +5,15 @@ import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 BATCH_ROWS = 50_000
 TOPICS = ["unit-review", "member-review", "approval"]
-STAGING = """
-CREATE TEMP TABLE staged_entry (unit text, year integer, id_number text, result text, reason text, submission text, submitted_by text);
-CREATE TEMP TABLE staged_event (unit text, year integer, topic text, event_id text, body text);
-"""
-UPSERTS = """
-INSERT INTO entry SELECT DISTINCT ON (unit COLLATE "C", year, id_number COLLATE "C") * FROM staged_entry ORDER BY unit COLLATE "C", year, id_number COLLATE "C"
-ON CONFLICT (unit, year, id_number) DO UPDATE SET result = excluded.result, reason = excluded.reason, submission = excluded.submission,
-    submitted_by = excluded.submitted_by;
-INSERT INTO event SELECT DISTINCT ON (unit COLLATE "C", year, topic, event_id) * FROM staged_event ORDER BY unit COLLATE "C", year, topic, event_id
-ON CONFLICT (unit, year, topic, event_id) DO UPDATE SET body = excluded.body;
-TRUNCATE staged_entry, staged_event;
-"""
+MESSAGES_A_CALL, CALL_SECONDS = 100, 0.05  # a call that is not filled lasts as long as it may
+SQL = Path(os.environ["BENCH_SQL"])
 
 
 def escaped(text):
@@ -49,37 +40,53 @@ class Rows:
         self.count += len(data["failed"]) + len(data.get("passed", ()))
 
 
-def write(connection, rows):
+def write(connection, upsert, rows):
     with connection.transaction(), connection.cursor() as cursor:
         for table, lines in (("staged_entry", rows.entries), ("staged_event", rows.events)):
             with cursor.copy(f"COPY {table} FROM STDIN") as copy:
                 copy.write("".join(lines))
-        cursor.execute(UPSERTS)
+        cursor.execute(upsert)
     return [TopicPartition(*place, offset) for place, offset in rows.offsets.items()]
+
+
+def ends(consumer, prefix):
+    """Where each partition that holds anything ends now."""
+    found = {}
+    for topic in (prefix + name for name in TOPICS):
+        for partition in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+            found[topic, partition] = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+    return {place: end for place, end in found.items() if end > 0}
+
+
+def batches(consumer, prefix, ends):
+    """All there is, in batches."""
+    rows, is_open = Rows(), set(ends)
+    while is_open:
+        for message in consumer.consume(MESSAGES_A_CALL, timeout=CALL_SECONDS):
+            if message.error() is not None:
+                raise SystemExit(str(message.error()))
+            rows.add(message.topic().removeprefix(prefix), message)
+            place = message.topic(), message.partition()
+            if message.offset() + 1 == ends[place]:
+                is_open.discard(place)
+            if rows.count >= BATCH_ROWS:
+                yield rows
+                rows = Rows()
+    yield rows
 
 
 def main(bootstrap, prefix):
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": os.environ["BENCH_GROUP"], "enable.auto.commit": False,
-                         "enable.partition.eof": True, "queued.max.messages.kbytes": 65536, "queued.min.messages": 1000000})
-    places = [TopicPartition(prefix + t, p, OFFSET_BEGINNING) for t in TOPICS
-              for p in consumer.list_topics(prefix + t, timeout=10).topics[prefix + t].partitions]
-    consumer.assign(places)
-    open_partitions, rows = len(places), Rows()
+                         "queued.max.messages.kbytes": 65536, "queued.min.messages": 1000000})
+    places = ends(consumer, prefix)
+    consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
     with psycopg.connect(autocommit=True) as connection, ThreadPoolExecutor(1) as writer:
-        connection.execute(STAGING)
-        writing = None
-        while open_partitions > 0:
-            for message in consumer.consume(1000, timeout=1):
-                if message.error() is None:
-                    rows.add(message.topic().removeprefix(prefix), message)
-                elif message.error().code() == KafkaError._PARTITION_EOF:
-                    open_partitions -= 1
-                else:
-                    raise SystemExit(str(message.error()))
-            if rows.count >= BATCH_ROWS or open_partitions == 0:
-                if writing is not None:
-                    consumer.commit(offsets=writing.result(), asynchronous=True)
-                writing, rows = writer.submit(write, connection, rows), Rows()
+        connection.execute((SQL / "staging.sql").read_text())
+        upsert, writing = (SQL / "upsert.sql").read_text(), None
+        for rows in batches(consumer, prefix, places):
+            if writing is not None:
+                consumer.commit(offsets=writing.result(), asynchronous=True)
+            writing = writer.submit(write, connection, upsert, rows)
         if offsets := writing.result():
             consumer.commit(offsets=offsets, asynchronous=False)
     consumer.close()
