@@ -156,10 +156,11 @@ differential-quick: all ## the same with 20,000 numbers and the two validators o
 
 BENCH_TOOLS := $(OUT)/bench/load $(OUT)/bench/consume
 bench: all jars build/venv/.ready $(BENCHMARKS) $(BENCH_TOOLS) ## the workloads beside their limits and peers; about half an hour (BENCH_SCALE=0.1 BENCH_ROUNDS=2 BENCH_ONLY=w1,w2,w3,w5)
+	@tests/bench/peers/fetch build/peers
 	@for benchmark in $(BENCHMARKS); do $$benchmark || exit 1; done
 	@PYTHONPYCACHEPREFIX=build/pycache build/venv/bin/python tests/bench/run.py
 
-bench-full: export BENCH_UNITS = 20000,250000
+bench-full: export BENCH_UNITS = 20000,2000,250000
 bench-full: bench ## the same, and a year of 250,000 units
 
 lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy, the tree's own rules (errors in CI)

@@ -35,9 +35,9 @@ static void open_client(struct reading *reading, const char *bootstrap)
 {
     char text[TEXT_BYTES];
     const char *const settings[][2] = {
-        {"bootstrap.servers", bootstrap},      {"enable.partition.eof", "true"},         {"check.crcs", "true"},
-        {"isolation.level", "read_committed"}, {"queued.max.messages.kbytes", "65536"},  {"queued.min.messages", "1000000"},
-        {"fetch.max.bytes", "8388608"},        {"receive.message.max.bytes", "16777216"}};
+        {"bootstrap.servers", bootstrap},      {"enable.partition.eof", "true"},          {"check.crcs", "true"},
+        {"isolation.level", "read_committed"}, {"queued.max.messages.kbytes", "65536"},   {"queued.min.messages", "1000000"},
+        {"fetch.max.bytes", "8388608"},        {"receive.message.max.bytes", "16777216"}, {"fetch.wait.max.ms", "100"}};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof text) != RD_KAFKA_CONF_OK) give_up(text);

@@ -6,7 +6,8 @@ import time
 
 from confluent_kafka import Consumer, Producer
 
-from parts import REVIEWER, SUPERIOR, YEAR, Series
+from parts import REVIEWER, SUPERIOR, YEAR, Measure, cpu_of, peak_mib
+from results import Series
 from support import events, people
 from support.events import partition_of
 from support.stack import World
@@ -111,18 +112,22 @@ def run(stack, report, say, scaled, rounds):
     outcomes = Reader(world, "outcome")
     commits = Reader(bare, "member-review", lambda m: connection.execute("INSERT INTO bare VALUES (%s)", [dict(m.headers())["ce_id"].decode()]))
     outcomes.start(), commits.start()
-    latencies = {"worker": [], "bare": []}
+    latencies, runs, pid = {"worker": [], "bare": []}, [], worker.process.pid
     for n in range(rounds):
         chunks = list(submissions(units[n * count: (n + 1) * count], reviews))
-        latencies["worker"].append(open_loop(world, chunks, outcomes))
+        before = cpu_of(pid)
+        with Measure(stack) as measure:
+            latencies["worker"].append(open_loop(world, chunks, outcomes))
+        runs.append(measure.run(cpu_of(pid) - before, peak_mib(pid), ""))
         latencies["bare"].append(open_loop(bare, chunks, commits))
     for reader in (outcomes, commits):
         reader.end()
     worker.stop()
     connection.close()
+    report.ran("W5", f"worker, {RATE} submissions a second", runs, count, "submissions")
     for name, what in (("worker", "publish to outcome"), ("bare", "limit: produce, consume, one bare commit")):
         for share in (0.5, 0.99, 0.999):
-            report.detail("W5", f"{what}, p{share * 100:g}", "ms", Series(part(values, share) for values in latencies[name]))
+            report.figure("W5", f"{what}, p{share * 100:g}", "ms", Series(part(values, share) for values in latencies[name]))
     p99 = {name: Series(part(values, 0.99) for values in latencies[name]) for name in latencies}
     report.target("W5 p99 ÷ p99 of produce, consume and one bare commit", 3, 1.5, p99["worker"] / p99["bare"], at_most=True)
-    return []
+    return [run.rss_mib for run in runs]

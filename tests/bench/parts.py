@@ -1,7 +1,6 @@
 """What the workloads stand on: a stack that keeps its promises (fsync on), prepared databases that each run gets a copy of, and measured processes."""
 
 import os
-import statistics
 import subprocess
 import threading
 import time
@@ -29,12 +28,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Run:
-    """One measured run: seconds on the clock, CPU seconds by part, the largest memory of the programs that ran."""
+    """One measured run: seconds on the clock, CPU seconds by part and of others on the machine, the largest memory of the programs that ran."""
 
     seconds: float
     own_cpu: float
     postgres_cpu: float
     broker_cpu: float
+    others_cpu: float
     rss_mib: float
     output: str = ""
 
@@ -51,9 +51,15 @@ def cpu_of_postgres(cluster):
     for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
         try:
             total += cpu_of(child)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             pass  # it has ended meanwhile, and is counted with its parent the next time
     return total
+
+
+def cpu_of_machine():
+    """CPU seconds that were not idle, what a hypervisor took for others among them."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS
 
 
 class Measure:
@@ -64,7 +70,11 @@ class Measure:
 
     def _cpus(self):
         broker = int((self.stack.folder / "kafka/pid").read_text())
-        return cpu_of_postgres(self.stack.cluster), cpu_of(broker)
+        try:
+            of_broker = cpu_of(broker)
+        except (FileNotFoundError, ProcessLookupError):
+            raise SystemExit("bench: the broker has ended") from None
+        return cpu_of_postgres(self.stack.cluster), of_broker, cpu_of_machine() - time.process_time()  # less our own
 
     def __enter__(self):
         self.before = self._cpus()
@@ -77,7 +87,8 @@ class Measure:
         self.after = self._cpus()
 
     def run(self, own_cpu, rss_mib, output):
-        return Run(self.seconds, own_cpu, self.after[0] - self.before[0], self.after[1] - self.before[1], rss_mib, output)
+        postgres, broker, machine = (after - before for before, after in zip(self.before, self.after))
+        return Run(self.seconds, own_cpu, postgres, broker, max(0, machine - own_cpu - postgres - broker), rss_mib, output)
 
 
 def peak_mib(pid):
@@ -108,46 +119,36 @@ class MemoryWatch(threading.Thread):
         return mib > 0
 
 
+def wait_for_all(started):
+    """What each has used, once all have ended; those that do not in time are killed."""
+    overdue = threading.Timer(RUN_SECONDS_MAX, lambda: [process.kill() for process, _ in started])
+    overdue.daemon = True
+    overdue.start()
+    usages = []
+    for process, _ in started:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        usages.append(usage)
+    overdue.cancel()
+    return usages
+
+
 def measured(stack, commands, env, name):
     """Runs commands side by side to their ends, each with a log of its own; all must succeed, and in time."""
     started = []
-    overdue = threading.Timer(RUN_SECONDS_MAX, lambda: [process.kill() for process, _ in started])
-    overdue.start()
     with Measure(stack) as measure:
         for number, command in enumerate(commands):
             log = stack.folder / f"{name}-{number}.log"
             with open(log, "wb") as out:
                 started.append((subprocess.Popen([str(c) for c in command], env=env, stdout=out, stderr=out), log))
-        usages, memory = [], MemoryWatch([process.pid for process, _ in started])
-        for process, log in started:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            usages.append(usage)
-    overdue.cancel()
+        memory = MemoryWatch([process.pid for process, _ in started])
+        usages = wait_for_all(started)
     for process, log in started:
         if process.returncode != 0:
             raise SystemExit(f"bench: {' '.join(process.args)} ended with {process.returncode}:\n{log.read_text()[-3000:]}")
     memory.join()
     own_cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     return measure.run(own_cpu, memory.mib, "".join(log.read_text() for _, log in started))
-
-
-class Series:
-    """The values of all rounds, told as median and spread."""
-
-    def __init__(self, values):
-        self.values = list(values)
-
-    @property
-    def median(self):
-        return statistics.median(self.values)
-
-    def __truediv__(self, other):
-        """Round by round: what ran side by side is compared."""
-        return Series(a / b for a, b in zip(self.values, other.values))
-
-    def json(self):
-        return {"median": self.median, "least": min(self.values), "most": max(self.values), "values": self.values}
 
 
 # ---- the stack ----
@@ -242,6 +243,7 @@ class Bench(World):
 
     def peer(self, command, database):
         env = {**self.env("nianshen"), "PGDATABASE": database, "BENCH_GROUP": f"{database}-peer", "BENCH_SQL": str(PEERS)}
+        env.pop("PYTHONPYCACHEPREFIX", None)  # with make's, Python compiles its packages anew: 0.5 s of CPU
         return measured(self.stack, [[*command, self.stack.broker.bootstrap, self.prefix]], env, f"{self.name}-peer")
 
     def peer_database(self):
@@ -250,6 +252,8 @@ class Bench(World):
         name = f"{self.database}_{self.copies}"
         self.stack.create_database(name, template="template0")
         self.psql(name, "--file", PEERS / "tables.sql")
+        with self.stack.cluster.connect() as admin:
+            admin.execute("CHECKPOINT")
         return name
 
     def content(self, database, table):

@@ -1,9 +1,10 @@
 """`make bench`: the workloads, each beside its limits and its peers on the same broker and database (fsync and synchronous_commit on), in rounds; ratios are
-made round by round. Prints a table and writes build/bench.json.
+made round by round. Prints tables and writes build/bench.json and build/bench.svg. What a failed run leaves behind is in build/bench-logs.
 
 BENCH_SCALE=1   of the sizes of the workloads
-BENCH_ROUNDS=5  of each measurement
-BENCH_UNITS=20000  units of W1 at scale 1; more sizes, separated by commas, show what a unit costs as the country grows
+BENCH_ROUNDS=5  of each measurement that a target speaks of
+BENCH_UNITS=20000,2000     units of W1 at scale 1. Targets speak of the first; the others show how rates go with size, in fewer rounds
+BENCH_GIANTS=1000,100,10   thousands of entries of W2, likewise
 BENCH_ONLY=     some workloads only, for instance w2,w5
 """
 
@@ -11,22 +12,33 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "system"), str(Path(__file__).parents[1])]
 
+import connect
 import latency
-from parts import PEERS, YEAR, Bench, Series, measured
+import picture
+from parts import PEER_BUILDS, PEERS, YEAR, Bench, measured
+from results import Report, Series, growth_of, tables
 from support.programs import BIN, ROOT
 from support.stack import Stack
 
+
+def numbers(name, default):
+    return [int(n) for n in os.environ.get(name, default).split(",")]
+
+
 SCALE = float(os.environ.get("BENCH_SCALE", "1"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-UNITS = [int(n) for n in os.environ.get("BENCH_UNITS", "20000").split(",")]
+FEW = min(3, ROUNDS)
+UNITS, GIANTS = numbers("BENCH_UNITS", "20000,2000"), numbers("BENCH_GIANTS", "1000,100,10")
 ONLY = [w for w in os.environ.get("BENCH_ONLY", "").split(",") if w]
-PYTHON_PEER = [ROOT / "build/venv/bin/python", PEERS / "python/consumer.py"]
+LOGS = ROOT / "build/bench-logs"
+COMMITS_MAX = 5000  # timed; more are told from their rate
 
 
 def scaled(n):
@@ -35,51 +47,6 @@ def scaled(n):
 
 def say(text):
     print(f"[{time.monotonic() - START:6.0f} s] {text}", file=sys.stderr, flush=True)
-
-
-class Report:
-    def __init__(self):
-        self.targets, self.details = [], []
-
-    def detail(self, workload, name, unit, series):
-        self.details.append({"workload": workload, "name": name, "unit": unit, **series.json()})
-        say(f"{workload} {name}: {figure(series)} {unit}")
-
-    def runs(self, workload, name, runs, entries=None):
-        """What a kind of runs took."""
-        self.detail(workload, f"{name}, seconds", "s", Series(r.seconds for r in runs))
-        for part in ("own", "postgres", "broker"):
-            self.detail(workload, f"{name}, CPU of {part}", "s", Series(getattr(r, f"{part}_cpu") for r in runs))
-        self.detail(workload, f"{name}, memory at most", "MiB", Series(r.rss_mib for r in runs))
-        if entries:
-            self.detail(workload, f"{name}, own CPU a 1,000 entries", "ms", Series(r.own_cpu / entries * 1e6 for r in runs))
-
-    def target(self, name, target, stretch, series, at_most=False):
-        is_reached = series.median <= target if at_most else series.median >= target
-        self.targets.append({"name": name, "target": target, "stretch": stretch, "at_most": at_most, "is_reached": is_reached, **series.json()})
-
-    def table(self):
-        lines = ["| | target | stretch | reached (median, spread) | |", "| --- | --- | --- | --- | --- |"]
-        for t in self.targets:
-            sign = "≤" if t["at_most"] else "≥"
-            spread = f"{t['median']:.2f} ({t['least']:.2f} to {t['most']:.2f})"
-            lines.append(f"| {t['name']} | {sign} {t['target']} | {sign} {t['stretch']} | {spread} | {'yes' if t['is_reached'] else '**no**'} |")
-        lines += ["", "| | | median | least | most | |", "| --- | --- | --- | --- | --- | --- |"]
-        for d in self.details:
-            lines.append(f"| {d['workload']} | {d['name']} | {number(d['median'])} | {number(d['least'])} | {number(d['most'])} | {d['unit']} |")
-        return "\n".join(lines)
-
-    def json(self):
-        return {"scale": SCALE, "rounds": ROUNDS, "units": UNITS, "cores": os.cpu_count(), "machine": platform.machine(),
-                "when": time.strftime("%Y-%m-%d %H:%M"), "targets": self.targets, "details": self.details}
-
-
-def number(value):
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
-
-
-def figure(series):
-    return f"{number(series.median)} ({number(min(series.values))} to {number(max(series.values))})"
 
 
 def expect(what, found, wanted):
@@ -92,126 +59,218 @@ def rate(runs, count):
     return Series(count / r.seconds for r in runs)
 
 
+def seconds(runs):
+    return Series(r.seconds for r in runs)
+
+
+class Rounds:
+    """How often what is run: what the targets speak of in all rounds; smaller sizes are for the picture, larger ones for how our cost grows."""
+
+    def __init__(self, size, main):
+        self.ours = ROUNDS if size >= main else FEW
+        self.peers = ROUNDS if size == main else FEW if size < main else 1
+        self.others = FEW if size == main else 1
+
+
+# ---- the peers, and COPY as a limit: equal rows in one and the same table ----
+
+def hand_written(*command):
+    return lambda bench, database, rows: bench.peer(command, database)
+
+
+RUNNERS = {
+    "Go": hand_written(PEER_BUILDS / "go-peer"),
+    "Python": hand_written(ROOT / "build/venv/bin/python", PEERS / "python/consumer.py"),
+    "Debezium's sink": connect.run,
+}
+COPY = "COPY, primary key"
+
+
+class Peers:
+    """Those who only write the rows. Each must have written what the generator says that the records hold, else its run is none."""
+
+    def __init__(self, bench, events):
+        self.bench, self.events, self.events_content = bench, events, None
+        self.file, self.content = bench.rows_file()
+        self.runs = {name: [] for name in (COPY, *RUNNERS)}
+
+    @property
+    def entries(self):
+        return self.content[0]
+
+    def round(self):
+        self._run(COPY, lambda bench, database, rows: bench.psql(database, "-c", f"\\copy entry FROM '{self.file}' (FORMAT binary)"))
+        for name, runner in RUNNERS.items():
+            self._run(name, runner)
+
+    def _run(self, name, runner):
+        database = self.bench.peer_database()
+        self.runs[name].append(runner(self.bench, database, {"entry": self.entries, "event": self.events}))
+        expect(f"rows of {name}", self.bench.content(database, "entry"), self.content)
+        if name != COPY:
+            found = self.bench.content(database, "event")
+            self.events_content = self.events_content or (self.events, found[1])
+            expect(f"events of {name}", found, self.events_content)
+        self.bench.drop(database)
+
+    def report(self, report, chart, label, size, count, unit):
+        """A rate each, by what the chart counts."""
+        for name, runs in self.runs.items():
+            if name == COPY:
+                report.ran(chart, f"{label}limit: binary {COPY}", runs, self.entries, "rows")
+            else:
+                report.ran(chart, f"{label}{name}", runs, count, unit, self.entries)
+            if name != COPY or unit == "entries":
+                report.point(chart, name, size, rate(runs, count))
+
+    def best_hand_written(self):
+        """Name and runs of the faster one."""
+        return min((seconds(self.runs[name]).median, name, self.runs[name]) for name in ("Go", "Python"))[1:]
+
+
+def bare_commits(bench, records):
+    """Seconds that as many bare commits take as there are records: of one session, one row each."""
+    database, script = bench.peer_database(), bench.folder / "commit.sql"
+    script.write_text("INSERT INTO bench_commit VALUES (1);\n")
+    bench.psql(database, "-c", "CREATE TABLE bench_commit (n integer)")
+    env = {**os.environ, **bench.stack.cluster.variables(database)}
+    run = measured(bench.stack, [["pgbench", "-n", "-t", str(min(records, COMMITS_MAX)), "-f", script]], env, "pgbench")
+    bench.drop(database)
+    return records / next(float(line.split()[2]) for line in run.output.splitlines() if line.startswith("tps"))
+
+
+def report_limits(report, workload, label, records, consumed, commits):
+    report.figure(workload, f"{label}limit: consume only, all {records:,} records", "s", Series(consumed))
+    report.figure(workload, f"{label}limit: as many bare commits as records", "s", Series(commits))
+
+
 # ---- W2: one giant in list mode ----
 
-def copy_file(bench, database):
-    """The peer's rows as a file of binary COPY, and how many."""
-    path = bench.folder / "rows.copy"
-    bench.psql(database, "-c", f"\\copy entry TO '{path}' (FORMAT binary)")
-    return path, bench.ask(database, "SELECT count(*) FROM entry")[0][0]
-
-
-def run_w2(stack, report):
-    thousands = scaled(1000)
-    entries = 1000 * thousands
-    bench = Bench(stack, "w2", "giant", thousands)
-    say(f"W2: roster of {entries:,}")
-    seconds = bench.prepare()
-    report.detail("W2", "roster load", "rows/s", Series([entries / seconds]))
-    bench.publish("reviews", "submissions")
-    ours, python, copies, consumed, copy = [], [], [], [], None
-    for _ in range(ROUNDS):
+def run_giant(stack, report, thousands, rounds, is_main):
+    entries, bench = 1000 * thousands, Bench(stack, f"w2-{thousands}", "giant", thousands)
+    label = "" if is_main else f"{entries:,} entries: "
+    say(f"W2: {entries:,} entries")
+    loading = bench.prepare()
+    bench.create_flat_topics()
+    records, _ = bench.publish("reviews", "submissions")
+    bench.publish("flat-entries", "flat-reviews")
+    peers, ours, consumed, commits = Peers(bench, events=1), [], [], []
+    for n in range(rounds.ours):
         database = bench.copy()
         ours.append(bench.work(database))
         expect("W2", bench.ask(database, "SELECT state, listed FROM nianshen.review_status"), [("pending", entries)])
         bench.drop(database)
-        database = bench.peer_database()
-        python.append(bench.peer(PYTHON_PEER, database))
-        expect("W2 of the peer", bench.ask(database, "SELECT count(*) FROM entry"), [(entries,)])
-        copy = copy or copy_file(bench, database)
-        bench.drop(database)
-        database = bench.peer_database()
-        copies.append(bench.psql(database, "-c", f"\\copy entry FROM '{copy[0]}' (FORMAT binary)"))
-        bench.drop(database)
-        consumed.append(bench.consume_seconds("unit-review", "member-review"))
-    report.detail("W2", "entries by the worker", "a second", rate(ours, entries))
-    report.detail("W2", "entries by the Python peer", "a second", rate(python, entries))
-    report.detail("W2", "limit: binary COPY with the primary key", "rows/s", rate(copies, entries))
-    report.detail("W2", "limit: consume only", "entries/s", Series(entries / s for s in consumed))
-    report.runs("W2", "worker", ours, entries)
-    report.runs("W2", "Python peer", python, entries)
-    report.runs("W2", "COPY", copies, entries)
-    report.target("W2 entries/s ÷ binary COPY of the same rows with that primary key", 4, 10, rate(ours, entries) / rate(copies, entries))
-    report.target("W2 time of the Python batch consumer ÷ ours", 1.5, 4, rate(ours, entries) / rate(python, entries))
+        if n < rounds.peers:
+            peers.round()
+        if n < rounds.others:
+            consumed.append(bench.consume_seconds("unit-review", "member-review"))
+            commits.append(bare_commits(bench, records))
+    report.ran("W2", f"{label}worker", ours, entries, "entries")
+    report.point("W2", "nianshen", entries, rate(ours, entries))
+    peers.report(report, "W2", label, entries, entries, "entries")
+    report_limits(report, "W2", label, records, consumed, commits)
+    report.figure("W2", f"{label}roster load", "rows a second", Series([entries / loading]))
+    if is_main:
+        report.target("W2 entries/s ÷ binary COPY of the same rows into a table with that primary key", 4, 10, seconds(peers.runs[COPY]) / seconds(ours))
+        report.target("W2 entries/s ÷ Debezium's JDBC sink, rows/s", 10, 25, seconds(peers.runs["Debezium's sink"]) / seconds(ours))
+    bench.remove()
     return [r.rss_mib for r in ours]
+
+
+def run_w2(stack, report):
+    rss = []
+    for giant in GIANTS:
+        rss += run_giant(stack, report, scaled(giant), Rounds(giant, GIANTS[0]), giant == GIANTS[0])
+    return rss
 
 
 # ---- W1: the national mix, and W4: its rebuild ----
 
-def prepare_w1(bench, report, units):
-    members_seconds = bench.prepare()
+def prepare_w1(bench, report, label, units):
+    loading = bench.prepare()
     members = bench.ask(bench.database, "SELECT count(*) FROM nianshen.membership")[0][0]
-    report.detail("W1", f"{units} units: roster load of {members:,}", "rows/s", Series([members / members_seconds]))
+    report.figure("W1", f"{label}roster load of {members:,}", "rows a second", Series([members / loading]))
+    bench.create_flat_topics()
     records, _ = bench.publish("reviews", "submissions")
+    bench.publish("flat-entries", "flat-reviews")
     database = bench.copy()
     live = bench.work(database)
     records += bench.publish_approvals(database)
+    bench.publish_approvals(database, "flat-approvals")
     bench.drop(database)
-    report.detail("W1", f"{units} units: until all are pending, before the decisions came", "units/s", Series([units / live.seconds]))
+    report.figure("W1", f"{label}until all are pending, before the decisions came", "units a second", Series([units / live.seconds]))
     return records
+
+
+def work_w1(bench, units, workers=1):
+    """One run from an empty database; the caller drops the database that it leaves."""
+    database = bench.copy()
+    run = bench.work(database, workers)
+    expect("W1", bench.ask(database, "SELECT count(*) FROM nianshen.submission WHERE state = 'approved'"), [(units,)])
+    return database, run
+
+
+def run_nation(stack, report, units, rounds, is_main):
+    """Returns our runs."""
+    bench = Bench(stack, f"w1-{units}", "national", units)
+    label = f"{units:,} units: "
+    say(f"W1: {units:,} units")
+    records = prepare_w1(bench, report, label, units)
+    peers, ours, pairs, verified, consumed, commits = Peers(bench, events=2 * units), [], [], [], [], []
+    for n in range(rounds.ours):
+        database, run = work_w1(bench, units)
+        ours.append(run)
+        if n < rounds.peers:
+            verified.append(verify(bench, database))
+        bench.drop(database)
+        if n < rounds.others:
+            database, run = work_w1(bench, units, workers=2)
+            pairs.append(run)
+            bench.drop(database)
+            consumed.append(bench.consume_seconds("unit-review", "member-review", "approval"))
+            commits.append(bare_commits(bench, records))
+        if n < rounds.peers:
+            peers.round()
+    for name, runs in (("worker", ours), ("two workers", pairs)):
+        report.ran("W1", label + name, runs, units, "units", peers.entries)
+    report.point("W1", "nianshen", units, rate(ours, units))
+    peers.report(report, "W1", label, units, units, "units")
+    report.ran("W4", f"{label}verify", verified, records, "events", peers.entries)
+    report_limits(report, "W1", label, records, consumed, commits)
+    report.figure("W1", f"{label}listed entries", "", Series([peers.entries]))
+    if is_main:
+        report_targets_w1(report, units, ours, pairs, verified, peers)
+    bench.remove()
+    return ours
+
+
+def report_targets_w1(report, units, ours, pairs, verified, peers):
+    name, best = peers.best_hand_written()
+    report.target(f"W1 ({units:,} units) time of Debezium's sink ÷ ours", 3, 8, seconds(peers.runs["Debezium's sink"]) / seconds(ours))
+    report.target(f"W1 ({units:,} units) time of the better hand-written batch consumer ({name}) ÷ ours", 1.5, 4, seconds(best) / seconds(ours))
+    report.target(f"W4 rebuild ÷ W1's first run ({units:,} units), events/s", 1.0, 2, seconds(ours) / seconds(verified))
+    report.target(f"two workers on W1 ÷ one ({units:,} units)", None, None, seconds(ours) / seconds(pairs))
 
 
 def run_w1(stack, report):
     costs, rss = {}, []
     for base in UNITS:
         units = scaled(base)
-        bench = Bench(stack, f"w1-{base}", "national", units)
-        say(f"W1: {units:,} units")
-        records = prepare_w1(bench, report, units)
-        ours, pairs, python, verified, consumed, commits, kept = [], [], [], [], [], [], None
-        for _ in range(ROUNDS):
-            database = bench.copy()
-            ours.append(bench.work(database))
-            expect("W1", bench.ask(database, "SELECT count(*) FROM nianshen.submission WHERE state = 'approved'"), [(units,)])
-            verified.append(verify(bench, database))
-            commits.append(bare_commits(bench, database))
-            bench.drop(database)
-            database = bench.copy()
-            pairs.append(bench.work(database, workers=2))
-            expect("W1 of two", bench.ask(database, "SELECT count(*) FROM nianshen.submission WHERE state = 'approved'"), [(units,)])
-            bench.drop(database)
-            database = bench.peer_database()
-            python.append(bench.peer(PYTHON_PEER, database))
-            expect("W1 of the peer", bench.ask(database, "SELECT count(*) FROM event"), [(2 * units,)])
-            kept = bench.ask(database, "SELECT count(*) FROM entry")[0][0]
-            bench.drop(database)
-            consumed.append(bench.consume_seconds("unit-review", "member-review", "approval"))
-        name = f"{units} units: "
-        report.detail("W1", f"{name}listed entries", "", Series([kept]))
-        report.detail("W1", f"{name}units by the worker", "a second", rate(ours, units))
-        report.detail("W1", f"{name}events by the worker", "a second", rate(ours, records))
-        report.detail("W1", f"{name}events by the Python peer", "a second", rate(python, records))
-        report.detail("W1", f"{name}limit: consume only", "events/s", Series(records / s for s in consumed))
-        report.detail("W1", f"{name}limit: bare commits", "a second", Series(commits))
-        report.detail("W4", f"{name}events by verify", "a second", rate(verified, records))
-        for kind, runs in (("worker", ours), ("two workers", pairs), ("Python peer", python), ("verify", verified)):
-            report.runs("W1", name + kind, runs)
-        report.target(f"W1 ({units} units) time of the Python batch consumer ÷ ours", 1.5, 4, rate(ours, units) / rate(python, units))
-        report.target(f"W4 rebuild ÷ W1's first run ({units} units), events/s", 1.0, 2, rate(verified, records) / rate(ours, records))
-        report.target(f"two workers on W1 ÷ one ({units} units)", 1.0, 2, rate(pairs, units) / rate(ours, units))
-        costs[units] = Series(r.seconds / units for r in ours)
-        rss += [r.rss_mib for r in ours]
-    least, most = min(costs), max(costs)
-    if least < most:
-        report.target(f"W1 cost a unit at {most} units ÷ at {least} units", 1.15, 1.05, costs[most] / costs[least], at_most=True)
-    country = Series(2_500_000 * cost / 60 for cost in costs[most].values)
-    report.target("the whole country's year (2.5 million units) at that cost, extrapolated, minutes", 60, 10, country, at_most=True)
+        runs = run_nation(stack, report, units, Rounds(base, UNITS[0]), base == UNITS[0])
+        costs[units] = Series(r.seconds / units for r in runs)
+        rss += [r.rss_mib for r in runs]
+    main, most = scaled(UNITS[0]), max(costs)
+    if most > main:
+        report.target(f"W1 cost a unit at {most:,} units ÷ at {main:,} units", 1.15, 1.05, costs[most] / costs[main], at_most=True)
+    if (exponent := growth_of(costs)) is not None:
+        report.figure("W1", f"cost a unit from {min(costs):,} to {most:,} units: grows as size to the power of", "", Series([exponent]))
+    report.country(costs)
     return rss
 
 
 def verify(bench, database):
     env = {**bench.env("nianshen"), "PGDATABASE": database}
     return measured(bench.stack, [[BIN / "nianshen-ops", "verify", "--year", YEAR]], env, f"{bench.name}-verify")
-
-
-def bare_commits(bench, database):
-    """Commits a second of one session that writes one row each."""
-    script = bench.folder / "commit.sql"
-    script.write_text("INSERT INTO bench_commit VALUES (1);\n")
-    bench.psql(database, "-c", "CREATE TABLE bench_commit (n integer)")
-    env = {**os.environ, **bench.stack.cluster.variables(database)}
-    run = measured(bench.stack, [["pgbench", "-n", "-T", "3", "-f", script]], env, "pgbench")
-    return next(float(line.split()[2]) for line in run.output.splitlines() if line.startswith("tps"))
 
 
 # ---- W3: decisions ----
@@ -249,12 +308,10 @@ def run_w3(stack, report):
             bare.append(bench.psql(database, "-c", BARE_DECISION))
             expect("W3's limit", bench.ask(database, "SELECT count(*) FROM nianshen.removed_member"), [(failing,)])
             bench.drop(database)
-        what = f"{size} approvals" if kind == "many" else "one approval"
-        report.detail("W3", f"{what}: members removed by the worker", "a second", rate(ours, failing))
-        report.detail("W3", f"{what}: limit: bare DELETE and INSERT", "a second", rate(bare, failing))
-        report.runs("W3", f"{what}: worker", ours, failing)
-        report.runs("W3", f"{what}: bare", bare, failing)
-        report.target(f"W3 ({what} of {failing} members) members removed/s ÷ a bare DELETE … USING with archive INSERT", 0.7, 0.9,
+        what = f"{size:,} approvals" if kind == "many" else "one approval"
+        report.ran("W3", f"{what}: worker", ours, failing, "members removed")
+        report.ran("W3", f"{what}: limit: bare DELETE and INSERT", bare, failing, "members removed")
+        report.target(f"W3 ({what}, {failing:,} members) members removed/s ÷ a bare DELETE … USING with archive INSERT", 0.7, 0.9,
                       rate(ours, failing) / rate(bare, failing))
         rss += [r.rss_mib for r in ours]
     return rss
@@ -269,24 +326,70 @@ def run_w5(stack, report):
 WORKLOADS = {"w2": run_w2, "w1": run_w1, "w3": run_w3, "w5": run_w5}
 
 
-def main():
-    report, rss, stack = Report(), [], None
+# ---- the whole ----
+
+def printed(*command):
     try:
-        stack = Stack("bench", fsync="on")
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def machine():
+    cpu = next(line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024 / 1024
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory_gib": round(memory), "system": platform.freedesktop_os_release()["PRETTY_NAME"],
+            "kernel": platform.release(), "postgres": printed("psql", "--version").split()[2], "librdkafka": printed("pkg-config", "--modversion", "rdkafka"),
+            "java": printed("java", "--version").split()[1], "load": os.getloadavg()[0]}
+
+
+def setting():
+    """What was run, where and when."""
+    given = " ".join(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("BENCH_"))
+    commit = printed("git", "rev-parse", "--short=10", "HEAD") + (" with changes" if printed("git", "status", "--porcelain") else "")
+    return {"when": time.strftime("%Y-%m-%d %H:%M"), "began": START, "command": f"{given} make bench".strip(), "commit": commit, "machine": machine(),
+            "scale": SCALE, "rounds": ROUNDS, "units": UNITS, "giants": GIANTS}
+
+
+def keep_logs(stack):
+    """What the programs of a failed run said, broker and database among them: its folder is removed."""
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    for file in stack.folder.rglob("*"):
+        place = file.relative_to(stack.folder)
+        if (file.name == "log" or file.suffix == ".log") and "data" not in place.parts and file.is_file():
+            shutil.copy(file, LOGS / "-".join(place.parts))
+    pid = stack.folder / "kafka/pid"
+    is_running = pid.exists() and Path("/proc", pid.read_text().strip(), "cmdline").exists()
+    say(f"failed; the broker {'was running' if is_running else 'HAD ENDED'}; the logs of broker, database, workers and peers are in {LOGS.relative_to(ROOT)}")
+
+
+def run_all(stack, report):
+    rss = []
+    for name, run in WORKLOADS.items():
+        if not ONLY or name in ONLY:
+            rss += run(stack, report)
+            while stack.worlds:
+                stack.worlds[-1].remove()
+    if rss:
+        report.target("the worker's memory in any workload, MiB", 96, 48, Series([max(rss)]), at_most=True)
+
+
+def main():
+    report, stack = Report(setting(), say), Stack("bench", fsync="on")
+    try:
         stack.start()
-        for name, run in WORKLOADS.items():
-            if not ONLY or name in ONLY:
-                rss += run(stack, report)
-                while stack.worlds:
-                    stack.worlds[-1].remove()
-        if rss:
-            report.target("the worker's memory in any workload, MiB", 96, 48, Series([max(rss)]), at_most=True)
-        (ROOT / "build/bench.json").write_text(json.dumps(report.json(), indent=1) + "\n")
-        print(report.table())
+        run_all(stack, report)
+    except BaseException:
+        keep_logs(stack)
+        raise
     finally:
-        if stack is not None:
-            stack.stop()
-            shutil.rmtree(stack.folder)
+        stack.stop()
+        shutil.rmtree(stack.folder)
+    data = report.json()
+    (ROOT / "build/bench.json").write_text(json.dumps(data, indent=1) + "\n")
+    (ROOT / "build/bench.svg").write_text(picture.draw(data))
+    print(tables(data))
 
 
 START = time.monotonic()

@@ -77,7 +77,7 @@ def batches(consumer, prefix, ends):
 
 def main(bootstrap, prefix):
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": os.environ["BENCH_GROUP"], "enable.auto.commit": False,
-                         "queued.max.messages.kbytes": 65536, "queued.min.messages": 1000000})
+                         "queued.max.messages.kbytes": 65536, "queued.min.messages": 1000000, "fetch.wait.max.ms": 20})
     places = ends(consumer, prefix)
     consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
     with psycopg.connect(autocommit=True) as connection, ThreadPoolExecutor(1) as writer:
