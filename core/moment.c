@@ -22,11 +22,16 @@ int64_t moment_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int64_t moment_monotonic_ms(void)
+int64_t moment_monotonic_us(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t moment_monotonic_ms(void)
+{
+    return moment_monotonic_us() / 1000;
 }
 
 static bool is_leap(int year)

@@ -15,6 +15,7 @@ int64_t moment_now_ms(void);
 
 /* Milliseconds of a clock that nobody sets: for time-outs and intervals only. */
 int64_t moment_monotonic_ms(void);
+int64_t moment_monotonic_us(void);
 
 /* The date in China Standard Time at that moment. */
 date_ymd moment_cst_date(int64_t moment_ms);

@@ -55,11 +55,12 @@ static void range_count(struct worker *worker, const struct database_result *res
         .duplicates = result_int8(result, 0, 1),
         .dead_letters = result_int8(result, 0, 2),
         .held = result_int8(result, 0, 3),
+        .apply_us = worker_clock_us() - worker->apply.sent_us,
     };
     health_count(worker, &counts);
     log_debug("batch-applied", log_number("records", counts.records), log_number("applied", result_int8(result, 0, 0)),
               log_number("duplicates", counts.duplicates), log_number("dead_letters", counts.dead_letters), log_number("held", counts.held),
-              log_number("outbox", result_int8(result, 0, 4)));
+              log_number("outbox", result_int8(result, 0, 4)), log_number("us", counts.apply_us));
 }
 
 static void range_done(struct worker *worker, const struct database_result *result)
@@ -157,6 +158,7 @@ static void range_send(struct worker *worker)
         worker_fail(worker, &fault);
         return;
     }
+    apply->sent_us = worker_clock_us();
     range->batch = apply->batch;
     range->moves = apply->moves;
     apply_range_fill(range);

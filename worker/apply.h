@@ -18,6 +18,7 @@ struct apply {
     struct apply_move *moves; /* the range's, grown as needed */
     size_t move_room;
     bool is_sent;
+    int64_t sent_us;
     bool is_holding; /* the unit of the range's one record */
     int tries;
     int64_t retry_at_ms;

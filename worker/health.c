@@ -7,9 +7,16 @@
 #include "worker/position.h"
 #include "worker/worker.h"
 
-void health_init(struct health *health, int64_t now_ms)
+void health_init(struct health *health, int64_t now_ms, int64_t now_us)
 {
-    *health = (struct health){.reason = "", .summary_ms = now_ms, .moved_ms = now_ms, .warned_ms = now_ms};
+    *health = (struct health){
+        .reason = "",
+        .summary_ms = now_ms,
+        .moved_ms = now_ms,
+        .warned_ms = now_ms,
+        .start_us = now_us,
+        .lap_us = now_us,
+    };
 }
 
 void health_count(struct worker *worker, const struct health_counts *counts)
@@ -21,7 +28,16 @@ void health_count(struct worker *worker, const struct health_counts *counts)
     sum->dead_letters += counts->dead_letters;
     sum->held += counts->held;
     sum->published += counts->published;
+    sum->apply_us += counts->apply_us;
     worker->health.moved_ms = worker->now_ms;
+}
+
+void health_spent(struct worker *worker, enum spent spent)
+{
+    struct health *health = &worker->health;
+    int64_t now_us = worker_clock_us();
+    health->counts.spent_us[spent] += now_us - health->lap_us;
+    health->lap_us = now_us;
 }
 
 /* ---- the broker ---- */
@@ -83,18 +99,38 @@ static void ready_tell(struct worker *worker)
 
 /* ---- progress ---- */
 
+/* What was done since `told`. `status`: -1 when it has not ended. */
+static void counts_log(const char *event, const struct health_counts *now, const struct health_counts *told, int64_t ms, int status)
+{
+    int64_t spent_ms[SPENT_KINDS];
+    for (int i = 0; i < SPENT_KINDS; i++) spent_ms[i] = (now->spent_us[i] - told->spent_us[i]) / 1000;
+    log_info(event, log_number("records", now->records - told->records), log_number("batches", now->batches - told->batches),
+             log_number("duplicates", now->duplicates - told->duplicates),
+             log_number("dead_letters", now->dead_letters - told->dead_letters), log_number("held", now->held - told->held),
+             log_number("published", now->published - told->published), log_number("ms", ms), log_number("poll_ms", spent_ms[SPENT_POLL]),
+             log_number("decode_ms", spent_ms[SPENT_DECODE]), log_number("send_ms", spent_ms[SPENT_SEND]),
+             log_number("publish_ms", spent_ms[SPENT_PUBLISH]), log_number("other_ms", spent_ms[SPENT_OTHER]),
+             log_number("wait_ms", spent_ms[SPENT_WAIT]), log_number("idle_ms", spent_ms[SPENT_IDLE]),
+             log_number("apply_ms", (now->apply_us - told->apply_us) / 1000),
+             status < 0 ? (struct log_field){0} : log_number("status", status));
+}
+
 static void summary_tell(struct worker *worker)
 {
     struct health *health = &worker->health;
-    const struct health_counts *counts = &health->counts;
-    if (worker->now_ms - health->summary_ms < HEALTH_SUMMARY_MS) return;
-    if (counts->batches + counts->published > 0)
-        log_info("progress", log_number("records", counts->records), log_number("batches", counts->batches),
-                 log_number("duplicates", counts->duplicates), log_number("dead_letters", counts->dead_letters),
-                 log_number("held", counts->held), log_number("published", counts->published),
-                 log_number("ms", worker->now_ms - health->summary_ms));
+    int64_t ms = worker->now_ms - health->summary_ms;
+    if (ms < HEALTH_SUMMARY_MS) return;
+    if (health->counts.batches + health->counts.published > health->told.batches + health->told.published)
+        counts_log("progress", &health->counts, &health->told, ms, -1);
     health->summary_ms = worker->now_ms;
-    health->counts = (struct health_counts){0};
+    health->told = health->counts;
+}
+
+void health_stopped(const struct worker *worker)
+{
+    static const struct health_counts none;
+    const struct health *health = &worker->health;
+    counts_log("stopped", &health->counts, &none, (health->lap_us - health->start_us) / 1000, worker->exit_status);
 }
 
 /* How many records wait, as far as the broker told; markers of transactions count, too. */

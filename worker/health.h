@@ -19,14 +19,30 @@ enum {
 
 struct worker;
 
+/* What the loop did with its time: each moment belongs to one of these. */
+enum spent {
+    SPENT_POLL, /* taking records from the client library, which fetches them in threads of its own */
+    SPENT_DECODE, /* and checking all that a record shows by itself */
+    SPENT_SEND, /* building queries, and what goes to the database and comes from it */
+    SPENT_PUBLISH, /* outcomes and dead letters */
+    SPENT_OTHER,
+    SPENT_WAIT, /* nothing to do until the database answers */
+    SPENT_IDLE, /* nothing to do, and the database has nothing to do either */
+    SPENT_KINDS
+};
+
 struct health_counts {
     int64_t batches, records, duplicates, dead_letters, held, published;
+    int64_t apply_us; /* from sending micro-batches to their answers; the loop decodes and publishes meanwhile */
+    int64_t spent_us[SPENT_KINDS];
 };
 
 struct health {
     const char *reason; /* why not, static; NULL while ready */
-    struct health_counts counts; /* since the last summary */
+    struct health_counts counts; /* since the start */
+    struct health_counts told; /* of these, what the last summary told */
     int64_t summary_ms;
+    int64_t start_us, lap_us; /* between these the time is accounted for */
     int64_t look_ms;
     int64_t moved_ms; /* when anything was applied, or nothing waited */
     int64_t warned_ms; /* of the watchdog */
@@ -34,10 +50,14 @@ struct health {
     int64_t probe_ms;
 };
 
-void health_init(struct health *health, int64_t now_ms);
+void health_init(struct health *health, int64_t now_ms, int64_t now_us);
 void health_count(struct worker *worker, const struct health_counts *counts);
+/* The time since the last call went into this. */
+void health_spent(struct worker *worker, enum spent spent);
 void health_broker_away(struct worker *worker, const struct fault *why);
 void health_broker_back(struct worker *worker);
 void health_step(struct worker *worker);
+/* The last line of the log: what the worker did in all. */
+void health_stopped(const struct worker *worker);
 
 #endif

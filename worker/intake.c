@@ -167,8 +167,11 @@ bool intake_step(struct worker *worker)
     }
     for (int i = 0; i < INTAKE_RECORDS_A_ROUND && filling->bytes < bytes_before + INTAKE_BYTES_A_ROUND && intake_is_open(worker); i++) {
         struct kafka_happening happening;
-        if (kafka_consumer_poll(worker->consumer, 0, &happening) == KAFKA_NOTHING) break;
+        enum kafka_happening_kind kind = kafka_consumer_poll(worker->consumer, 0, &happening);
+        health_spent(worker, SPENT_POLL);
+        if (kind == KAFKA_NOTHING) break;
         happening_take(worker, &happening);
+        health_spent(worker, SPENT_DECODE);
         moved = true;
     }
     return moved;

@@ -44,7 +44,7 @@ static void wait_for(struct pollfd *list, nfds_t *count, int fd, short events)
 }
 
 /* Kafka's records only while there is room for them: what is readable and not read would end every wait at once. */
-static void loop_wait(const struct worker *worker)
+static void loop_wait(struct worker *worker)
 {
     struct pollfd list[5];
     nfds_t count = 0;
@@ -58,6 +58,7 @@ static void loop_wait(const struct worker *worker)
     if (worker->outbox.producer != NULL) wait_for(list, &count, kafka_producer_fd(worker->outbox.producer), POLLIN);
     if (worker->outbox.source.is_reading) wait_for(list, &count, kafka_reader_fd(worker->reader), POLLIN);
     poll(list, count, WORKER_TICK_MS);
+    health_spent(worker, worker->link.state == LINK_BUSY ? SPENT_WAIT : SPENT_IDLE);
 }
 
 /* ---- the loop ---- */
@@ -70,21 +71,34 @@ static bool signals_step(struct worker *worker)
     return true;
 }
 
-/* The order is that of need: what the database says first, then who owns what, then what goes out, then new work. */
+/*
+ * In the order of need: what the database says first, then who owns what, then what goes out, then new work. What intake does with its time
+ * it accounts for itself.
+ */
+static const struct {
+    bool (*run)(struct worker *worker);
+    enum spent spent;
+} steps[] = {
+    {signals_step, SPENT_OTHER},    {topic_check_step, SPENT_OTHER}, {link_step, SPENT_SEND},
+    {assignment_step, SPENT_OTHER}, {witness_step, SPENT_OTHER},     {outbox_step, SPENT_PUBLISH},
+    {intake_step, SPENT_OTHER},     {apply_step, SPENT_SEND},        {held_step, SPENT_OTHER},
+};
+
 static bool round_run(struct worker *worker)
 {
+    bool moved = false;
     worker->now_ms = moment_monotonic_ms();
-    bool moved = signals_step(worker);
-    moved = topic_check_step(worker) || moved;
-    moved = link_step(worker) || moved;
-    moved = assignment_step(worker) || moved;
-    moved = witness_step(worker) || moved;
-    moved = outbox_step(worker) || moved;
-    moved = intake_step(worker) || moved;
-    moved = apply_step(worker) || moved;
-    moved = held_step(worker) || moved;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        moved = steps[i].run(worker) || moved;
+        health_spent(worker, steps[i].spent);
+    }
     health_step(worker);
     return moved;
+}
+
+int64_t worker_clock_us(void)
+{
+    return moment_monotonic_us();
 }
 
 static void owner_name(struct worker *worker)
@@ -112,7 +126,7 @@ static bool worker_open(struct worker *worker, struct fault *fault)
     outbox_init(&worker->outbox);
     held_init(&worker->held);
     witness_init(&worker->witness, worker->now_ms);
-    health_init(&worker->health, worker->now_ms);
+    health_init(&worker->health, worker->now_ms, worker_clock_us());
     if (!signals_init(&worker->signals, fault)) return false;
     return (link_init(&worker->link) && intake_init(&worker->intake, limits)) ||
            fault_set(fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for the micro-batches");
@@ -146,6 +160,6 @@ int worker_run(const struct config *config)
     while (!is_over(&worker))
         if (!round_run(&worker)) loop_wait(&worker);
     worker_close(&worker);
-    log_info("stopped", log_number("status", worker.exit_status));
+    health_stopped(&worker);
     return worker.exit_status;
 }

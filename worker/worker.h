@@ -68,6 +68,9 @@ struct worker {
 /* Runs until a signal, the end of --until-end or a fault that can't be waited out; returns the exit status. */
 int worker_run(const struct config *config);
 
+/* The monotonic clock as it is now, for measuring; what is to be done when is decided by now_ms. */
+int64_t worker_clock_us(void);
+
 /* Ends the loop as soon as what is under way is finished. */
 void worker_stop(struct worker *worker, int exit_status);
 /* Logs the fault and ends the loop at once with its exit status. */

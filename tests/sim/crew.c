@@ -5,6 +5,7 @@
 
 /* The loop's own steps, on the simulated clock: they are static, and the loop is what is tested. */
 #define moment_monotonic_ms sim_clock_ms
+#define moment_monotonic_us sim_clock_us
 #include "worker/loop.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "tests/sim/sim.h"
@@ -45,6 +46,11 @@ static const struct config *config(void)
 int64_t sim_clock_ms(void)
 {
     return sim.now_ms;
+}
+
+int64_t sim_clock_us(void)
+{
+    return sim.now_ms * 1000;
 }
 
 /* Seeds the back-off: the same again when a history is played again. */

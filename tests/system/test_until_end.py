@@ -35,6 +35,18 @@ def test_takes_all_in_and_ends(world):
     assert world.ops("digest").expect(0).out == before
 
 
+def test_the_last_line_accounts_for_the_run(world):
+    """The sums of the whole run, and each of its milliseconds in one place, but for those that rounding takes from each of the seven."""
+    reviews = send_reviews(world.client(), 50)
+    line = world.run_until_end().expect(0).err.splitlines()[-1]
+    told = dict(field.split("=", 1) for field in line.split())
+    assert (told["event"], told["status"]) == ("stopped", "0")
+    assert (int(told["records"]), int(told["published"])) == (len(reviews), len(reviews))
+    parts = [int(told[f"{part}_ms"]) for part in ("poll", "decode", "send", "publish", "other", "wait", "idle")]
+    assert 0 <= int(told["ms"]) - sum(parts) <= len(parts) + 1
+    assert 0 < int(told["apply_ms"]) <= int(told["ms"])
+
+
 def test_transactions_of_an_upstream(world):
     """Aborted records are never seen, committed ones are, and the markers at the end of a partition don't keep it from ending."""
     producer = Producer({"bootstrap.servers": world.stack.broker.bootstrap, "partitioner": "murmur2_random", "transactional.id": "upstream"})
