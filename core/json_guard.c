@@ -200,8 +200,6 @@ static bool scan_text(struct scan *scan, const struct json_limits *limits, struc
 static bool parser_fault(const json_error_t *error, int position, struct fault *fault)
 {
     switch (json_error_code(error)) {
-    case json_error_out_of_memory:
-        return json_guard_no_memory(fault);
     case json_error_duplicate_key:
         return json_guard_refuse(fault, "duplicate-key",
                                  language_pick("第 %d 字节：对象中已有此键", "byte %d: an object has this key already"), position);
@@ -255,6 +253,7 @@ json_t *json_guard_load(const char *text, size_t length, const struct json_limit
         return NULL;
     }
     if (!scan_text(&scan, limits, fault)) return NULL;
+    json_memory_use();
     if (lift != NULL && lift->text != NULL) return parse_rest(text, length, lift, fault);
     json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (value == NULL) (void)parser_fault(&error, error.position, fault);

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/log.h"
 
 static _Thread_local struct {
     unsigned char *block; /* NULL: none yet, or memory is out */
@@ -28,9 +32,24 @@ void json_memory_give(void *piece)
     if (memory.block == NULL || at < block || at >= block + JSON_MEMORY_BYTES) free(piece);
 }
 
+static void *take_or_end(size_t bytes)
+{
+    void *piece = json_memory_take(bytes);
+    if (piece != NULL) return piece;
+    log_error("memory-out", log_number("bytes", (int64_t)bytes), log_text("text", "no memory left to parse JSON"));
+    _exit(EX_OSERR);
+}
+
+void json_memory_use(void)
+{
+    static bool is_used;
+    if (!is_used) json_set_alloc_funcs(take_or_end, json_memory_give);
+    is_used = true;
+}
+
 void json_memory_begin(void)
 {
-    json_set_alloc_funcs(json_memory_take, json_memory_give);
+    json_memory_use();
     if (memory.block == NULL) memory.block = malloc(JSON_MEMORY_BYTES);
     memory.is_open = memory.block != NULL;
 }

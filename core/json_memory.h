@@ -10,6 +10,12 @@
 enum { JSON_MEMORY_BYTES = 1024 * 1024 }; /* the block, one a thread, kept for the next record; what does not fit comes from malloc */
 
 /*
+ * Gives Jansson its memory from here on. Without any its parser takes a good text for a wrong one, or crashes: no record may be refused for
+ * that, so the process ends instead, and says why. What is not applied yet is read again by the next one.
+ */
+void json_memory_use(void);
+
+/*
  * From begin to end what Jansson asks for in this thread comes from the block. Everything made in between must be released before the end;
  * what was made before may be released in between, too. Not nested. Outside of it, and in other threads, Jansson works as ever.
  */
