@@ -42,12 +42,15 @@ extern struct failing_end {
 #define FAILING_REAL(name) __asm__("__real_" #name)
 #define FAILING_WRAP(name) __asm__("__wrap_" #name)
 
-#define FAILING(type, name, parameters, arguments, failure)                                                                                \
+/* FAKED is the same for what a test answers itself whenever `is_faked`. */
+#define FAKED(type, name, is_faked, parameters, arguments, answer)                                                                         \
     type real_##name parameters FAILING_REAL(name);                                                                                        \
     type wrap_##name parameters FAILING_WRAP(name);                                                                                        \
     type wrap_##name parameters                                                                                                            \
     {                                                                                                                                      \
-        return failing_now(#name) ? (failure) : real_##name arguments;                                                                     \
+        return (is_faked) ? (answer) : real_##name arguments;                                                                              \
     }
+
+#define FAILING(type, name, parameters, arguments, failure) FAKED(type, name, failing_now(#name), parameters, arguments, failure)
 
 #endif
