@@ -42,6 +42,10 @@ extern struct failing_end {
 #define FAILING_REAL(name) __asm__("__real_" #name)
 #define FAILING_WRAP(name) __asm__("__wrap_" #name)
 
+/* For a test's own fakes, which must not fail with what they stand for. */
+void *real_calloc(size_t count, size_t bytes) FAILING_REAL(calloc);
+void *real_realloc(void *memory, size_t bytes) FAILING_REAL(realloc);
+
 /* FAKED is the same for what a test answers itself whenever `is_faked`. */
 #define FAKED(type, name, is_faked, parameters, arguments, answer)                                                                         \
     type real_##name parameters FAILING_REAL(name);                                                                                        \

@@ -17,6 +17,7 @@ enum fake_accident {
     FAKE_LOST_AFTER, /* the same, but it was committed */
     FAKE_DEADLOCK, /* 40P01: rolled back, the connection is well */
     FAKE_STOLEN, /* another worker claimed all partitions just before */
+    FAKE_INDIGESTIBLE, /* whatever it is */
     FAKE_UNKNOWN, /* an SQLSTATE that nobody expects */
 };
 
@@ -54,6 +55,11 @@ static struct {
     int left_to_send;
     int lock_failures; /* so many claims meet a lock */
     int backends_ended;
+    const char *refusal; /* the SQLSTATE of questions that failing.h lets fail, by the function's name: "claim" */
+    bool is_slow; /* what is asked is never answered */
+    bool is_mark_damaged; /* last_sha256 comes back too short */
+    const char *foreign_topic, *foreign_partition; /* what rows name instead; NULL: the truth */
+    bool wants_write, has_causation;
 } fake_database;
 
 static inline void fake_database_reset(void)
@@ -77,7 +83,8 @@ struct database_query {
 
 struct database_query *query_new(void)
 {
-    return calloc(1, sizeof(struct database_query));
+    if (failing_now("query_new")) return NULL;
+    return real_calloc(1, sizeof(struct database_query));
 }
 
 static void fake_parameters_free(struct database_query *query)
@@ -108,10 +115,10 @@ static void fake_add(struct database_query *query, const void *bytes, size_t siz
     struct fake_parameter *parameter = &query->parameters[query->count - 1];
     if (parameter->count == parameter->room) {
         parameter->room = parameter->room * 2 + 4;
-        parameter->items = realloc(parameter->items, parameter->room * sizeof *parameter->items);
-        parameter->sizes = realloc(parameter->sizes, parameter->room * sizeof *parameter->sizes);
+        parameter->items = real_realloc(parameter->items, parameter->room * sizeof *parameter->items);
+        parameter->sizes = real_realloc(parameter->sizes, parameter->room * sizeof *parameter->sizes);
     }
-    char *copy = bytes == NULL ? NULL : calloc(1, size + 1);
+    char *copy = bytes == NULL ? NULL : real_calloc(1, size + 1);
     if (copy != NULL) memcpy(copy, bytes, size);
     parameter->items[parameter->count] = copy;
     parameter->sizes[parameter->count++] = size;
@@ -226,7 +233,7 @@ struct database_result {
 
 static void fake_cell(struct database_result *result, size_t column, const void *bytes, size_t size)
 {
-    result->cells[result->rows][column] = calloc(1, size + 1);
+    result->cells[result->rows][column] = real_calloc(1, size + 1);
     memcpy(result->cells[result->rows][column], bytes, size);
     result->sizes[result->rows][column] = size;
 }
@@ -278,19 +285,25 @@ const void *result_bytea(struct database_result *result, size_t row, size_t colu
 
 /* ---- the functions ---- */
 
+/* Topic and partition, as they were asked for. */
+static void fake_cell_place(const struct database_query *query, struct database_result *result, size_t item)
+{
+    fake_cell_text(result, 0, fake_database.foreign_topic != NULL ? fake_database.foreign_topic : fake_text(query, 1, item));
+    fake_cell_text(result, 1, fake_database.foreign_partition != NULL ? fake_database.foreign_partition : fake_text(query, 2, item));
+}
+
 static void fake_claim(const struct database_query *query, struct database_result *result)
 {
     fake_database.claims++;
     for (size_t i = 0; i < query->parameters[0].count; i++, result->rows++) {
         struct fake_position *position = fake_position_of(query, 1, i);
-        fake_cell_text(result, 0, fake_text(query, 1, i));
-        fake_cell_text(result, 1, fake_text(query, 2, i));
+        fake_cell_place(query, result, i);
         fake_cell_int(result, 2, ++position->epoch);
         fake_cell_int(result, 3, position->next);
         if (position->has_last) {
             fake_cell_int(result, 4, position->last_offset);
             fake_cell_int(result, 5, position->last_append_ms);
-            fake_cell(result, 6, position->last_sha256, sizeof position->last_sha256);
+            fake_cell(result, 6, position->last_sha256, fake_database.is_mark_damaged ? 1 : sizeof position->last_sha256);
         }
         if (position->halted[0] != '\0') fake_cell_text(result, 7, position->halted);
     }
@@ -299,8 +312,7 @@ static void fake_claim(const struct database_query *query, struct database_resul
 static void fake_positions(const struct database_query *query, struct database_result *result)
 {
     for (size_t i = 0; i < query->parameters[0].count; i++, result->rows++) {
-        fake_cell_text(result, 0, fake_text(query, 1, i));
-        fake_cell_text(result, 1, fake_text(query, 2, i));
+        fake_cell_place(query, result, i);
         const struct fake_position *position = fake_position_of(query, 1, i);
         fake_cell_int(result, 2, position->epoch);
         if (position->halted[0] != '\0') fake_cell_text(result, 3, position->halted);
@@ -379,6 +391,7 @@ static const char *fake_apply(const struct database_query *query, struct databas
     if (accident == FAKE_STOLEN) fake_steal();
     if (accident == FAKE_LOST_BEFORE) return "lost";
     if (accident == FAKE_DEADLOCK) return "40P01";
+    if (accident == FAKE_INDIGESTIBLE) return "22023";
     if (accident == FAKE_UNKNOWN) return "XX000";
     if (fake_is_fenced(query)) return "NS001";
     if (query->parameters[43].count > 0) snprintf(fake_database.held_unit, sizeof fake_database.held_unit, "%s", fake_text(query, 44, 0));
@@ -397,13 +410,14 @@ static void fake_outbox_take(struct database_result *result)
         if (row->is_done) continue;
         fake_cell_int(result, 0, (int64_t)i);
         fake_cell_text(result, 1, row->is_outcome ? "outcome" : "dead-letter");
-        fake_cell_text(result, 2, topic_kind_name(row->topic));
+        fake_cell_text(result, 2, fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(row->topic));
         fake_cell_int(result, 3, row->partition);
         fake_cell_int(result, 4, row->offset);
         fake_cell_text(result, 5, row->unit);
         fake_cell_text(result, 6, "nianshen.unit-review.accepted.v1");
         fake_cell_text(result, 7, "id");
         fake_cell_int(result, 8, 1780000000000);
+        if (fake_database.has_causation) fake_cell_text(result, 9, "cause");
         fake_cell_text(result, 10, "{}");
         fake_cell_text(result, 11, "not-json");
         fake_cell_text(result, 12, "text");
@@ -418,8 +432,8 @@ static void fake_held_take(struct database_result *result)
         enum topic_kind topic = (enum topic_kind)(place / FAKE_PARTITIONS);
         for (int offset = 0; offset < FAKE_RECORDS_MAX; offset++) {
             if (result->rows > 0 || !fake_database.positions[topic][place % FAKE_PARTITIONS].held[offset]) continue;
-            fake_cell_text(result, 0, topic_kind_name(topic));
-            fake_cell_int(result, 1, place % FAKE_PARTITIONS);
+            fake_cell_text(result, 0, fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(topic));
+            fake_cell_int(result, 1, fake_database.foreign_partition != NULL ? 7 : place % FAKE_PARTITIONS);
             fake_cell_int(result, 2, offset);
             result->rows++;
         }
@@ -433,7 +447,10 @@ static void fake_outbox_done(const struct database_query *query)
 
 static const char *fake_run(const struct database_query *query, struct database_result *result)
 {
-    const char *failure = "";
+    const char *failure = "", *name = strstr(query->sql, "nianshen.") + strlen("nianshen.");
+    char function[32];
+    snprintf(function, sizeof function, "%.*s", (int)strcspn(name, "("), name);
+    if (failing_now(function)) return fake_database.refusal;
     if (strstr(query->sql, "nianshen.apply(") != NULL) {
         failure = fake_apply(query, result);
     } else if (strstr(query->sql, "nianshen.claim(") != NULL) {
@@ -472,13 +489,14 @@ struct database {
 struct database *database_open_start(const char *application_name, struct fault *fault)
 {
     (void)application_name;
+    if (fake_refuses("open_start", fault)) return NULL;
     fake_database.opens++;
     if (fake_database.closed_doors > 0) {
         fake_database.closed_doors--;
         fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "database-absent", "away by the script");
         return NULL;
     }
-    return calloc(1, sizeof(struct database));
+    return real_calloc(1, sizeof(struct database));
 }
 
 void database_close(struct database *database)
@@ -489,13 +507,13 @@ void database_close(struct database *database)
 int database_socket(const struct database *database, bool *wants_write)
 {
     (void)database;
-    *wants_write = fake_database.left_to_send > 0;
+    *wants_write = fake_database.wants_write || fake_database.left_to_send > 0;
     return -1;
 }
 
 bool database_send(struct database *database, const struct database_query *query, struct fault *fault)
 {
-    (void)fault;
+    if (fake_refuses("send", fault)) return false;
     database->asked = query;
     fake_database.is_applying = strstr(query->sql, "nianshen.apply(") != NULL;
     database->busy_polls = fake_database.is_applying ? fake_database.busy_polls : 0;
@@ -519,10 +537,15 @@ static enum database_state fake_fail(struct database *database, const char *fail
 
 enum database_state database_poll(struct database *database, struct database_result **result, struct fault *fault)
 {
+    if (fake_refuses(database->asked == NULL ? "poll_idle" : "poll_busy", fault)) {
+        database->is_lost = true;
+        return DATABASE_FAILED;
+    }
     if (database->asked == NULL) return DATABASE_READY;
+    if (fake_database.is_slow) return DATABASE_BUSY;
     if (fake_database.left_to_send-- > 0 || database->busy_polls-- > 0) return DATABASE_BUSY;
     fake_database.is_applying = false;
-    struct database_result *answer = calloc(1, sizeof *answer);
+    struct database_result *answer = real_calloc(1, sizeof *answer);
     const char *failure = fake_run(database->asked, answer);
     database->asked = NULL;
     if (failure[0] == '\0') {
@@ -540,8 +563,8 @@ bool database_is_lost(const struct database *database)
 
 bool database_require_schema(struct database *database, int timeout_ms, struct fault *fault)
 {
-    (void)database, (void)timeout_ms, (void)fault;
-    return true;
+    (void)database, (void)timeout_ms;
+    return !fake_refuses("require_schema", fault);
 }
 
 #endif

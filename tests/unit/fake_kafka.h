@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "core/kafka.h"
+#include "tests/unit/failing.h"
 #include "tests/unit/records.h"
 
 enum { FAKE_PARTITIONS = 2, FAKE_RECORDS_MAX = 512, FAKE_SENT_MAX = 1024 };
@@ -53,11 +54,26 @@ static struct {
     int unknown_bounds; /* so many questions for bounds find no such partition */
     int broker_absences; /* so many topic checks find no broker */
     const char *finding; /* a wrong topic */
+    bool is_finding_weak; /* only a warning */
+    enum fault_kind refusal; /* of calls that failing.h lets fail */
+    struct kafka_happening refused_as; /* the same of polls */
+    bool is_group_silent, has_no_partitions, is_broker_silent;
+    int producers_max; /* more can not be made; 0: as many as are wanted */
+    int producers;
+    int32_t partitions_told; /* by the topics' check; 0: the truth */
 } fake_kafka;
 
 static inline void fake_kafka_reset(void)
 {
     memset(&fake_kafka, 0, sizeof fake_kafka);
+}
+
+/* True, with a fault, when failing.h wants this call to fail. */
+static inline bool fake_refuses(const char *call, struct fault *fault)
+{
+    if (!failing_now(call)) return false;
+    fault_set(fault, fake_kafka.refusal != FAULT_NONE ? fake_kafka.refusal : FAULT_RETRY, EX_UNAVAILABLE, "refused", "by the script");
+    return true;
 }
 
 /* Appends a unit review of that unit; returns its offset. */
@@ -102,7 +118,8 @@ static struct kafka_consumer fake_consumer;
 
 struct kafka_consumer *kafka_consumer_new(const struct config *config, const char *group_id, struct fault *fault)
 {
-    (void)config, (void)group_id, (void)fault;
+    (void)config, (void)group_id;
+    if (fake_refuses("consumer_new", fault)) return NULL;
     fake_kafka.handles++;
     for (int i = 0; i < TOPIC_INPUTS * FAKE_PARTITIONS; i++)
         fake_kafka.assigned[i] = (struct kafka_position){(enum topic_kind)(i / FAKE_PARTITIONS), i % FAKE_PARTITIONS, 0};
@@ -119,7 +136,7 @@ static void fake_tell_all(enum kafka_happening_kind kind, struct kafka_happening
 {
     out->kind = kind;
     out->assigned = fake_kafka.assigned;
-    out->assigned_count = TOPIC_INPUTS * FAKE_PARTITIONS;
+    out->assigned_count = fake_kafka.has_no_partitions ? 0 : TOPIC_INPUTS * FAKE_PARTITIONS;
 }
 
 static bool fake_tell_partition(enum topic_kind topic, int32_t number, struct kafka_happening *out)
@@ -154,6 +171,12 @@ enum kafka_happening_kind kafka_consumer_poll(struct kafka_consumer *consumer, i
     (void)consumer, (void)timeout_ms;
     *out = (struct kafka_happening){.kind = KAFKA_NOTHING};
     if (fake_kafka.before_poll != NULL) fake_kafka.before_poll();
+    if (fake_kafka.is_group_silent) return out->kind;
+    if (fake_kafka.is_in_group && failing_now("consumer_poll")) {
+        *out = fake_kafka.refused_as;
+        fault_set(&out->fault, fake_kafka.refusal, EX_UNAVAILABLE, "refused", "by the script");
+        return out->kind;
+    }
     if (fake_kafka.must_revoke && fake_kafka.is_in_group) {
         fake_kafka.must_revoke = fake_kafka.is_in_group = false;
         fake_tell_all(KAFKA_REVOKED, out);
@@ -181,7 +204,8 @@ static void fake_read_nothing(void)
 
 bool kafka_consumer_start(struct kafka_consumer *consumer, const struct kafka_position *at, size_t count, struct fault *fault)
 {
-    (void)consumer, (void)fault;
+    (void)consumer;
+    if (fake_refuses("consumer_start", fault)) return false;
     fake_kafka.starts++;
     fake_read_nothing();
     for (size_t i = 0; i < count; i++) {
@@ -195,7 +219,8 @@ bool kafka_consumer_start(struct kafka_consumer *consumer, const struct kafka_po
 
 bool kafka_consumer_stop(struct kafka_consumer *consumer, struct fault *fault)
 {
-    (void)consumer, (void)fault;
+    (void)consumer;
+    if (fake_refuses("consumer_stop", fault)) return false;
     fake_kafka.stops++;
     fake_kafka.is_told_assigned = false;
     fake_read_nothing();
@@ -211,7 +236,7 @@ int64_t kafka_consumer_end(struct kafka_consumer *consumer, enum topic_kind topi
 bool kafka_consumer_probe(struct kafka_consumer *consumer, int timeout_ms)
 {
     (void)consumer, (void)timeout_ms;
-    return true;
+    return !fake_kafka.is_broker_silent && !failing_now("consumer_probe");
 }
 
 void kafka_consumer_commit(struct kafka_consumer *consumer, const struct kafka_position *at, size_t count)
@@ -230,7 +255,8 @@ static struct kafka_reader fake_reader;
 
 struct kafka_reader *kafka_reader_new(const struct config *config, struct fault *fault)
 {
-    (void)config, (void)fault;
+    (void)config;
+    if (fake_refuses("reader_new", fault)) return NULL;
     fake_kafka.handles++;
     return &fake_reader;
 }
@@ -242,7 +268,8 @@ void kafka_reader_free(struct kafka_reader *reader)
 
 bool kafka_reader_start(struct kafka_reader *reader, const struct kafka_position *at, struct fault *fault)
 {
-    (void)reader, (void)fault;
+    (void)reader;
+    if (fake_refuses("reader_start", fault)) return false;
     fake_kafka.is_reading = true;
     fake_kafka.reading = *at;
     return true;
@@ -261,6 +288,7 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
     (void)reader, (void)timeout_ms;
     *out = (struct kafka_happening){.kind = KAFKA_NOTHING};
     if (!fake_kafka.is_reading || fake_kafka.is_reader_silent) return out->kind;
+    if (fake_refuses("reader_poll", &out->fault)) return out->kind = fake_kafka.refused_as.kind;
     out->kind = KAFKA_END;
     out->position = *at;
     if (!fake_record_at(&fake_kafka.partitions[at->topic][at->partition], at->offset, &record)) return out->kind;
@@ -281,6 +309,7 @@ bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int
                          int64_t *next_offset, struct fault *fault)
 {
     (void)reader, (void)timeout_ms;
+    if (fake_refuses("reader_bounds", fault)) return false;
     if (fake_kafka.unknown_bounds > 0) {
         fake_kafka.unknown_bounds--;
         return fault_set(fault, FAULT_REJECT, EX_CONFIG, "kafka-refused", "unknown by the script");
@@ -299,7 +328,13 @@ static struct kafka_producer fake_producer;
 
 struct kafka_producer *kafka_producer_new(const struct config *config, kafka_delivered_fn delivered, void *context, struct fault *fault)
 {
-    (void)config, (void)fault;
+    (void)config;
+    if (fake_refuses("producer_new", fault)) return NULL;
+    if (fake_kafka.producers_max > 0 && fake_kafka.producers == fake_kafka.producers_max) {
+        fault_set(fault, FAULT_FATAL, EX_OSERR, "no-descriptor", "by the script");
+        return NULL;
+    }
+    fake_kafka.producers++;
     fake_kafka.handles++;
     fake_kafka.delivered = delivered;
     fake_kafka.delivered_context = context;
@@ -315,7 +350,8 @@ bool kafka_producer_send(struct kafka_producer *producer, enum topic_kind topic,
                          const void *value, size_t value_bytes, const struct kafka_header *headers, size_t header_count, uint64_t tag,
                          struct fault *fault)
 {
-    (void)producer, (void)fault;
+    (void)producer;
+    if (fake_refuses("producer_send", fault)) return false;
     struct fake_sent *sent = &fake_kafka.handed[fake_kafka.handed_count++];
     *sent = (struct fake_sent){.topic = topic, .partition = partition, .origin = -1, .tag = tag};
     snprintf(sent->key, sizeof sent->key, "%.*s", (int)key_bytes, (const char *)key);
@@ -356,7 +392,7 @@ int kafka_producer_fd(const struct kafka_producer *producer)
 bool kafka_producer_is_broken(const struct kafka_producer *producer)
 {
     (void)producer;
-    return false;
+    return failing_now("producer_is_broken");
 }
 
 /* ---- the topics ---- */
@@ -368,7 +404,8 @@ static struct kafka_admin fake_admin;
 
 struct kafka_admin *kafka_admin_new(const struct config *config, struct fault *fault)
 {
-    (void)config, (void)fault;
+    (void)config;
+    if (fake_refuses("admin_new", fault)) return NULL;
     fake_kafka.handles++;
     return &fake_admin;
 }
@@ -382,15 +419,17 @@ bool kafka_admin_check(struct kafka_admin *admin, int timeout_ms, struct kafka_t
                        size_t *found_count, int32_t *partitions, struct fault *fault)
 {
     (void)admin, (void)timeout_ms;
+    if (fake_refuses("admin_check", fault)) return false;
     if (fake_kafka.broker_absences > 0) {
         fake_kafka.broker_absences--;
         return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away", "away by the script");
     }
-    *found_count = fake_kafka.finding != NULL;
-    *partitions = FAKE_PARTITIONS;
+    *found_count = fake_kafka.finding != NULL ? 2 : 0;
+    *partitions = fake_kafka.partitions_told > 0 ? fake_kafka.partitions_told : FAKE_PARTITIONS;
     if (fake_kafka.finding == NULL) return true;
-    findings[0] = (struct kafka_topic_finding){.is_error = true};
+    findings[0] = (struct kafka_topic_finding){.is_error = !fake_kafka.is_finding_weak};
     snprintf(findings[0].code, sizeof findings[0].code, "%s", fake_kafka.finding);
+    findings[1] = findings[0];
     return true;
 }
 
