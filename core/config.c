@@ -184,7 +184,7 @@ static struct config_value *value_of(struct config *config, const struct option 
     return value;
 }
 
-/* Keeps a value unless one of higher precedence is there. `place` is how the user finds it: "--unit", "NIANSHEN_UNIT", "file:3: unit". */
+/* Keeps a value unless one of higher precedence is there: the higher ones are read first. `place` is how the user finds it: "--unit", "NIANSHEN_UNIT", "file:3: unit". */
 static bool put(struct config *config, const struct option *option, enum config_source source, const char *place, const char *text,
                 struct fault *fault)
 {
@@ -194,7 +194,6 @@ static bool put(struct config *config, const struct option *option, enum config_
 
     struct config_value *value = value_of(config, option);
     if (value->count > 0 && value->source > source) return true;
-    if (value->count > 0 && value->source < source) value->count = 0;
     if (value->count > 0 && option->kind != OPTION_LIST)
         return refuse(config, fault, exit_status_of(source), language_pick("%s 给了两次，只能给一次", "%s is given twice; give it once"),
                       place);
@@ -455,7 +454,7 @@ static const struct config_value *given(const struct config *config, const char 
         abort();
     }
     for (size_t i = 0; i < config->value_count; i++)
-        if (config->values[i].option == *option && config->values[i].count > 0) return &config->values[i];
+        if (config->values[i].option == *option) return &config->values[i];
     return NULL;
 }
 

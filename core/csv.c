@@ -342,7 +342,7 @@ bool csv_feed_end(struct csv_feed *feed, struct fault *fault)
     if (!decoder_is_complete(feed->decoder)) return hand_over(feed, refuse_bytes(feed), fault);
     if (!feed->head.is_done && !head_decide(feed)) return hand_over(feed, false, fault);
     if (feed->place == AT_EQUALS && !parse_plain(feed, "=", 1)) return hand_over(feed, false, fault);
-    bool is_good = csv_fini(&feed->parser, on_cell, on_row, feed) == 0 || feed->fault.kind != FAULT_NONE ||
+    bool is_good = csv_fini(&feed->parser, on_cell, on_row, feed) == 0 ||
                    parser_fault(feed, language_pick("到文件末尾单元格的引号仍未结束；请补上后引号",
                                                     "a quoted cell does not end before the file does; write the closing quote"));
     return hand_over(feed, is_good && feed->fault.kind == FAULT_NONE, fault);

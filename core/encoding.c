@@ -1,6 +1,7 @@
 #include "core/encoding.h"
 #include "core/language.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <iconv.h>
 #include <stdint.h>
@@ -134,8 +135,7 @@ static enum decoded add_carried(struct decoder *decoder, const char **bytes, siz
         const char *carried = decoder->carry;
         size_t left = decoder->carry_bytes;
         decoded = add(decoder, &carried, &left, sink, context);
-        /* Longer than any character and still none: it can't be completed. */
-        if (decoded == DECODED && left == CARRY_BYTES_MAX) return DECODED_BAD;
+        assert(left < CARRY_BYTES_MAX); /* no character is so long: it was completed, or is bad */
         memmove(decoder->carry, carried, left);
         decoder->carry_bytes = left;
     }
@@ -147,7 +147,7 @@ enum decoded decoder_add(struct decoder *decoder, const char *bytes, size_t coun
     enum decoded decoded = add_carried(decoder, &bytes, &count, sink, context);
     if (decoded == DECODED && count > 0) decoded = add(decoder, &bytes, &count, sink, context);
     if (decoded != DECODED || count == 0) return decoded;
-    if (count >= CARRY_BYTES_MAX) return DECODED_BAD;
+    assert(count < CARRY_BYTES_MAX);
     memcpy(decoder->carry, bytes, count);
     decoder->carry_bytes = count;
     return DECODED;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,9 +29,9 @@ FILE *private_file_new(const char *path, struct fault *fault)
 FILE *private_file_temporary(struct fault *fault)
 {
     const char *folder = getenv("TMPDIR");
-    char *path = NULL;
-    if (asprintf(&path, "%s/nianshen-XXXXXX", folder != NULL && *folder != '\0' ? folder : P_tmpdir) < 0) path = NULL;
-    int descriptor = path != NULL ? mkostemp(path, O_CLOEXEC) : -1;
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/nianshen-XXXXXX", folder != NULL && *folder != '\0' ? folder : P_tmpdir);
+    int descriptor = mkostemp(path, O_CLOEXEC); /* of a name that is cut off it makes nothing */
     if (descriptor >= 0) unlink(path);
     FILE *file = descriptor >= 0 ? fdopen(descriptor, "w+") : NULL;
     if (file == NULL)
@@ -39,6 +40,5 @@ FILE *private_file_temporary(struct fault *fault)
                                 "no temporary file (%s); set TMPDIR to a folder with room"),
                   strerror(errno));
     if (file == NULL && descriptor >= 0) close(descriptor);
-    free(path);
     return file;
 }

@@ -437,6 +437,129 @@ static void test_version(void **state)
     assert_string_equal(data, "nianshen-test " NIANSHEN_VERSION "\n");
 }
 
+/* ---- the corners ---- */
+
+static const struct option corner_options[] = {
+    {"count", OPTION_NUMBER, NULL, 0, 10, false, "N", {"数。", "A number."}},
+    {"any", OPTION_NUMBER, NULL, 0, 0, false, "N", {"数。", "A number."}},
+    {"flag", OPTION_SWITCH, NULL, 0, 0, false, NULL, {"开关。", "A switch."}},
+    {"list", OPTION_LIST, NULL, 0, 0, false, "X", {"列表。", "A list."}},
+    {"must", OPTION_TEXT, NULL, 0, 0, true, NULL, {"必需。", "Needed."}},
+    {"long_name_of_an_option", OPTION_TEXT, NULL, 0, 0, false, "A-LONG-ARGUMENT-TOO", {"长。", "Long."}},
+    {0},
+};
+static const struct option no_options[] = {{0}};
+static const struct command corner_commands[] = {
+    {"do", NULL, {"做。", "Do."}, corner_options, run_nothing},
+    {"do not", "FILE", {"不做。", "Do not."}, NULL, run_nothing},
+    {"rest", NULL, {"休息。", "Rest."}, no_options, run_nothing},
+    {0},
+};
+static const struct command corner_single[] = {{"", "FILE", {"工作。", "Work."}, corner_options, run_nothing}, {0}};
+
+#define READ_CORNER(...) read_with(corner_commands, (const char *const[]){__VA_ARGS__, NULL})
+
+static void test_numbers_and_switches(void **state)
+{
+    static const char *const wrong[] = {"--count=11", "--count=-1", "--any= 1", "--any=1x", "--any=", "--any=99999999999999999999"};
+    static const char *const yes[] = {"true", "yes", "on", "1"}, *const no[] = {"false", "no", "off", "0"};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_refused(READ_CORNER("do", "--must=x", wrong[i]), EX_USAGE, "whole number", "--help");
+    for (size_t i = 0; i < 4; i++) {
+        char flag[32];
+        for (int is_yes = 0; is_yes <= 1; is_yes++) {
+            snprintf(flag, sizeof flag, "--flag=%s", is_yes ? yes[i] : no[i]);
+            struct config *config = READ_CORNER("do", "--must=x", flag);
+            assert_int_equal(config_switch(config, "flag"), is_yes);
+            config_free(config);
+        }
+    }
+    assert_refused(READ_CORNER("do", "--must=x", "--flag=perhaps"), EX_USAGE, "perhaps", "true or false");
+    struct config *config = READ_CORNER("do", "--must=x");
+    assert_int_equal(config_number(config, "any"), 0);
+    assert_false(config_switch(config, "flag"));
+    assert_int_equal(config_list_count(config, "list"), 0);
+    assert_null(config_list_item(config, "list", 0));
+    config_free(config);
+    assert_refused(READ_CORNER("do"), EX_USAGE, "--must VALUE", "missing");
+}
+
+/* Names that are too long to repeat, and commands of which only a part was typed. */
+static void test_long_and_half_words(void **state)
+{
+    char text[WORD_BYTES_MAX];
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    memcpy(text, "--", 2);
+    assert_refused(READ_CORNER("do", text), EX_USAGE, "unknown option", "--help");
+    assert_refused(READ_CORNER(text, "do"), EX_USAGE, "unknown option", "stand behind its name");
+    assert_refused(READ("roster"), EX_USAGE, "unknown command 'roster'", "'roster load', 'roster list'");
+    assert_refused(READ("roster", "lo"), EX_USAGE, "unknown command 'roster lo'", "'roster load'");
+    assert_refused(READ("rosters", "load"), EX_USAGE, "unknown command", "rosters");
+    assert_refused(READ_CORNER("do", "--kafka.linger.ms"), EX_USAGE, "--kafka.linger.ms", "needs a value");
+
+    char name[] = "nianshen-test", *argv[] = {name, name, NULL, NULL}, command[] = "rest";
+    char *flag = malloc(4 << 20);
+    memset(flag, 'x', (4 << 20) - 1);
+    flag[(4 << 20) - 1] = '\0';
+    memcpy(flag, "--kafka.", 8);
+    argv[1] = command;
+    argv[2] = flag;
+    assert_null(config_read("nianshen-test", corner_commands, 3, argv, &exit_status)); /* a name without a value */
+    assert_int_equal(exit_status, EX_USAGE);
+    memcpy(flag, "--kafka.a=", 10);
+    assert_null(config_read("nianshen-test", corner_commands, 3, argv, &exit_status)); /* more than all settings may have */
+    assert_int_equal(exit_status, EX_USAGE);
+    free(flag);
+}
+
+/* More commands of one first word than a line of advice has room for. */
+static void test_many_commands(void **state)
+{
+    enum { MANY = 40 };
+    static char names[MANY][64];
+    static struct command many[MANY + 1];
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "verb with-a-rather-long-second-word-%d", i);
+        many[i] = (struct command){.name = names[i], .summary = {"做。", "Do."}, .run = run_nothing};
+    }
+    assert_refused(read_with(many, (const char *const[]){"verb", NULL}), EX_USAGE, "unknown command 'verb'", "second-word-0");
+}
+
+/* A file may hold what only another program takes, and help and version are no settings. */
+static void test_settings_of_others(void **state)
+{
+    (void)state;
+    write_file("group_id = g\nbatch-records = 5\n");
+    config_free(READ_CORNER("rest", "--config", path));
+    assert_int_equal(exit_status, EX_OK);
+    (void)setenv("NIANSHEN_VERSION", "1", 1);
+    (void)setenv("NIANSHEN_HELP", "1", 1);
+    struct config *config = READ_CORNER("rest");
+    assert_non_null(config);
+    config_free(config);
+    (void)unsetenv("NIANSHEN_VERSION");
+    (void)setenv("NIANSHEN_KAFKA_BOOTSTRAP", "", 1);
+    (void)setenv("NIANSHEN_LOG_LEVEL", "loud", 1);
+    assert_refused(READ_CORNER("rest"), EX_CONFIG, "log_level", "loud");
+    (void)unsetenv("NIANSHEN_LOG_LEVEL");
+}
+
+static void test_help_of_corners(void **state)
+{
+    (void)state;
+    assert_null(READ_CORNER("do", "--help"));
+    assert_non_null(strstr(data, "--long-name-of-an-option A-LONG-ARGUMENT-TOO\n"));
+    assert_null(READ_CORNER("do", "not", "--help"));
+    assert_null(READ_CORNER("rest", "--help"));
+    assert_null(READ_CORNER("--help"));
+    assert_null(read_with(corner_single, (const char *const[]){"--help", NULL}));
+    assert_non_null(strstr(data, "FILE"));
+}
+
 #define WITH_CLEANING(test) cmocka_unit_test_teardown(test, clean)
 
 int main(void)
@@ -460,6 +583,11 @@ int main(void)
         WITH_CLEANING(test_help_in_chinese),
         WITH_CLEANING(test_language),
         WITH_CLEANING(test_version),
+        WITH_CLEANING(test_numbers_and_switches),
+        WITH_CLEANING(test_long_and_half_words),
+        WITH_CLEANING(test_many_commands),
+        WITH_CLEANING(test_settings_of_others),
+        WITH_CLEANING(test_help_of_corners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

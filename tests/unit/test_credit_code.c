@@ -101,11 +101,19 @@ static void test_single_errors(void **state)
     }
 }
 
+static void test_far_too_long(void **state)
+{
+    char text[CREDIT_CODE_TEXT_BYTES_MAX + 2];
+    (void)state;
+    memset(text, '1', sizeof text);
+    assert_string_equal(credit_code_check(text, sizeof text).code, "credit-code-length");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good), cmocka_unit_test(test_check),         cmocka_unit_test(test_normalised),
-        cmocka_unit_test(test_form), cmocka_unit_test(test_single_errors),
+        cmocka_unit_test(test_form), cmocka_unit_test(test_single_errors), cmocka_unit_test(test_far_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -419,6 +419,28 @@ static void test_long_keys(void **state)
     assert_int_equal(strlen(key_of(text, 397, out)), 253);
 }
 
+/* What only resembles a spreadsheet's number, or a wrapped one, is none. */
+static void test_odd_shapes(void **state)
+{
+    static const char *const shapes[] = {"=\"123",  "=x123",  "\"123",    "4.3250",   "4.32x17",  "4.32E",   "4.32E+",
+                                         "4.32E+0", "4.32E1", "4.32E+27", "4.32E+13", "4.32E+18", "4..2E+17"};
+    static const char *const letters[] = {"ab{456789012345", "AB[456789012345", "{BC456789012345", "USA999999999999"};
+    static const struct {
+        const char *number;
+        char expected;
+    } typed[] = {{"11010519491231o02X", '0'}, {"1101051949123100LX", '1'}, {"1101051949123100iX", '1'}, {"1101051949123100zX", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) assert_string_equal(check(shapes[i]).code, "id-length");
+    for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) assert_int_equal(check(letters[i]).level, ID_ERROR);
+    for (size_t i = 0; i < sizeof typed / sizeof typed[0]; i++) assert_int_equal(check(typed[i].number).expected, typed[i].expected);
+    assert_string_equal(id_form_name(ID_FORM_RESIDENT), id_form_name(ID_FORM_RESIDENT));
+    char out[ID_KEY_BYTES_MAX + 1];
+    assert_string_equal(key_of("\xFF"
+                               "1",
+                               2, out),
+                        "\\xFF1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,7 +448,7 @@ int main(void)
         cmocka_unit_test(test_ages),           cmocka_unit_test(test_single_errors),    cmocka_unit_test(test_transpositions),
         cmocka_unit_test(test_trailing_zeros), cmocka_unit_test(test_lengths),          cmocka_unit_test(test_keys),
         cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_several_warnings), cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_regions),        cmocka_unit_test(test_odd_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* The log: one logfmt line an event, nothing secret in it, nothing that breaks the line. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/log.h"
+#include "tests/unit/failing.h"
 
 static int saved_stderr, reading_end;
 
@@ -119,11 +121,53 @@ static void test_long_line(void **state)
     assert_ptr_equal(strchr(out, '\n'), out + count - 1);
 }
 
+static int write_errno;
+FAILING(ssize_t, write, (int descriptor, const void *bytes, size_t count), (descriptor, bytes, count), (errno = write_errno, -1))
+
+/* A value may end at any place before the end of the line. */
+static void test_lines_of_every_length(void **state)
+{
+    char text[1024], long_text[1024], line[8192];
+    (void)state;
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    for (size_t length = 0; length < sizeof text; length++) {
+        memset(text, 'y', length);
+        text[length] = '\0';
+        capture();
+        log_info("long", log_text("a", long_text), log_text("b", long_text), log_text("c", long_text), log_text("d", text),
+                 log_text("e", "x y"), log_text("f", "z"));
+        size_t bytes = captured(line, sizeof line);
+        assert_true(bytes <= 4096);
+        assert_int_equal(line[bytes - 1], '\n');
+    }
+}
+
+/* Interrupted, it is tried again; a log that can't be written is no reason to stop. */
+static void test_writing_fails(void **state)
+{
+    char line[8192];
+    (void)state;
+    write_errno = EINTR;
+    capture();
+    failing_start("write", 1);
+    log_info("again");
+    assert_true(failing_stop());
+    assert_true(captured(line, sizeof line) > 0);
+    write_errno = EIO;
+    capture();
+    failing_start("write", 1);
+    log_info("lost");
+    assert_true(failing_stop());
+    assert_int_equal(captured(line, sizeof line), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line),   cmocka_unit_test(test_quoting),   cmocka_unit_test(test_masking),
-        cmocka_unit_test(test_levels), cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_line),          cmocka_unit_test(test_quoting),   cmocka_unit_test(test_masking),
+        cmocka_unit_test(test_levels),        cmocka_unit_test(test_long_line), cmocka_unit_test(test_lines_of_every_length),
+        cmocka_unit_test(test_writing_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,9 @@ static void test_no_landlines(void **state)
                                         "+85224123456",
                                         "013912345678",
                                         "0755-12345678-1234567890123456",
-                                        "0755123456789"};
+                                        "0755123456789",
+                                        "0755",
+                                        "010-1234567-1234567"};
     (void)state;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         char number[LANDLINE_CHARS_MAX + 1] = "x";

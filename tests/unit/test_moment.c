@@ -141,12 +141,60 @@ static void test_written_dates(void **state)
     }
 }
 
+/* One character wrong at each place. */
+static void test_one_character_wrong(void **state)
+{
+    static const char *const dates[] = {"20x6-1-1",
+                                        "2026x1-1",
+                                        "2026-x-1",
+                                        "2026-1x1",
+                                        "2026-1-x",
+                                        "2026-1-1x",
+                                        "2026年1x1日",
+                                        "2026年1月1x",
+                                        "202601x1",
+                                        "20260x01",
+                                        "2026010x",
+                                        "2026010",
+                                        "20260101x",
+                                        "1899-01-01",
+                                        "3000-01-01",
+                                        "2026-13-01",
+                                        "1234x",
+                                        "12345x",
+                                        "202612345678901234567890123456789012345"};
+    static const char *const moments[] = {"2026-0x-01",
+                                          "2026x02-01",
+                                          "2026-02x01",
+                                          "2026-02-0x",
+                                          "2026-01-01T1x:00:00Z",
+                                          "2026-01-01T10x00:00Z",
+                                          "2026-01-01T10:0x:00Z",
+                                          "2026-01-01T10:00:0xZ",
+                                          "2026-01-01T10:00:00.xZ",
+                                          "2026-01-01T10:00:00+1x:00",
+                                          "2026-01-01T10:00:00+10x00",
+                                          "2026-01-01T10:00:00+10:0x",
+                                          "2026-01-01T10:00:00+24:00",
+                                          "2026-01-01T10:00:00+10:60",
+                                          "2026-01-01x10:00",
+                                          "2026-01-01 10:00x"};
+    date_ymd date;
+    int64_t moment;
+    (void)state;
+    for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) assert_false(date_parse(dates[i], strlen(dates[i]), &date));
+    assert_false(date_parse("2026-1-1\0x", 10, &date));
+    for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) assert_false(moment_parse(moments[i], &moment));
+    assert_false(date_is_real(10000, 1, 1));
+    assert_true(moment_cst_date(INT64_C(-86400000) * 800000) < 0); /* before our era */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calendar), cmocka_unit_test(test_cst_midnight),  cmocka_unit_test(test_real_dates),
-        cmocka_unit_test(test_parse),    cmocka_unit_test(test_parse_refuses), cmocka_unit_test(test_written_dates),
-        cmocka_unit_test(test_now),
+        cmocka_unit_test(test_calendar), cmocka_unit_test(test_cst_midnight),        cmocka_unit_test(test_real_dates),
+        cmocka_unit_test(test_parse),    cmocka_unit_test(test_parse_refuses),       cmocka_unit_test(test_written_dates),
+        cmocka_unit_test(test_now),      cmocka_unit_test(test_one_character_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,20 @@ static void test_trim(void **state)
     assert_int_equal(length, 0);
 }
 
+/* Full-width forms of what is masked; what has no width. */
+static void test_full_width(void **state)
+{
+    (void)state;
+    assert_masked_digits("11010519491231002\xEF\xBC\xB8", "110***********002\xEF\xBC\xB8");
+    assert_masked_digits("\xEF\xBC\x91"
+                         "3800000000",
+                         "\xEF\xBC\x91"
+                         "38****0000");
+    assert_int_equal(text_width("a\x01"
+                                "b"),
+                     2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_width),
         cmocka_unit_test(test_blank),
         cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_full_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
