@@ -184,7 +184,8 @@ static struct config_value *value_of(struct config *config, const struct option 
     return value;
 }
 
-/* Keeps a value unless one of higher precedence is there: the higher ones are read first. `place` is how the user finds it: "--unit", "NIANSHEN_UNIT", "file:3: unit". */
+/* Keeps a value unless one of higher precedence is there: the higher ones are read first. `place` is how the user finds it: "--unit",
+ * "NIANSHEN_UNIT", "file:3: unit". */
 static bool put(struct config *config, const struct option *option, enum config_source source, const char *place, const char *text,
                 struct fault *fault)
 {
