@@ -501,9 +501,9 @@ static void test_long_and_half_words(void **state)
     assert_refused(READ_CORNER("do", "--kafka.linger.ms"), EX_USAGE, "--kafka.linger.ms", "needs a value");
 
     char name[] = "nianshen-test", *argv[] = {name, name, NULL, NULL}, command[] = "rest";
-    char *flag = malloc(4 << 20);
-    memset(flag, 'x', (4 << 20) - 1);
-    flag[(4 << 20) - 1] = '\0';
+    char *flag = malloc(8 << 20);
+    memset(flag, 'x', (8 << 20) - 1);
+    flag[(8 << 20) - 1] = '\0';
     memcpy(flag, "--kafka.", 8);
     argv[1] = command;
     argv[2] = flag;

@@ -343,7 +343,7 @@ static void parse(void)
 {
     struct fault fault = {0};
     static const struct json_limits limits = {100, 8, 100};
-    json_decref(json_guard_load("{\"a\":1}", 7, &limits, &fault));
+    json_decref(json_guard_load("{\"a\":1}", 7, &limits, NULL, &fault));
 }
 
 /* A fingerprint that could not be computed would decide what is skipped, a parser without memory refuse what is good. */
