@@ -9,6 +9,8 @@
 #include "core/log.h"
 #include "core/moment.h"
 
+enum { POLLED_BYTES_A_WAKE = 2 * 1024 * 1024 };
+
 struct kafka_consumer {
     struct kafka_notes notes; /* first: the callbacks' opaque begins with it */
     rd_kafka_t *client;
@@ -18,11 +20,12 @@ struct kafka_consumer {
     enum kafka_happening_kind rebalance; /* noted and not yet reported; KAFKA_NOTHING: none */
     struct kafka_position *assigned; /* of the last rebalance */
     size_t assigned_count;
+    size_t polled_bytes; /* since the fetching was last woken */
 };
 
 /*
- * The queue of fetched records is bounded by bytes, well above what a second of work takes: a full queue stops the fetching for about a
- * second. Pausing is no alternative, it throws away what was prefetched. The poll interval is long because a slow database must not cost
+ * The queue of fetched records is bounded by bytes. A full one stops the fetching until fetching_wake, or about a second. Pausing is no
+ * alternative, it throws away what was prefetched. The poll interval is long because a slow database must not cost
  * the membership: the worker watches its own progress.
  */
 static const struct kafka_property consumer_properties[] = {
@@ -36,7 +39,7 @@ static const struct kafka_property consumer_properties[] = {
     {"session.timeout.ms", "10000", false},
     {"heartbeat.interval.ms", "2000", false},
     {"max.poll.interval.ms", "900000", false},
-    {"queued.max.messages.kbytes", "16384", false},
+    {"queued.max.messages.kbytes", "8192", false},
     {"fetch.max.bytes", "8388608", false},
     {"receive.message.max.bytes", "16777216", false},
     {"fetch.wait.max.ms", "100", false}, /* a new start waits for the fetch under way */
@@ -158,6 +161,22 @@ void kafka_consumer_free(struct kafka_consumer *consumer, int timeout_ms)
 
 /* ---- reading ---- */
 
+/*
+ * Librdkafka 2.0.2 looks whether there is room in its queue again only when its broker's thread wakes, at the latest after a second: that
+ * would bound the rate to one queue a second. Any request wakes it; nobody waits for the answer to this one. (From 2.2 on the wait is
+ * fetch.queue.backoff.ms.)
+ */
+static void fetching_wake(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+{
+    consumer->polled_bytes += message->len;
+    if (consumer->polled_bytes < POLLED_BYTES_A_WAKE || message->rkt == NULL) return;
+    consumer->polled_bytes = 0;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(message->rkt), message->partition)->offset = message->offset;
+    (void)rd_kafka_offsets_for_times(consumer->client, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 /* True when a callback had noted something. */
 static bool notes_report(struct kafka_consumer *consumer, struct kafka_happening *out)
 {
@@ -181,10 +200,12 @@ enum kafka_happening_kind kafka_consumer_poll(struct kafka_consumer *consumer, i
     kafka_wake_clear(consumer->wake_fd);
     rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client, timeout_ms);
     /* A message first: the notes keep, and are reported by the next call. */
-    if (message != NULL)
-        kafka_message_take(&consumer->names, message, out);
-    else
+    if (message == NULL) {
         notes_report(consumer, out);
+        return out->kind;
+    }
+    fetching_wake(consumer, message);
+    kafka_message_take(&consumer->names, message, out);
     return out->kind;
 }
 
