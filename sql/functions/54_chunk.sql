@@ -156,7 +156,9 @@ BEGIN
                coalesce(c.enrolments[f.place], m.enrolment) AS enrolment
         FROM unnest(f_record, f_index, f_place, f_key, f_reason, f_warnings) AS f (record, index, place, key, reason, warnings)
         JOIN checked c ON c.n = f.record
-        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_before(c.unit, c.opens_ms, f.key, f.key) r WHERE c.enrolments IS NULL) m ON true
+        -- Looked up only where the list has not told: a null key ends the search before it begins.
+        CROSS JOIN LATERAL (SELECT CASE WHEN c.enrolments IS NULL THEN f.key END AS key) k
+        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_before(c.unit, c.opens_ms, k.key, k.key) r) m ON true
     ), entries AS (
         INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment)
         SELECT f.submission_key, f.chunk, f.index, f.key, f.reason, f.enrolment FROM failing f WHERE f.enrolment IS NOT NULL
