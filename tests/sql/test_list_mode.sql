@@ -11,6 +11,11 @@ SELECT pg_temp.feed(pg_temp.chunk('gap', 1, 1, 5, '[["K02", "left"]]', '["K01", 
 SELECT is(pg_temp.state_of('gap'), 'rejected row-errors', 'a member forgotten within a chunk is an error');
 SELECT is(pg_temp.findings_of('gap'), '04:not-listed', 'that names the member, without chunk');
 
+SELECT pg_temp.feed(pg_temp.chunk('before', 1, 1, 5, '[["K02", "left"]]', '["K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('before'), '01:not-listed', 'a member before the only chunk is missed');
+SELECT pg_temp.feed(pg_temp.chunk('after', 1, 1, 5, '[["K02", "left"]]', '["K01", "K03", "K04", "K05"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('after'), '06:not-listed', 'and so is one after it');
+
 SELECT pg_temp.feed(pg_temp.chunk('edge', 2, 2, 3, '[]', '["K05"]'), pg_temp.chunk('edge', 1, 2, 3, '[["K02", "left"]]', '["K03"]')) AS fed \gset
 SELECT is(pg_temp.findings_of('edge'), '01:not-listed 04:not-listed 06:not-listed',
           'members before, between and after the ranges of chunks are missed, in whatever order the chunks come');
