@@ -109,5 +109,15 @@ SELECT ok(NOT pg_temp.sees(change), 'and not: ' || change)
 FROM unnest(ARRAY[
     $$UPDATE submission SET release = 77$$, $$DELETE FROM ledger$$, $$UPDATE removed_member SET removed_ms = 1$$]) change;
 
+-- The two ends of `reference restore`.
+SELECT throws_ok($$SELECT nianshen.reference_restore_start()$$, 'NS002', NULL, 'nothing is restored into a database that has data');
+SELECT setval('nianshen.enrolment_seq', 1);
+SELECT nianshen.reference_restore_end();
+SELECT ok(nextval('nianshen.enrolment_seq') > (SELECT max(m.enrolment) FROM nianshen.membership m), 'what is numbered goes on behind the highest number');
+SELECT ok((SELECT c.last_ms >= (SELECT max(m.valid_from_ms) FROM nianshen.membership m) FROM nianshen.reference_change c), 'and what is dated behind the latest date');
+TRUNCATE nianshen.removed_member, nianshen.submission, nianshen.unit_profile, nianshen.campaign_term, nianshen.reviewer_term, nianshen.kafka_partition, nianshen.ledger CASCADE;
+SELECT lives_ok($$SELECT nianshen.reference_restore_start()$$, 'an empty database takes it');
+SELECT is((SELECT count(*) FROM nianshen.failure_reason), 0::bigint, 'whose own reasons make room');
+
 SELECT * FROM finish();
 ROLLBACK;
