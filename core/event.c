@@ -194,11 +194,11 @@ static bool read_headers(struct envelope *envelope, bool *is_structured, struct 
 static bool read_structured(struct envelope *envelope, struct fault *fault)
 {
     const json_t *content_type = json_object_get(envelope->root, "datacontenttype");
-    if (!json_is_object(envelope->root))
+    if (json_typeof(envelope->root) != JSON_OBJECT)
         return json_guard_refuse(fault, "schema", language_pick("内容须为 JSON 对象", "the value must be an object"));
     if (!read_attributes(envelope, fault)) return false;
     if (content_type != NULL &&
-        (!json_is_string(content_type) ||
+        (json_typeof(content_type) != JSON_STRING ||
          !is_media_type((struct slice){json_string_value(content_type), json_string_length(content_type)}, "application/json")))
         return json_guard_refuse(fault, "bad-header",
                                  language_pick("属性 datacontenttype 须为 application/json，或省略",

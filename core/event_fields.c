@@ -93,26 +93,26 @@ static bool is_comment(const json_t *value)
 
 static bool is_string_of(const json_t *value, const char *wanted)
 {
-    return json_is_string(value) && strcmp(json_string_value(value), wanted) == 0;
+    return json_typeof(value) == JSON_STRING && strcmp(json_string_value(value), wanted) == 0;
 }
 
 static bool follows(const json_t *value, const struct rule *rule)
 {
+    json_type type = json_typeof(value);
     switch (rule->kind) {
     case RULE_NAME:
-        return json_is_string(value) && text_is_name(json_string_value(value), json_string_length(value), (size_t)rule->max);
+        return type == JSON_STRING && text_is_name(json_string_value(value), json_string_length(value), (size_t)rule->max);
     case RULE_COMMENT:
-        return json_is_string(value) && is_comment(value);
+        return type == JSON_STRING && is_comment(value);
     case RULE_INTEGER:
-        return json_is_integer(value) && json_integer_value(value) >= rule->min && json_integer_value(value) <= rule->max;
+        return type == JSON_INTEGER && json_integer_value(value) >= rule->min && json_integer_value(value) <= rule->max;
     case RULE_MODE:
         return is_string_of(value, "list") || is_string_of(value, "import");
     case RULE_OBJECT:
-        return json_is_object(value);
-    case RULE_ARRAY:
-        return json_is_array(value);
+        return type == JSON_OBJECT;
+    default: /* RULE_ARRAY */
+        return type == JSON_ARRAY;
     }
-    return false;
 }
 
 static bool check_rules(const json_t *data, const struct rule *rules, struct fault *fault)
@@ -169,7 +169,7 @@ static bool read_profile(const json_t *profile, struct event *event, struct faul
     for (size_t i = 0; i < sizeof profile_rules / sizeof profile_rules[0]; i++) {
         const json_t *value = json_object_get(profile, profile_rules[i].field);
         if (value == NULL) continue;
-        if (!json_is_string(value))
+        if (json_typeof(value) != JSON_STRING)
             return json_guard_refuse(fault, "schema", language_pick("/data/profile/%s 须为字符串", "/data/profile/%s must be a string"),
                                      profile_rules[i].field);
         if (event->refusal == NULL && !profile_rules[i].is_good(json_string_value(value), json_string_length(value))) {
@@ -185,7 +185,7 @@ static bool normalise_contact_number(json_t *profile, json_t *warnings, struct f
 {
     char mobile[MOBILE_DIGITS + 1], landline[LANDLINE_CHARS_MAX + 1] = "";
     const json_t *value = json_object_get(profile, "contact_mobile");
-    if (!json_is_string(value)) return true;
+    if (value == NULL) return true;
     const char *text = json_string_value(value), *number = mobile;
     size_t length = json_string_length(value);
     if (!mobile_normalise(text, length, mobile)) number = landline_normalise(text, length, landline) ? landline : NULL;
@@ -201,7 +201,7 @@ static bool normalise_contact_number(json_t *profile, json_t *warnings, struct f
 static bool normalise_credit_code(json_t *profile, json_t *warnings, struct fault *fault)
 {
     const json_t *value = json_object_get(profile, "credit_code");
-    if (!json_is_string(value)) return true;
+    if (value == NULL) return true;
     struct credit_code_verdict verdict = credit_code_check(json_string_value(value), json_string_length(value));
     char expected[] = {verdict.expected, '\0'};
     if (verdict.level != CREDIT_CODE_WARNING) return true;

@@ -288,7 +288,10 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
     (void)reader, (void)timeout_ms;
     *out = (struct kafka_happening){.kind = KAFKA_NOTHING};
     if (!fake_kafka.is_reading || fake_kafka.is_reader_silent) return out->kind;
-    if (fake_refuses("reader_poll", &out->fault)) return out->kind = fake_kafka.refused_as.kind;
+    if (fake_refuses("reader_poll", &out->fault)) {
+        out->position = fake_kafka.refused_as.position;
+        return out->kind = fake_kafka.refused_as.kind;
+    }
     out->kind = KAFKA_END;
     out->position = *at;
     if (!fake_record_at(&fake_kafka.partitions[at->topic][at->partition], at->offset, &record)) return out->kind;

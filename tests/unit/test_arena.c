@@ -83,13 +83,27 @@ static void test_copy(void **state)
     arena_free(NULL);
 }
 
+/* Blocks stop growing; a piece that fits only without its alignment does not. */
+static void test_edges(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new((size_t)64 << 20);
+    for (int i = 0; i < 40; i++) assert_non_null(arena_take(arena, (size_t)1 << 20));
+    arena_free(arena);
+    arena = arena_new(20);
+    assert_null(arena_take(arena, 17));
+    arena_free(arena);
+    arena = arena_new(SIZE_MAX);
+    assert_null(arena_take(arena, SIZE_MAX - 1));
+    assert_null(arena_copy(arena, "", SIZE_MAX));
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_maximum),
-        cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_pieces), cmocka_unit_test(test_maximum), cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_copy),   cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

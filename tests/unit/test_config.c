@@ -450,8 +450,8 @@ static const struct option corner_options[] = {
 };
 static const struct option no_options[] = {{0}};
 static const struct command corner_commands[] = {
-    {"do", NULL, {"做。", "Do."}, corner_options, run_nothing},
     {"do not", "FILE", {"不做。", "Do not."}, NULL, run_nothing},
+    {"do", NULL, {"做。", "Do."}, corner_options, run_nothing},
     {"rest", NULL, {"休息。", "Rest."}, no_options, run_nothing},
     {0},
 };
@@ -496,6 +496,7 @@ static void test_long_and_half_words(void **state)
     assert_refused(READ_CORNER("do", text), EX_USAGE, "unknown option", "--help");
     assert_refused(READ_CORNER(text, "do"), EX_USAGE, "unknown option", "stand behind its name");
     assert_refused(READ("roster"), EX_USAGE, "unknown command 'roster'", "'roster load', 'roster list'");
+    assert_refused(READ("ro"), EX_USAGE, "unknown command 'ro'", "--help");
     assert_refused(READ("roster", "lo"), EX_USAGE, "unknown command 'roster lo'", "'roster load'");
     assert_refused(READ("rosters", "load"), EX_USAGE, "unknown command", "rosters");
     assert_refused(READ_CORNER("do", "--kafka.linger.ms"), EX_USAGE, "--kafka.linger.ms", "needs a value");

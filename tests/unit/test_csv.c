@@ -348,7 +348,7 @@ FAILING(int, fseeko, (FILE * file, off_t offset, int whence), (file, offset, whe
 static void test_more_caps(void **state)
 {
     struct fault fault = {0};
-    struct csv_format format;
+    struct csv_format format = {.encoding = ENCODING_UTF8};
     struct count count = {0, 0};
     size_t bytes = 2 * (size_t)CSV_ROW_BYTES_MAX;
     char *text = malloc(bytes);
@@ -357,6 +357,13 @@ static void test_more_caps(void **state)
     assert_read(text, bytes, "csv-limit"); /* no line ends at all */
     text[CSV_FIELD_BYTES_MAX + 10] = '\n';
     assert_read(text, CSV_FIELD_BYTES_MAX + 20, "csv-limit"); /* the cell is finished when it is seen */
+    memset(text, 'x', bytes);
+    struct csv_feed *feed = csv_feed_new(&format, count_row, &count, &fault);
+    bool is_good = true;
+    for (size_t at = 0; at + 1000 < bytes && is_good; at += 1000) is_good = csv_feed_add(feed, text + at, 1000, &fault);
+    assert_string_equal(fault.code, "csv-limit");
+    fault_clear(&fault);
+    csv_feed_free(feed);
     free(text);
 
     FILE *file = tmpfile();
@@ -414,6 +421,14 @@ static void test_delimiters_have_names(void **state)
     assert_string_equal(csv_delimiter_name(&(struct csv_format){.delimiter = '\t'}), "tabs");
 }
 
+/* Without a mark, UTF-16 of few ASCII characters is not taken for it: most of what looks so is GB18030. */
+static void test_doubtful_encodings(void **state)
+{
+    static const char chinese[] = "\x1A\x4F\x58\x54\x1A\x4F\x58\x54\x1A\x4F\x58\x54\x1A\x4F\x58\x54\x1A\x4F\x58\x54\x0A\x00";
+    (void)state;
+    assert_int_equal(format_of(chinese, sizeof chinese - 1).encoding, ENCODING_GB18030);
+}
+
 static void test_unwrapping(void **state)
 {
     static const char *const cells[] = {"=\"", "x\"1\"", "=\"1", "=\"1x"};
@@ -435,7 +450,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_write_error),
         cmocka_unit_test(test_more_caps),    cmocka_unit_test(test_more_rows_than_any_union_has),
         cmocka_unit_test(test_first_faults), cmocka_unit_test(test_delimiters_have_names),
-        cmocka_unit_test(test_unwrapping),
+        cmocka_unit_test(test_unwrapping),   cmocka_unit_test(test_doubtful_encodings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

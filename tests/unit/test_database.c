@@ -26,7 +26,10 @@
 FAILING(PQconninfoOption *, PQconndefaults, (void), (), NULL)
 FAILING(PQconninfoOption *, PQconninfo, (PGconn * connection), (connection), NULL)
 FAILING(PGconn *, PQconnectStartParams, (const char *const *names, const char *const *values, int expand), (names, values, expand), NULL)
-FAILING(char *, PQhost, (const PGconn *connection), (connection), NULL)
+static int poll_errno;
+static char *host_told;
+FAILING(char *, PQhost, (const PGconn *connection), (connection), host_told)
+FAILING(ConnStatusType, PQstatus, (const PGconn *connection), (connection), CONNECTION_BAD)
 FAILING(int, PQconsumeInput, (PGconn * connection), (connection), 0)
 FAILING(int, PQflush, (PGconn * connection), (connection), -1)
 FAILING(int, PQsendQuery, (PGconn * connection, const char *sql), (connection, sql), 0)
@@ -36,7 +39,6 @@ FAILING(int, PQsendQueryParams,
         (connection, sql, count, types, values, lengths, formats, format), 0)
 FAILING(int, PQputCopyData, (PGconn * connection, const char *bytes, int count), (connection, bytes, count), -1)
 FAILING(int, PQputCopyEnd, (PGconn * connection, const char *error), (connection, error), -1)
-static int poll_errno;
 FAILING(int, poll, (struct pollfd * list, nfds_t count, int timeout_ms), (list, count, timeout_ms), (errno = poll_errno, -1))
 FAILING(int, clock_gettime, (clockid_t clock, struct timespec *now), (clock, now), (now->tv_sec = 1000000000, now->tv_nsec = 0, 0))
 FAILING(unsigned char *, PQunescapeBytea, (const unsigned char *text, size_t *bytes), (text, bytes), NULL)
@@ -163,13 +165,36 @@ static void test_libpq_refuses_a_connection(void **state)
 
 static void test_a_connection_without_a_place(void **state)
 {
+    static char nothing[] = "";
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fault fault = {0};
+        SERVE("X");
+        host_told = i == 0 ? NULL : nothing;
+        failing_start("PQhost", 1);
+        assert_null(database_open("test", 100, &fault));
+        assert_true(failing_stop());
+        assert_non_null(strstr(fault.text, "PGHOST"));
+    }
+}
+
+/* Another database than the environment's; a socket that is not ready at first; a setting that is there, but empty. */
+static void test_other_connections(void **state)
+{
     struct fault fault = {0};
     (void)state;
-    SERVE("X");
-    failing_start("PQhost", 1);
-    assert_null(database_open("test", 100, &fault));
+    setenv("PGCONNECT_TIMEOUT", "", 1);
+    SERVE("hello");
+    poll_errno = EAGAIN;
+    failing_start("poll", 1);
+    struct database *database = database_open_other("test", "another", WAIT_MS, &fault);
     assert_true(failing_stop());
-    assert_non_null(strstr(fault.text, "PGHOST"));
+    assert_non_null(database);
+    failing_start("PQstatus", 1);
+    assert_int_equal(database_poll(database, NULL, &fault), DATABASE_FAILED);
+    assert_true(failing_stop());
+    database_close(database);
+    unsetenv("PGCONNECT_TIMEOUT");
 }
 
 /* ---- asking ---- */
@@ -359,6 +384,17 @@ static bool copy_nothing(struct database *database, struct fault *fault)
     return database_copy_start(database, "COPY t FROM STDIN", fault) && database_copy_end(database, fault);
 }
 
+static bool copy_small_row(struct database *database, struct fault *fault)
+{
+    return database_copy_start(database, "COPY t FROM STDIN", fault) && database_copy_row(database, row, 3, fault) &&
+           database_copy_end(database, fault);
+}
+
+static bool script(struct database *database, struct fault *fault)
+{
+    return database_run_script(database, "SELECT 1", fault);
+}
+
 static bool copy_large_row(struct database *database, struct fault *fault)
 {
     char text[50000];
@@ -411,6 +447,8 @@ static void test_copies(void **state)
         {copy_rows, "G", NULL, "realloc", 1, "memory-out"},
         {copy_wide_line, "G", NULL, "realloc", 1, "memory-out"},
         {copy_rows, "G E=53100 Z", NULL, "PQputCopyData", 1, "database-lost"},
+        {copy_small_row, "G X", NULL, "PQputCopyData", 1, "database-lost"},
+        {script, "E=42601 Z", NULL, NULL, 0, "sqlstate-42601"},
         {copy_large_row, "G E=53100 Z", NULL, "PQputCopyData", 1, "database-lost"},
     };
     (void)state;
@@ -480,6 +518,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_schema_versions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_copies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_server_that_is_slow_to_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_connections, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,14 +161,46 @@ static void test_bad_setting(void **state)
     assert_string_equal(fault.code, "database-setting");
 }
 
+/* Libpq's messages in all the forms that are nearly a SQLSTATE. */
+static void test_messages_without_a_state(void **state)
+{
+    static const char *const messages[] = {
+        "connection to server at \"h\" failed: FATAL:  5703: x\n", "connection to server at \"h\" failed: FATAL:  57P03x y\n",
+        "connection to server at \"h\" failed: FATAL:  57p03: y\n", "connection to server\nanother failed: x\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct fault fault = {0};
+        assert_false(database_fault_of_connection("host h", messages[i], false, &fault));
+        assert_string_equal(fault.code, "database-absent");
+    }
+}
+
+/* A complaint of ours without a message still says its SQLSTATE, and in Chinese its detail. */
+static void test_our_own_complaints(void **state)
+{
+    struct fault fault = {0};
+    (void)state;
+    assert_false(database_fault_of(&(struct database_complaint){.sqlstate = "NS002"}, &fault));
+    assert_string_equal(fault.text, "PostgreSQL: SQLSTATE NS002");
+    fault_clear(&fault);
+    assert_false(database_fault_of(&(struct database_complaint){.sqlstate = "NS002", .primary = "m", .detail = "细节"}, &fault));
+    assert_string_equal(fault.text, "m");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_no_values),
-        cmocka_unit_test(test_own_refusals),  cmocka_unit_test(test_refusals_in_chinese),
-        cmocka_unit_test(test_long_message),  cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_refused_login), cmocka_unit_test(test_not_yet),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_no_values),
+        cmocka_unit_test(test_own_refusals),
+        cmocka_unit_test(test_refusals_in_chinese),
+        cmocka_unit_test(test_long_message),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_refused_login),
+        cmocka_unit_test(test_not_yet),
         cmocka_unit_test(test_bad_setting),
+        cmocka_unit_test(test_messages_without_a_state),
+        cmocka_unit_test(test_our_own_complaints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

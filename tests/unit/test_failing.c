@@ -56,7 +56,7 @@ static bool read_config(void *context, struct fault *fault)
     static const struct option options[] = {{"unit", OPTION_TEXT, NULL, 0, 0, true, "UNIT", {"单位", "unit"}}, {0}};
     static const struct command commands[] = {{"", NULL, {"工作。", "Work."}, options, run_nothing}, {0}};
     char program[] = "test", unit[] = "--unit=U0001", kafka[] = "--kafka.linger.ms=5";
-    char *arguments[] = {program, unit, kafka, NULL};
+    char *arguments[] = {program, kafka, unit, NULL};
     int status = EX_OK;
     (void)context;
     struct config *config = config_read("nianshen-test", commands, 3, arguments, &status);
@@ -66,10 +66,24 @@ static bool read_config(void *context, struct fault *fault)
     return fault_set(fault, FAULT_FATAL, status, "configuration", "refused");
 }
 
+static bool read_environment(void *context, struct fault *fault)
+{
+    static const struct command commands[] = {{"", NULL, {"工作。", "Work."}, NULL, run_nothing}, {0}};
+    char program[] = "test", *arguments[] = {program, NULL};
+    int status = EX_OK;
+    (void)context;
+    struct config *config = config_read("nianshen-test", commands, 1, arguments, &status);
+    config_free(config);
+    return config != NULL || fault_set(fault, FAULT_FATAL, status, "configuration", "refused");
+}
+
 static void test_configuration(void **state)
 {
     (void)state;
     assert_true(failing_each(FAILING_MEMORY, read_config, NULL) >= 3);
+    setenv("NIANSHEN_TOPIC_PREFIX", "x.", 1);
+    assert_true(failing_each(FAILING_MEMORY, read_environment, NULL) >= 3);
+    unsetenv("NIANSHEN_TOPIC_PREFIX");
 }
 
 /* Asking for an option that is in no table is a bug of ours, and ends the program. */

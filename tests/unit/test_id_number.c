@@ -441,6 +441,27 @@ static void test_odd_shapes(void **state)
                         "\\xFF1");
 }
 
+/* Old cards tell the century by today; Taiwan's code is an old card's ordinary region. */
+static void test_centuries_of_old_cards(void **state)
+{
+    (void)state;
+    for (int digit = 0; digit <= 9; digit++) {
+        char card[16];
+        snprintf(card, sizeof card, "USA11010501011%d", digit);
+        (void)check(card);
+        snprintf(card, sizeof card, "USA71010501011%d", digit);
+        (void)check(card);
+    }
+    assert_false(region_is_province(-1));
+    assert_false(region_is_province(100));
+    assert_false(region_is_province(26));
+    char name[256];
+    region_describe(500229, name, sizeof name);
+    assert_null(strstr(name, "县县"));
+    region_describe(429004, name, sizeof name);
+    assert_null(strstr(name, "省直辖"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,7 +469,7 @@ int main(void)
         cmocka_unit_test(test_ages),           cmocka_unit_test(test_single_errors),    cmocka_unit_test(test_transpositions),
         cmocka_unit_test(test_trailing_zeros), cmocka_unit_test(test_lengths),          cmocka_unit_test(test_keys),
         cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_several_warnings), cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_regions),        cmocka_unit_test(test_odd_shapes),
+        cmocka_unit_test(test_regions),        cmocka_unit_test(test_odd_shapes),       cmocka_unit_test(test_centuries_of_old_cards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,7 @@ static void test_lines_of_every_length(void **state)
 {
     char text[1024], long_text[1024], line[8192];
     (void)state;
+    assert_true(log_set_level("info"));
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = '\0';
     for (size_t length = 0; length < sizeof text; length++) {
@@ -148,6 +149,7 @@ static void test_writing_fails(void **state)
 {
     char line[8192];
     (void)state;
+    assert_true(log_set_level("info"));
     write_errno = EINTR;
     capture();
     failing_start("write", 1);

@@ -225,6 +225,7 @@ static void test_full_width(void **state)
                          "3800000000",
                          "\xEF\xBC\x91"
                          "38****0000");
+    assert_masked_digits("11010519491231002\xEF\xBD\x98", "110***********002\xEF\xBD\x98");
     assert_int_equal(text_width("a\x01"
                                 "b"),
                      2);

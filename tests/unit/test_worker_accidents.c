@@ -567,13 +567,27 @@ static void test_originals(void **state)
     assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FAULT);
     assert_string_equal(fault.code, "original-unreadable");
     assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
-    wanted.offset = 12; /* the same, and it can't be started again */
-    fake_kafka.refusal = FAULT_RETRY;
-    failing_start("reader_poll reader_start", 1);
-    (void)failing_now("reader_poll");
-    failing_start("reader_poll", 1);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
     failing_stop();
+    /* At the partition's end: read again from there, which may fail. */
+    wanted.offset = 199;
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    wanted.offset = 200;
+    failing_start("reader_start", 1);
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FAULT);
+    assert_true(failing_stop());
+    /* All before the end was delivered, and it was not among it. */
+    wanted.offset = 20;
+    fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_END, .position = {TOPIC_UNIT_REVIEW, 0, 30}};
+    failing_start("reader_poll", 1);
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_GONE);
+    failing_stop();
+    /* A later record comes in its place. */
+    struct fake_partition *partition = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][0];
+    memmove(&partition->records[50], &partition->records[51], 100 * sizeof partition->records[0]);
+    partition->count = 150;
+    wanted.offset = 50;
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_GONE);
     kafka_reader_free(reader);
 }
 
