@@ -417,6 +417,18 @@ static bool copy_lines_read(struct database *database, struct fault *fault)
     return true;
 }
 
+/* Broken while it waits for the first line. */
+static bool copy_read_broken(struct database *database, struct fault *fault)
+{
+    const char *line;
+    size_t bytes;
+    if (!database_copy_start(database, "COPY t TO STDOUT", fault)) return false;
+    failing_start("PQconsumeInput", 1);
+    bool is_good = database_copy_read(database, &line, &bytes, fault);
+    assert_true(failing_stop());
+    return is_good;
+}
+
 static bool copy_wide_line(struct database *database, struct fault *fault)
 {
     return database_copy_start(database, "COPY t FROM STDIN", fault) && database_copy_lines(database, "a\n", 2, fault);
@@ -438,6 +450,7 @@ static void test_copies(void **state)
         {copy_lines_read, "H d=a wait d=b c C Z", NULL, NULL, 0, ""},
         {copy_lines_read, "H d=a E=57014 Z", NULL, NULL, 0, "sqlstate-57014"},
         {copy_lines_read, "H d=a X", NULL, NULL, 0, "database-lost"},
+        {copy_read_broken, "H wait d=a d=b c C Z", NULL, NULL, 0, "database-lost"},
         {copy_rows, "E=42P01 Z", NULL, NULL, 0, "sqlstate-42P01"},
         {copy_lines_read, "E=42P01 Z", NULL, NULL, 0, "sqlstate-42P01"},
         {copy_nothing, "G", "E=22P02 Z", NULL, 0, "sqlstate-22P02"},
