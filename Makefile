@@ -133,13 +133,15 @@ mutants: all ## deliberate bugs, one a rule, that the tests must find; ARGS="sql
 	@tests/mutants/run build/results/mutants $(CURDIR)/$(BIN) $(ARGS)
 
 # Counts are added up from run to run: each begins at nothing.
-COVERAGE_TESTS ?= halted or outage or until_end or topics or reference or check_numbers or wrong_moves
-coverage: ## lines and branches of core/ and worker/ by unit tests, simulator and some system tests (COVERAGE_TESTS=, empty: none)
+COVERAGE_TESTS ?=
+COVERAGE_LINES_MIN := 99.5
+COVERAGE_BRANCHES_MIN := 98
+coverage: ## lines and branches of core/ and worker/ by unit tests and simulator; less than there was fails (COVERAGE_TESTS="words of system tests, too")
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) SANITIZE=coverage unit build/coverage/sim
 	@build/coverage/sim 0 3000
-	@$(if $(COVERAGE_TESTS),$(MAKE) SANITIZE=coverage system-test ARGS="-q -k '$(COVERAGE_TESTS)'" || echo "some system tests failed: their lines count all the same")
-	@tests/run-coverage build/results/coverage build/coverage
+	@$(if $(COVERAGE_TESTS),$(MAKE) SANITIZE=coverage system-test ARGS="-q -k '$(COVERAGE_TESTS)'" || echo "some system tests failed: their lines count all the same",true)
+	@tests/run-coverage build/results/coverage build/coverage $(COVERAGE_LINES_MIN) $(COVERAGE_BRANCHES_MIN)
 
 sql-coverage: $(BIN)/nianshen-ops ## statements and branches of the PL/pgSQL functions by the pgTAP tests
 	@tests/run-sql-coverage build/results/sql-coverage $(BIN)

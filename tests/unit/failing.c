@@ -102,3 +102,13 @@ int failing_each(const char *functions, bool (*run)(void *context, struct fault 
         if (!has_failed) return at - 1;
     }
 }
+
+/* Of LeakSanitizer, where that is linked. */
+void lsan_disable(void) __asm__("__lsan_disable") __attribute__((weak));
+void lsan_enable(void) __asm__("__lsan_enable") __attribute__((weak));
+
+void failing_leaks_count(bool is_counted)
+{
+    void (*tell)(void) = is_counted ? lsan_enable : lsan_disable;
+    if (tell != NULL) tell();
+}

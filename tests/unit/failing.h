@@ -38,6 +38,9 @@ extern struct failing_end {
     int status; /* of _exit */
 } failing_end;
 
+/* Whether what is allocated from now on and lost is a leak: not what a jump leaves behind, or the end of the process is to free. */
+void failing_leaks_count(bool is_counted);
+
 /* The names that ld's --wrap gives to the library's function and to what stands before it. */
 #define FAILING_REAL(name) __asm__("__real_" #name)
 #define FAILING_WRAP(name) __asm__("__wrap_" #name)

@@ -336,16 +336,6 @@ static void test_micro_batches(void **state)
     assert_true(failing_each(FAILING_MEMORY, fill_batch, NULL) > 20);
 }
 
-/* What a function holds that is left by a jump is no leak of the product's: it ends there. */
-void lsan_disable(void) __asm__("__lsan_disable") __attribute__((weak));
-void lsan_enable(void) __asm__("__lsan_enable") __attribute__((weak));
-
-static void leaks_count(bool is_counted)
-{
-    void (*tell)(void) = is_counted ? lsan_enable : lsan_disable;
-    if (tell != NULL) tell();
-}
-
 static void fingerprint(void)
 {
     struct test_event event;
@@ -373,7 +363,7 @@ static void test_there_is_no_going_on(void **state)
     };
     (void)state;
     for (volatile size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        leaks_count(false);
+        failing_leaks_count(false);
         failing_start(ends[i].function, 1);
         failing_end.is_awaited = true;
         failing_end.status = 0;
@@ -383,7 +373,7 @@ static void test_there_is_no_going_on(void **state)
         }
         assert_true(failing_stop());
         assert_int_equal(failing_end.status, ends[i].status);
-        leaks_count(true);
+        failing_leaks_count(true);
     }
 }
 
