@@ -30,7 +30,7 @@ static const struct kafka_property producer_properties[] = {
     {"message.max.bytes", "2097152", false},
     {"queue.buffering.max.kbytes", "16384", false},
     {"queue.buffering.max.messages", "100000", false},
-    {"linger.ms", "5", false},
+    {"linger.ms", "0", false},
     {NULL, NULL, false},
 };
 
