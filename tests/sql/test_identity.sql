@@ -2,8 +2,22 @@
 \ir support.psql
 SELECT no_plan();
 
--- Identity: topic, unit, year, source and id, each of them.
 INSERT INTO campaign_term (year, opens_ms, closes_ms, salt) VALUES (2027, now_ms(), forever_ms(), '\x02');
+
+-- A unit review of the same unit, year and source.
+SELECT pg_temp.feed(pg_temp.unit_review('last') || '{"year": 2027}', pg_temp.unit_review('theirs') || '{"source": "other"}',
+                    pg_temp.unit_review('next door') || '{"unit": "U2"}') AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('y', 1, 1, 0, '[]', NULL, 'last')) AS fed \gset
+SELECT is(pg_temp.state_of('y'), 'waiting', 'a unit review of another year does not count');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'y')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('t', 1, 1, 0, '[]', NULL, 'theirs')) AS fed \gset
+SELECT is(pg_temp.state_of('t'), 'waiting', 'nor one of another source');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 't')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('d', 1, 1, 0, '[]', NULL, 'next door')) AS fed \gset
+SELECT is(pg_temp.state_of('d'), 'waiting', 'nor one of another unit');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'd')) AS fed \gset
+
+-- Identity: topic, unit, year, source and id, each of them.
 SELECT is(pg_temp.feed(pg_temp.unit_review('1')), '{1,0,0,0}', 'an event');
 SELECT is(pg_temp.feed(pg_temp.unit_review('1', '{"name": "other"}') || '{"unit": "U2"}'), '{1,0,0,0}', 'its id in another unit is another event');
 SELECT is(pg_temp.feed(pg_temp.unit_review('1', '{"name": "other"}') || '{"year": 2027}'), '{1,0,0,0}',
@@ -25,19 +39,6 @@ SELECT is(pg_temp.feed(pg_temp.chunk('h', 2, 2, 2, '[]', NULL, '2')), '{0,0,1,0}
 SELECT is(pg_temp.feed(pg_temp.chunk('h', 2, 2, 2, '[]', '[]', '1')), '{0,0,1,0}', 'another mode');
 SELECT is(pg_temp.feed(jsonb_set(pg_temp.chunk('h', 2, 2, 2, '[]', NULL, '1'), '{body,submitted_by}', '"other"')), '{0,0,1,0}', 'another submitter');
 SELECT is(pg_temp.feed(pg_temp.chunk('h', 2, 2, 2, '[]', NULL, '1') || '{"source": "other"}'), '{0,0,1,0}', 'another source');
-
--- A unit review of the same unit, year and source.
-SELECT pg_temp.feed(pg_temp.decision('withdrawn', 's1'), pg_temp.decision('withdrawn', 'h')) AS fed \gset
-SELECT pg_temp.feed(pg_temp.unit_review('last') || '{"year": 2027}', pg_temp.unit_review('theirs') || '{"source": "other"}',
-                    pg_temp.unit_review('next door') || '{"unit": "U2"}') AS fed \gset
-SELECT pg_temp.feed(pg_temp.chunk('y', 1, 1, 0, '[]', NULL, 'last')) AS fed \gset
-SELECT is(pg_temp.state_of('y'), 'waiting', 'a unit review of another year does not count');
-SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'y')) AS fed \gset
-SELECT pg_temp.feed(pg_temp.chunk('t', 1, 1, 0, '[]', NULL, 'theirs')) AS fed \gset
-SELECT is(pg_temp.state_of('t'), 'waiting', 'nor one of another source');
-SELECT pg_temp.feed(pg_temp.decision('withdrawn', 't')) AS fed \gset
-SELECT pg_temp.feed(pg_temp.chunk('d', 1, 1, 0, '[]', NULL, 'next door')) AS fed \gset
-SELECT is(pg_temp.state_of('d'), 'waiting', 'nor one of another unit');
 
 SELECT * FROM finish();
 ROLLBACK;
