@@ -446,7 +446,7 @@ static void test_centuries_of_old_cards(void **state)
 {
     (void)state;
     for (int digit = 0; digit <= 9; digit++) {
-        char card[16];
+        char card[32];
         snprintf(card, sizeof card, "USA11010501011%d", digit);
         (void)check(card);
         snprintf(card, sizeof card, "USA71010501011%d", digit);
