@@ -171,6 +171,7 @@ DIGESTS = f"""
 def told_in(world):
     """shape → [(sha256, one of the units that came to it)]."""
     with world.stack.cluster.connect(world.database) as admin:
+        admin.execute("ANALYZE")  # all is applied before the server has looked at the new tables by itself
         admin.execute(DIGESTS)
         rows = admin.execute("""SELECT shape, encode(sha256(convert_to(text, 'UTF8')), 'hex'), min(unit), count(*) FROM told GROUP BY 1, 2
                                 ORDER BY shape, count(*) DESC""").fetchall()
