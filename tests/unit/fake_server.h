@@ -257,7 +257,7 @@ static void fake_server_start(const char *const *script)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     fake_server_stop();
-    strcpy(fake_server.folder, "/tmp/nianshen-server-XXXXXX");
+    strcpy(fake_server.folder, P_tmpdir "/nianshen-server-XXXXXX");
     assert_non_null(mkdtemp(fake_server.folder));
     snprintf(fake_server.path, sizeof fake_server.path, "%s/.s.PGSQL.5432", fake_server.folder);
     strcpy(address.sun_path, fake_server.path);

@@ -14,6 +14,7 @@
 
 #include "core/csv_internal.h"
 #include "tests/unit/failing.h"
+#include "tests/unit/file_of.h"
 
 struct transcript {
     char text[4096]; /* 2:[a][b c] for row 2 with the cells a and "b c" */
@@ -43,15 +44,6 @@ static bool note_row(void *context, const struct csv_row *row, struct fault *fau
         note(transcript, "[%s]", row->values[i]);
     }
     return true;
-}
-
-static FILE *file_of(const char *bytes, size_t count)
-{
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, count, file), count);
-    rewind(file);
-    return file;
 }
 
 static struct csv_format format_of(const char *bytes, size_t count)

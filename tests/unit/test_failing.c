@@ -25,6 +25,7 @@
 #include "core/json_guard.h"
 #include "core/private_file.h"
 #include "tests/unit/failing.h"
+#include "tests/unit/file_of.h"
 
 #define CSV_CALLBACK(argument) void (*argument)(void *, size_t, void *), void (*argument##_row)(int, void *)
 
@@ -134,15 +135,6 @@ static bool read_any_csv(void *context, struct fault *fault)
     return true;
 }
 
-static FILE *file_of(const char *bytes, size_t count)
-{
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, count, file), count);
-    rewind(file);
-    return file;
-}
-
 static void test_files(void **state)
 {
     static const char utf16[] = "\xFF\xFE\x61\x00,\x00=\x00x\x00\r\x00\n\x00\x42\x00,\x00=\x00\"\x00\x31\x00\"\x00\n\x00";
@@ -179,7 +171,7 @@ static void test_every_byte_of_a_row(void **state)
 static bool make_private(void *context, struct fault *fault)
 {
     (void)context;
-    char path[] = "/tmp/nianshen-private-XXXXXX";
+    char path[] = P_tmpdir "/nianshen-private-XXXXXX";
     int descriptor = mkstemp(path);
     (void)close(descriptor);
     (void)unlink(path);

@@ -9,61 +9,11 @@
 
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 
-#include "core/config.h"
-#include "core/kafka.h"
 #include "core/moment.h"
+#include "tests/unit/mock_broker.h"
 
-enum { PARTITIONS = 3, WAIT_MS = 20000 };
-
-static struct {
-    rd_kafka_t *client;
-    rd_kafka_mock_cluster_t *cluster;
-    struct config *config;
-} mock;
-
-static int nothing(const struct config *config)
-{
-    (void)config;
-    return 0;
-}
-
-static struct config *config_for(const char *extra)
-{
-    static const struct command commands[] = {{.name = "", .summary = {"测试", "a test"}, .run = nothing}, {0}};
-    char bootstrap[256], program[] = "test", flag[256];
-    snprintf(bootstrap, sizeof bootstrap, "--kafka-bootstrap=%s", rd_kafka_mock_cluster_bootstraps(mock.cluster));
-    snprintf(flag, sizeof flag, "%s", extra);
-    char *arguments[] = {program, bootstrap, flag, NULL};
-    int status;
-    struct config *config = config_read("nianshen-test", commands, 3, arguments, &status);
-    assert_non_null(config);
-    return config;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    char text[256];
-    mock.client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof text);
-    mock.cluster = rd_kafka_mock_cluster_new(mock.client, 1);
-    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
-        snprintf(text, sizeof text, "nianshen.%s", topic_kind_name((enum topic_kind)kind));
-        rd_kafka_mock_topic_create(mock.cluster, text, PARTITIONS, 1);
-    }
-    mock.config = config_for("--kafka.fetch.wait.max.ms=10"); /* a start waits for the fetch under way */
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    config_free(mock.config);
-    rd_kafka_mock_cluster_destroy(mock.cluster);
-    rd_kafka_destroy(mock.client);
-    return 0;
-}
+enum { WAIT_MS = 20000 };
 
 /* ---- pure ---- */
 
@@ -175,7 +125,7 @@ static void test_delivery_names_the_keys_partition(void **state)
     assert_true(kafka_producer_send(producer, TOPIC_APPROVAL, -1, "U0001", 5, "{}", 2, NULL, 0, 1, &fault));
     wait_reports(producer);
     assert_int_equal(deliveries.delivered, 1);
-    assert_int_equal(deliveries.last_partition, kafka_partition_of("U0001", 5, PARTITIONS));
+    assert_int_equal(deliveries.last_partition, kafka_partition_of("U0001", 5, MOCK_PARTITIONS));
     kafka_producer_free(producer);
 }
 
@@ -210,7 +160,7 @@ static void test_an_outage_ends_with_a_delivery(void **state)
 static void test_fixed_properties_are_refused(void **state)
 {
     (void)state;
-    struct config *config = config_for("--kafka.enable.idempotence=false");
+    struct config *config = mock_config("--kafka.enable.idempotence=false");
     struct fault fault = {0};
     assert_null(kafka_producer_new(config, note_delivery, NULL, &fault));
     assert_int_equal(fault.kind, FAULT_FATAL);
@@ -218,7 +168,7 @@ static void test_fixed_properties_are_refused(void **state)
     assert_non_null(strstr(fault.text, "enable.idempotence"));
     config_free(config);
 
-    config = config_for("--kafka.no.such.property=1");
+    config = mock_config("--kafka.no.such.property=1");
     fault_clear(&fault);
     assert_null(kafka_reader_new(config, &fault));
     assert_int_equal(fault.exit_status, 78);
@@ -292,7 +242,7 @@ static struct kafka_consumer *consumer_join(const char *group)
     struct kafka_consumer *consumer = kafka_consumer_new(mock.config, group, &fault);
     assert_non_null(consumer);
     assert_int_equal(consumer_next(consumer, &happening), KAFKA_ASSIGNED);
-    assert_int_equal(happening.assigned_count, TOPIC_INPUTS * PARTITIONS);
+    assert_int_equal(happening.assigned_count, TOPIC_INPUTS * MOCK_PARTITIONS);
     assert_true(kafka_consumer_start(consumer, NULL, 0, &fault));
     return consumer;
 }
@@ -385,5 +335,5 @@ int main(void)
         cmocka_unit_test(test_out_of_range_halts),
         cmocka_unit_test(test_an_outage_is_told),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, mock_setup, mock_teardown);
 }

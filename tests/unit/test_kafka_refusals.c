@@ -14,14 +14,14 @@
 
 #include <cmocka.h>
 #include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include "core/kafka_internal.h"
 #include "core/log.h"
 #include "core/moment.h"
 #include "tests/unit/failing.h"
+#include "tests/unit/mock_broker.h"
 
-enum { PARTITIONS = 3, WAIT_MS = 20000 };
+enum { WAIT_MS = 20000 };
 
 typedef rd_kafka_topic_partition_list_t list_t;
 typedef void (*error_fn)(rd_kafka_t *client, int error, const char *reason, void *opaque);
@@ -84,54 +84,10 @@ FAKED(int64_t, rd_kafka_message_timestamp, rd.is_message_ours, (const rd_kafka_m
 
 /* ---- a broker ---- */
 
-static struct {
-    rd_kafka_t *client;
-    rd_kafka_mock_cluster_t *cluster;
-} mock;
-
-static int nothing(const struct config *config)
-{
-    (void)config;
-    return 0;
-}
-
-static struct config *config_for(const char *extra)
-{
-    static const struct command commands[] = {{.name = "", .summary = {"测试", "a test"}, .run = nothing}, {0}};
-    char bootstrap[256], program[] = "test", flag[512];
-    snprintf(bootstrap, sizeof bootstrap, "--kafka-bootstrap=%s", rd_kafka_mock_cluster_bootstraps(mock.cluster));
-    snprintf(flag, sizeof flag, "%s", extra);
-    char *arguments[] = {program, bootstrap, flag, NULL};
-    int status;
-    struct config *config = config_read("nianshen-test", commands, 3, arguments, &status);
-    assert_non_null(config);
-    log_set_level("debug"); /* what is for the curious is made up, too; it goes to standard error */
-    return config;
-}
-
-static struct config *config;
-
 static int setup(void **state)
 {
-    (void)state;
-    char text[256];
-    mock.client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof text);
-    mock.cluster = rd_kafka_mock_cluster_new(mock.client, 1);
-    for (int kind = 0; kind < TOPIC_KINDS; kind++) {
-        snprintf(text, sizeof text, "nianshen.%s", topic_kind_name((enum topic_kind)kind));
-        rd_kafka_mock_topic_create(mock.cluster, text, PARTITIONS, 1);
-    }
-    config = config_for("--kafka.fetch.wait.max.ms=10");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    config_free(config);
-    rd_kafka_mock_cluster_destroy(mock.cluster);
-    rd_kafka_destroy(mock.client);
-    return 0;
+    log_set_level("debug"); /* what is for the curious is made up, too; it goes to standard error */
+    return mock_setup(state);
 }
 
 static int each_setup(void **state)
@@ -170,7 +126,7 @@ static void test_errors_are_noted(void **state)
     struct fault fault = {0};
     struct kafka_happening happening;
     (void)state;
-    struct kafka_reader *reader = kafka_reader_new(config, &fault);
+    struct kafka_reader *reader = kafka_reader_new(mock.config, &fault);
     assert_non_null(reader);
     assert_true(kafka_reader_fd(reader) >= 0);
     rd.error(rd.client, RD_KAFKA_RESP_ERR__TIMED_OUT, "slow", reader);
@@ -234,11 +190,11 @@ static void test_clients_that_can_not_be_made(void **state)
     char prefix[300] = "--topic-prefix=";
     (void)state;
     memset(prefix + strlen(prefix), 'x', TOPIC_NAME_BYTES_MAX);
-    struct config *long_names = config_for(prefix), *unknown = config_for("--kafka.no.such.property=1");
-    struct config *fixed = config_for("--kafka.allow.auto.create.topics=true"), *ours = config_for("--kafka.enable.idempotence=false");
+    struct config *long_names = mock_config(prefix), *unknown = mock_config("--kafka.no.such.property=1");
+    struct config *fixed = mock_config("--kafka.allow.auto.create.topics=true"), *ours = mock_config("--kafka.enable.idempotence=false");
     for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++) {
         struct fault fault = {0}, other = {0}, third = {0};
-        assert_int_equal(failing_each("calloc rd_kafka_new eventfd rd_kafka_subscribe rd_kafka_topic_new", clients[i].make, config),
+        assert_int_equal(failing_each("calloc rd_kafka_new eventfd rd_kafka_subscribe rd_kafka_topic_new", clients[i].make, mock.config),
                          clients[i].calls);
         assert_false(clients[i].make(long_names, &fault));
         assert_string_equal(fault.code, "topic-prefix");
@@ -268,7 +224,7 @@ static void test_an_assignment_without_memory(void **state)
     struct fault fault = {0};
     struct kafka_happening happening;
     (void)state;
-    struct kafka_consumer *consumer = kafka_consumer_new(config, "memory", &fault);
+    struct kafka_consumer *consumer = kafka_consumer_new(mock.config, "memory", &fault);
     failing_start("realloc", 1);
     assert_int_equal(consumer_next(consumer, &happening), KAFKA_OUTAGE);
     assert_true(failing_stop());
@@ -283,7 +239,7 @@ static void test_rebalances(void **state)
     struct fault fault = {0};
     struct kafka_happening happening;
     (void)state;
-    struct kafka_consumer *consumer = kafka_consumer_new(config, "rebalances", &fault);
+    struct kafka_consumer *consumer = kafka_consumer_new(mock.config, "rebalances", &fault);
     list_t *list = rd_kafka_topic_partition_list_new(2);
     rd_kafka_topic_partition_list_add(list, "another", 0);
     rd_kafka_topic_partition_list_add(list, "nianshen.approval", 2);
@@ -302,7 +258,7 @@ static void test_a_consumer_that_is_refused(void **state)
     struct fault fault = {0};
     struct kafka_position at = {TOPIC_APPROVAL, 0, 0};
     (void)state;
-    struct kafka_consumer *consumer = kafka_consumer_new(config, "refused", &fault);
+    struct kafka_consumer *consumer = kafka_consumer_new(mock.config, "refused", &fault);
     assert_true(kafka_consumer_fd(consumer) >= 0);
     for (int call = 1; call <= 2; call++) {
         failing_start("rd_kafka_assign", call);
@@ -333,7 +289,7 @@ static void test_a_group_that_can_not_be_left(void **state)
     (void)state;
     failing_leaks_count(false);
     for (int timeout_ms = 0; timeout_ms <= WAIT_MS; timeout_ms += WAIT_MS) {
-        struct kafka_consumer *consumer = kafka_consumer_new(config, "stay", &fault);
+        struct kafka_consumer *consumer = kafka_consumer_new(mock.config, "stay", &fault);
         if (timeout_ms > 0) failing_start("rd_kafka_consumer_close_queue", 1);
         kafka_consumer_free(consumer, timeout_ms);
         assert_int_equal(failing_stop(), timeout_ms > 0);
@@ -351,7 +307,7 @@ static void test_a_reader_that_is_refused(void **state)
     } refusals[] = {{"rd_kafka_query_watermark_offsets", -1}, {"rd_kafka_topic_new", 0}, {"rd_kafka_consume_start_queue", 0}};
     struct fault fault = {0};
     (void)state;
-    struct kafka_reader *reader = kafka_reader_new(config, &fault);
+    struct kafka_reader *reader = kafka_reader_new(mock.config, &fault);
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct kafka_position at = {TOPIC_APPROVAL, 0, refusals[i].offset};
         fault_clear(&fault);
@@ -369,7 +325,7 @@ static void test_offsets_for_times(void **state)
     struct fault fault = {0};
     int64_t offset;
     (void)state;
-    struct kafka_reader *reader = kafka_reader_new(config, &fault);
+    struct kafka_reader *reader = kafka_reader_new(mock.config, &fault);
     rd.refusal = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd.offset = 17;
     failing_start("rd_kafka_offsets_for_times", 1);
@@ -416,7 +372,7 @@ static void test_messages(void **state)
     };
     struct fault fault = {0};
     (void)state;
-    struct kafka_reader *reader = kafka_reader_new(config, &fault);
+    struct kafka_reader *reader = kafka_reader_new(mock.config, &fault);
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rd.client, "nianshen.approval", NULL);
     rd_kafka_topic_t *foreign = rd_kafka_topic_new(rd.client, "another", NULL);
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
@@ -430,7 +386,7 @@ static void test_messages(void **state)
         snprintf(calls, sizeof calls, "%s", messages[i].failing);
         rd.destroyed = 0;
         struct kafka_names names;
-        assert_true(kafka_names_fill(&names, config, &fault));
+        assert_true(kafka_names_fill(&names, mock.config, &fault));
         if (calls[0] != '\0') {
             happening = (struct kafka_happening){0};
             failing_start(calls, 1);
@@ -478,7 +434,7 @@ static void test_records_that_are_not_taken(void **state)
     };
     struct fault fault = {0};
     (void)state;
-    struct kafka_producer *producer = kafka_producer_new(config, count_report, NULL, &fault);
+    struct kafka_producer *producer = kafka_producer_new(mock.config, count_report, NULL, &fault);
     assert_true(kafka_producer_fd(producer) >= 0);
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         assert_false(kafka_producer_is_broken(producer));
@@ -501,7 +457,7 @@ static void test_reports_of_lost_records(void **state)
                                                RD_KAFKA_RESP_ERR__DESTROY};
     struct fault fault = {0};
     (void)state;
-    struct kafka_producer *producer = kafka_producer_new(config, count_report, NULL, &fault);
+    struct kafka_producer *producer = kafka_producer_new(mock.config, count_report, NULL, &fault);
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rd.client, "nianshen.outcome", NULL);
     rd_kafka_message_t message = {.rkt = topic};
     memset(reports, 0, sizeof reports);
@@ -525,7 +481,7 @@ static void test_a_fatal_error_is_seen_by_polling(void **state)
 {
     struct fault fault = {0};
     (void)state;
-    struct kafka_producer *producer = kafka_producer_new(config, count_report, NULL, &fault);
+    struct kafka_producer *producer = kafka_producer_new(mock.config, count_report, NULL, &fault);
     assert_int_equal(rd_kafka_test_fatal_error(rd.client, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, "by the test"), 0);
     kafka_producer_poll(producer, 0);
     assert_true(kafka_producer_is_broken(producer));
@@ -549,5 +505,5 @@ int main(void)
         cmocka_unit_test_setup(test_reports_of_lost_records, each_setup),
         cmocka_unit_test_setup(test_a_fatal_error_is_seen_by_polling, each_setup),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, mock_teardown);
 }
