@@ -137,7 +137,8 @@ static int64_t connection_timeout_ms(PGconn *connection)
     int64_t seconds = 0;
     PQconninfoOption *options = PQconninfo(connection);
     for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++) {
-        if (strcmp(option->keyword, "connect_timeout") == 0) seconds = strtoll(option->val, NULL, 10);
+        if (strcmp(option->keyword, "connect_timeout") == 0 && option->val != NULL) /* GCOV_EXCL_BR_LINE: libpq may have none, we set one */
+            seconds = strtoll(option->val, NULL, 10);
     }
     PQconninfoFree(options);
     return seconds > 0 ? seconds * 1000 : INT32_MAX;
