@@ -1,6 +1,7 @@
 -- Reading reference data as of a moment, and changing it. A change takes the reference lock exclusively, which every apply holds shared, and is
 -- dated after every append time applied so far: nothing that was judged could have been judged otherwise.
 
+-- For apply, records_in joins what this and campaign_open_at say; check asks them as a second opinion.
 CREATE OR REPLACE FUNCTION nianshen.unit_known_at(p_unit text, p_ms bigint) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -114,7 +114,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     FROM weighed w WHERE w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id
 $$;
 
--- After the delivery reports. The rows are locked in the order of their ids, in which the index gives them.
+-- After the delivery reports. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones in the same order.
 CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     UPDATE outbox SET published_ms = (SELECT now_ms()) WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL

@@ -20,9 +20,8 @@ BEGIN
                                          body jsonb);
         -- What the rows of a submission come to: members on the roster of the campaign, failing entries.
         CREATE TYPE nianshen.tally AS (submission_key bigint, listed bigint, failed bigint, is_plain boolean);
-        -- A submission that is approved, and the decision by which it is.
-        CREATE TYPE nianshen.approval AS (submission_key bigint, unit text, year integer, submission text, source text, unit_review text, listed integer,
-                                          passed integer, failed integer, decision_source text, decision text, decided_ms bigint);
+        -- A decision that approves, and the submission as it is then.
+        CREATE TYPE nianshen.approval AS (decision nianshen.decision, submission nianshen.submission);
         -- How many members of a submission were removed for a reason.
         CREATE TYPE nianshen.removal AS (submission_key bigint, reason text, members bigint);
     END IF;
@@ -66,7 +65,8 @@ BEGIN
 
     -- What a held unit sends is not even parsed: it may be just what could not be digested.
     records := records_in(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text,
-                          ARRAY(SELECT u.n::integer FROM held_unit h JOIN unnest(r_unit) WITH ORDINALITY AS u (unit, n) ON u.unit = h.unit WHERE h.released_ms IS NULL));
+                          ARRAY(SELECT u.n::integer FROM held_unit h JOIN unnest(r_unit) WITH ORDINALITY AS u (unit, n) ON u.unit = h.unit
+                                WHERE h.released_ms IS NULL));
     records := records_without_dead_letters(records);
     records := records_without_held(records);
     records := records_of_known_units(records);

@@ -117,23 +117,22 @@ BEGIN
     WITH approved AS (
         UPDATE submission s SET state = 'approved', decided_ms = d.append_ms, release = d.release
         FROM unnest(p_decisions) d WHERE s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
-        RETURNING s.*, d.source AS decision_source, d.event_id AS decision
+        RETURNING d AS decision, s AS submission
     )
-    SELECT array_agg(ROW(a.submission_key, a.unit, a.year, a.submission, a.source, a.unit_review, a.listed, a.passed, a.failed,
-                         a.decision_source, a.decision, a.decided_ms)::approval ORDER BY a.unit)
-    INTO approvals FROM approved a;
+    SELECT array_agg(ROW(a.decision, a.submission)::approval ORDER BY (a.submission).unit) INTO approvals FROM approved a;
     removals := memberships_archive(approvals);
     PERFORM profiles_renew(ARRAY(
-        SELECT a.unit FROM unnest(approvals) a
-        JOIN unit_review r ON r.unit = a.unit AND r.year = a.year AND r.source = a.source AND r.event_id = a.unit_review
+        SELECT r.unit FROM unnest(approvals) a
+        JOIN unit_review r ON r.unit = (a.submission).unit AND r.year = (a.submission).year AND r.source = (a.submission).source
+            AND r.event_id = (a.submission).unit_review
         WHERE r.profile <> '{}'));
     PERFORM outcomes_write(p_touch, completed_outcomes(approvals, removals));
 END
 $$;
 
 -- Removes the memberships that were reviewed, never a later one of the same person: of each the last version, which in a rebuild is restored with its
--- end. Those that were gone already stay as they are. Approvals come in the order of their units, entries are stored in that of their keys: so the rows
--- are locked in the order in which `roster load` locks them. Returns how many of which submission for which reason.
+-- end. Those that were gone already stay as they are. Approvals come in the order of their units, entries are stored in that of their keys, and apply
+-- plans nested loops only: so the rows are locked in the order in which `roster load` locks them. Returns how many of which submission for which reason.
 CREATE OR REPLACE FUNCTION nianshen.memberships_archive(p_approvals nianshen.approval[]) RETURNS nianshen.removal[]
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -141,17 +140,18 @@ DECLARE
 BEGIN
     WITH gone AS (
         DELETE FROM membership m
-        USING unnest(p_approvals) a JOIN entry e ON e.submission_key = a.submission_key
+        USING unnest(p_approvals) a JOIN entry e ON e.submission_key = (a.submission).submission_key
         WHERE m.enrolment = e.enrolment
             AND NOT EXISTS (SELECT FROM membership v WHERE v.enrolment = e.enrolment AND v.valid_until_ms > m.valid_until_ms)
             AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment)
-        RETURNING m.*, a.submission_key, a.year, a.submission, e.reason, a.decision_source, a.decision, a.decided_ms
+        RETURNING m.*, e.submission_key, e.reason, (a.submission).year, (a.submission).submission, (a.decision).source AS decision_source,
+            (a.decision).event_id AS decision, (a.decision).append_ms AS removed_ms
     ), archived AS (
         INSERT INTO removed_member (enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile, enrolled_ms,
                                     valid_from_ms, valid_until_ms, year, submission, reason, decision_source, decision, removed_ms)
         SELECT g.enrolment, g.unit, g.member_no, g.id_key, g.id_code, g.name, g.gender, g.id_type, g.id_number, g.id_valid_until, g.mobile,
-               g.enrolled_ms, g.valid_from_ms, greatest(g.decided_ms, g.valid_from_ms + 1), g.year, g.submission, g.reason, g.decision_source,
-               g.decision, g.decided_ms
+               g.enrolled_ms, g.valid_from_ms, greatest(g.removed_ms, g.valid_from_ms + 1), g.year, g.submission, g.reason, g.decision_source,
+               g.decision, g.removed_ms
         FROM gone g
     )
     SELECT array_agg(ROW(r.submission_key, r.reason, r.members)::removal) INTO removals
@@ -164,20 +164,13 @@ CREATE OR REPLACE FUNCTION nianshen.completed_outcomes(p_approvals nianshen.appr
 LANGUAGE plpgsql STABLE SET enable_hashjoin = on AS $$
 BEGIN
     RETURN ARRAY(
-        SELECT completed_outcome(a, coalesce(r.by_reason, '{}'), coalesce(r.members, 0))
+        SELECT decision_outcome(a.decision, 'nianshen.member-review.completed.v1', jsonb_build_object(
+                   'listed', (a.submission).listed, 'passed', (a.submission).passed, 'removed', coalesce(r.by_reason, '{}'),
+                   'removed_total', coalesce(r.members, 0), 'already_gone', (a.submission).failed - coalesce(r.members, 0)))
         FROM unnest(p_approvals) a
         LEFT JOIN (SELECT u.submission_key, jsonb_object_agg(u.reason, u.members) AS by_reason, sum(u.members) AS members
-                   FROM unnest(p_removals) u GROUP BY 1) r ON r.submission_key = a.submission_key);
+                   FROM unnest(p_removals) u GROUP BY 1) r ON r.submission_key = (a.submission).submission_key);
 END
-$$;
-
-CREATE OR REPLACE FUNCTION nianshen.completed_outcome(p_approval nianshen.approval, p_removed jsonb, p_removed_total numeric) RETURNS nianshen.outcome
-LANGUAGE sql STABLE AS $$
-    SELECT ROW((p_approval).unit, (p_approval).year, 'approval', (p_approval).decision_source, (p_approval).decision, (p_approval).decided_ms,
-               'nianshen.member-review.completed.v1',
-               jsonb_build_object('unit', (p_approval).unit, 'year', (p_approval).year, 'submission', (p_approval).submission,
-                   'decision', (p_approval).decision, 'listed', (p_approval).listed, 'passed', (p_approval).passed, 'removed', p_removed,
-                   'removed_total', p_removed_total, 'already_gone', (p_approval).failed - p_removed_total))::nianshen.outcome
 $$;
 
 -- The units' profiles as loaded, and over each the changes of the submissions approved since, the latest last: whatever order approvals are applied in.

@@ -101,10 +101,16 @@ CROSS JOIN LATERAL (VALUES
 ) AS f (is_violated, finding)
 WHERE f.is_violated
 UNION ALL -- no foreign keys guard these: each costs a lookup a row, of a row that the same function has just read
-SELECT NULL, format('submission key %s is gone, and left %s chunks and %s entries', coalesce(c.submission_key, e.submission_key), coalesce(c.chunks, 0),
-                    coalesce(e.entries, 0))
-FROM chunks c FULL JOIN entries e ON e.submission_key = c.submission_key
-WHERE NOT EXISTS (SELECT FROM nianshen.submission s WHERE s.submission_key = coalesce(c.submission_key, e.submission_key));
+SELECT NULL, format('submission key %s is gone, and left %s chunks, %s entries and %s findings', o.submission_key, sum(o.chunks), sum(o.entries),
+                    sum(o.findings))
+FROM (SELECT c.submission_key, c.chunks, 0 AS entries, 0 AS findings FROM chunks c
+      UNION ALL SELECT e.submission_key, 0, e.entries, 0 FROM entries e
+      UNION ALL SELECT w.submission_key, 0, 0, count(*) FROM nianshen.row_finding w GROUP BY 1) o
+WHERE NOT EXISTS (SELECT FROM nianshen.submission s WHERE s.submission_key = o.submission_key)
+GROUP BY o.submission_key
+UNION ALL
+SELECT s.unit, format('submission %s of %s is of a unit that is not loaded', s.submission, s.year)
+FROM nianshen.submission s WHERE NOT EXISTS (SELECT FROM nianshen.unit_profile u WHERE u.unit = s.unit);
 
 -- ---- I2, I11 ----
 

@@ -56,11 +56,15 @@ SELECT is(pg_temp.damaged($$DELETE FROM removed_member WHERE enrolment = 101$$, 
 SELECT is(pg_temp.damaged($$INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
     SELECT enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, forever_ms() FROM removed_member WHERE enrolment = 101$$,
     '%is in more than one place'), 'I1 I3', 'a removed member put back by hand');
-SELECT is(pg_temp.damaged($$DELETE FROM submission WHERE submission = 's1'$$, 'submission key % is gone, and left 2 chunks and 2 entries'),
+SELECT is(pg_temp.damaged($$DELETE FROM submission WHERE submission = 's1'$$, 'submission key % is gone, and left 2 chunks, 2 entries and 0 findings'),
           'I1 I11 I2', 'a submission taken away by hand');
 SELECT is(pg_temp.damaged($$UPDATE submission SET passed = passed + 1 WHERE submission = 's1'$$), 'I1', 'a count changed');
 SELECT is(pg_temp.damaged($$INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment) VALUES (0, 1, 0, 'K02', 'left', 102)$$,
-    'submission key 0 is gone, and left 0 chunks and 1 entries'), 'I1', 'an entry of no submission');
+    'submission key 0 is gone, and left 0 chunks, 1 entries and 0 findings'), 'I1', 'an entry of no submission');
+SELECT is(pg_temp.damaged($$INSERT INTO row_finding (submission_key, is_error, code) VALUES (0, true, 'not-listed')$$,
+    'submission key 0 is gone, and left 0 chunks, 0 entries and 1 findings'), 'I1', 'a finding of no submission');
+SELECT is(pg_temp.damaged($$UPDATE submission SET unit = 'U0' WHERE submission = 's4'$$, 'submission s4 of 2026 is of a unit that is not loaded'),
+          'I1', 'a submission of no unit');
 SELECT is(pg_temp.damaged($$UPDATE entry SET enrolment = 9999 WHERE id_key = 'K01' AND reason = 'left'$$), 'I1', 'an entry of nobody');
 SELECT is(pg_temp.damaged($$UPDATE removed_member SET reason = 'left' WHERE enrolment = 101$$, '%the reason is left%'), 'I2', 'a reason changed');
 SELECT is(pg_temp.damaged($$UPDATE removed_member SET decision = 'none' WHERE enrolment = 101$$, '%no such decision'), 'I2', 'a removal without a decision');
