@@ -70,7 +70,11 @@ $$;
 
 -- Under which release verdicts are made now.
 CREATE OR REPLACE FUNCTION nianshen.current_release() RETURNS integer
-LANGUAGE sql STABLE AS $$ SELECT r.release FROM nianshen.schema_release s JOIN nianshen.release r ON r.version = s.version $$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT r.release FROM nianshen.schema_release s JOIN nianshen.release r ON r.version = s.version);
+END
+$$;
 
 CREATE OR REPLACE FUNCTION nianshen.audit(p_action text, p_unit text, p_detail text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$

@@ -97,7 +97,12 @@ $$;
 CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
 RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, unit text, ce_type text, ce_id text,
                ce_time_ms bigint, ce_causationid text, body text, code text, text text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp
+-- Planned once a session, as apply is: planning took most of the time when a single outcome waits. Hence never by a scan, however small the table is then.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH waiting AS (
         SELECT o.*
         FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
@@ -111,13 +116,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
         FROM waiting w
     )
     SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset, w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text
-    FROM weighed w WHERE w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id
+    FROM weighed w WHERE w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id;
+END
 $$;
 
 -- After the delivery reports. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones in the same order.
 CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
-    UPDATE outbox SET published_ms = (SELECT now_ms()) WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+BEGIN
+    UPDATE outbox SET published_ms = (SELECT now_ms()) WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL;
+END
 $$;
 
 -- Records of released units that are to be applied now, of partitions that the caller owns and that are not halted, in the order of their topic. The

@@ -76,12 +76,21 @@ BEGIN
 
     touch := ARRAY(SELECT DISTINCT ON (r.unit, r.year) ROW(r.unit, r.year, r.topic, r.partition)::touched
                    FROM unnest(records) r ORDER BY r.unit, r.year, r.n);
-    PERFORM unit_reviews_judge(touch, records);
-    PERFORM decisions_store(touch, records);
-    PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
+    -- Most micro-batches are of one topic: what has nothing to do costs some statements, and a single record waits for each.
+    IF 'unit-review' = ANY (r_kind) THEN
+        PERFORM unit_reviews_judge(touch, records);
+    END IF;
+    IF r_kind && '{approved,returned,withdrawn}' THEN
+        PERFORM decisions_store(touch, records);
+    END IF;
+    IF 'chunk' = ANY (r_kind) THEN
+        PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
+    END IF;
     PERFORM plans_renew(); -- what stood empty before this micro-batch is read from here on
-    PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, f_record, f_index, f_place, f_key, f_reason, f_warnings,
-                         e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
+    IF 'chunk' = ANY (r_kind) THEN
+        PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, f_record, f_index, f_place, f_key, f_reason, f_warnings,
+                             e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
+    END IF;
     PERFORM settle(touch, records);
     PERFORM held_units_finish(r_unit);
 
@@ -164,6 +173,9 @@ $$;
 CREATE OR REPLACE FUNCTION nianshen.dead_letters_write(p_records nianshen.record_in[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF cardinality(p_records) = 0 THEN
+        RETURN;
+    END IF;
     PERFORM nianshen.ledger_write(p_records, 'dead-letter');
     INSERT INTO nianshen.outbox (topic, partition, kind, record_offset, unit, code, text)
     SELECT r.topic, r.partition, 'dead-letter', r.record_offset, r.unit, r.code, r.text FROM unnest(p_records) r ORDER BY r.n;
@@ -182,8 +194,13 @@ $$;
 
 CREATE OR REPLACE FUNCTION nianshen.records_without_dead_letters(p_records nianshen.record_in[]) RETURNS nianshen.record_in[]
 LANGUAGE plpgsql AS $$
+DECLARE
+    refused record_in[] := ARRAY(SELECT r FROM unnest(p_records) r WHERE r.kind = 'dead-letter' ORDER BY r.n);
 BEGIN
-    PERFORM dead_letters_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.kind = 'dead-letter' ORDER BY r.n));
+    IF cardinality(refused) = 0 THEN
+        RETURN p_records;
+    END IF;
+    PERFORM dead_letters_write(refused);
     RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.kind <> 'dead-letter' ORDER BY r.n);
 END
 $$;
@@ -229,6 +246,9 @@ LANGUAGE plpgsql AS $$
 DECLARE
     unknown integer[] := unattributable(p_records);
 BEGIN
+    IF cardinality(unknown) = 0 THEN
+        RETURN p_records;
+    END IF;
     PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (unknown)), 'unknown-unit'));
     RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (unknown) ORDER BY r.n);
 END
@@ -312,6 +332,9 @@ DECLARE
     b record;
 BEGIN
     SELECT * INTO b FROM bad_chunks(p_records);
+    IF cardinality(b.contradicting || b.differing || b.repeated) = 0 THEN
+        RETURN p_records;
+    END IF;
     PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (b.contradicting)), 'chunk-contradicts'));
     PERFORM dead_letters_write(records_with_code(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (b.differing)), 'chunk-differs'));
     PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (b.repeated)), 'duplicate');

@@ -142,8 +142,9 @@ BEGIN
         DELETE FROM membership m
         USING unnest(p_approvals) a JOIN entry e ON e.submission_key = (a.submission).submission_key
         WHERE m.enrolment = e.enrolment
-            AND NOT EXISTS (SELECT FROM membership v WHERE v.enrolment = e.enrolment AND v.valid_until_ms > m.valid_until_ms)
-            AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment)
+            AND (m.valid_until_ms = forever_ms() -- nothing is later, and nothing of it is archived
+                 OR (NOT EXISTS (SELECT FROM membership v WHERE v.enrolment = e.enrolment AND v.valid_until_ms > m.valid_until_ms)
+                     AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment)))
         RETURNING m.*, e.submission_key, e.reason, (a.submission).year, (a.submission).submission, (a.decision).source AS decision_source,
             (a.decision).event_id AS decision, (a.decision).append_ms AS removed_ms
     ), archived AS (

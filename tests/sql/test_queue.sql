@@ -56,13 +56,19 @@ SELECT is(submission_canonical(s, 7, 2, r.profile),
           '"passed":5,"profile":{"address":"","name":"a \"b\" 名"},"submission":"p","unit":"U1","year":2026}', 'with the profile''s changes')
 FROM submission s, unit_review r WHERE s.submission = 'p' AND r.event_id = 'r2';
 
--- Approval removes the membership that was reviewed, never a later one of the same person.
-DELETE FROM membership WHERE enrolment = 105;
+-- Approval removes the membership that was reviewed, never a later one of the same person, and nothing of one that is archived already: of a corrected
+-- member the earlier version stays.
+INSERT INTO removed_member (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms,
+                            year, submission, reason, decision_source, decision, removed_ms)
+SELECT enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, now_ms(), 2025, 'other', 'left', 'x', 'x', now_ms()
+FROM membership WHERE enrolment = 105;
+UPDATE membership SET id_key = 'K95', id_number = 'K95', valid_from_ms = -2, valid_until_ms = -1 WHERE enrolment = 105;
 INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
 SELECT 305, 'U1', '05', 'K05', 'K05', now_ms(), now_ms(), forever_ms();
 SELECT pg_temp.feed(pg_temp.decision('approved', 'p') || '{"id": "ok"}') AS fed \gset
 SELECT is((SELECT array_agg(enrolment) FROM member WHERE unit = 'U1' AND id_key IN ('K05', 'K06')), '{305}',
           'an enrolment later than the one reviewed stays');
+SELECT is((SELECT string_agg(id_key, ' ') FROM membership WHERE enrolment = 105), 'K95', 'and so does the earlier version of one that is archived');
 SELECT is((SELECT (body::jsonb -> 'already_gone')::text FROM outbox WHERE ce_causationid = 'ok'), '1', 'a member that is no longer there is reported');
 SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'p') || '{"id": "regret"}') AS fed \gset
 SELECT is(pg_temp.outcomes_of('regret'), 'decision.rejected already-decided', 'what is approved is not withdrawn');
