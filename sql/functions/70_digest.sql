@@ -2,65 +2,67 @@
 -- their versions, profiles and superiors; not the ledger, waiting outcomes, this machine's clock, offsets, surrogate keys or the release that judged. One
 -- digest a unit first, then one over the units, so that no step holds all rows at once.
 
--- One row for each row of the state: what kind it is, by what it is known within its unit, and its values as a JSON object. Fields with a full number are
+-- One row for each row of the state: what kind it is, by what it is known within its unit, and its values by their names. Fields with a full number are
 -- id_key, id_number, mobile and contact_mobile: whoever shows a row masks them. `submission` names the one that a row belongs to, `release` is who judged.
+-- Whoever wants a row's fields makes json_object(names, "values") of them; the digest takes the bare array, which costs a third of that.
 CREATE OR REPLACE FUNCTION nianshen.state_rows(p_unit text, p_year integer)
-RETURNS TABLE (kind text, key text, fields text, submission text, release integer)
-LANGUAGE sql STABLE AS $$
+RETURNS TABLE (kind text, key text, names text[], "values" text[], submission text, release integer)
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT 'unit-review', format('%s %s %s', r.year, r.source, r.event_id),
-           json_build_object('verdict', r.verdict, 'code', r.code, 'submitted_by', r.submitted_by, 'name', r.profile ->> 'name',
-               'credit_code', r.profile ->> 'credit_code', 'address', r.profile ->> 'address', 'contact_name', r.profile ->> 'contact_name',
-               'contact_mobile', r.profile ->> 'contact_mobile')::text,
+           '{verdict,code,submitted_by,name,credit_code,address,contact_name,contact_mobile}'::text[],
+           ARRAY[r.verdict, r.code, r.submitted_by, r.profile ->> 'name', r.profile ->> 'credit_code', r.profile ->> 'address',
+                 r.profile ->> 'contact_name', r.profile ->> 'contact_mobile'],
            NULL::text, r.release
     FROM nianshen.unit_review r WHERE r.unit = p_unit AND (p_year IS NULL OR r.year = p_year)
     UNION ALL
     SELECT 'submission', format('%s %s', s.year, s.submission),
-           json_build_object('state', s.state, 'code', s.code, 'listed', s.listed, 'passed', s.passed, 'failed', s.failed, 'digest', s.digest,
-               'errors', CASE WHEN s.state = 'rejected' THEN s.error_total END, 'source', s.source, 'unit_review', s.unit_review, 'mode', s.mode,
-               'submitted_by', s.submitted_by, 'chunks', s.chunks, 'received', s.received, 'entries_total', s.entries_total)::text,
+           '{state,code,listed,passed,failed,digest,errors,source,unit_review,mode,submitted_by,chunks,received,entries_total}',
+           ARRAY[s.state, s.code, s.listed::text, s.passed::text, s.failed::text, s.digest, CASE WHEN s.state = 'rejected' THEN s.error_total::text END,
+                 s.source, s.unit_review, s.mode, s.submitted_by, s.chunks::text, s.received::text, s.entries_total::text],
            s.submission, s.release
     FROM nianshen.submission s WHERE s.unit = p_unit AND (p_year IS NULL OR s.year = p_year)
     UNION ALL
     SELECT 'entry', format('%s %s %s', s.year, s.submission, to_char(e.chunk, 'FM00000') || '/' || to_char(e.index, 'FM0000')),
-           json_build_object('id_key', e.id_key, 'reason', e.reason)::text, s.submission, NULL
+           '{id_key,reason}', ARRAY[e.id_key, e.reason], s.submission, NULL
     FROM nianshen.submission s JOIN nianshen.entry e ON e.submission_key = s.submission_key
     WHERE s.unit = p_unit AND (p_year IS NULL OR s.year = p_year)
     UNION ALL
     SELECT 'decision', format('%s %s %s', d.year, d.source, d.event_id),
-           json_build_object('submission', d.submission, 'kind', d.kind, 'verdict', d.verdict, 'code', d.code, 'digest', d.digest, 'superior', d.superior,
-               'reviewer', d.reviewer, 'submitted_by', d.submitted_by, 'comment', d.comment)::text,
+           '{submission,kind,verdict,code,digest,superior,reviewer,submitted_by,comment}',
+           ARRAY[d.submission, d.kind, d.verdict, d.code, d.digest, d.superior, d.reviewer, d.submitted_by, d.comment],
            d.submission, d.release
     FROM nianshen.decision d WHERE d.unit = p_unit AND (p_year IS NULL OR d.year = p_year)
     UNION ALL
-    SELECT 'removed', format('%s %s', m.member_no, m.enrolled_ms),
-           json_build_object('year', m.year, 'submission', m.submission, 'reason', m.reason, 'decision_source', m.decision_source, 'decision', m.decision,
-               'id_key', m.id_key, 'id_code', m.id_code, 'name', m.name, 'gender', m.gender, 'id_type', m.id_type, 'id_number', m.id_number,
-               'id_valid_until', m.id_valid_until, 'mobile', m.mobile, 'valid_from_ms', m.valid_from_ms)::text,
+    SELECT 'removed', m.member_no || ' ' || m.enrolled_ms,
+           '{year,submission,reason,decision_source,decision,id_key,id_code,name,gender,id_type,id_number,id_valid_until,mobile,valid_from_ms}',
+           ARRAY[m.year::text, m.submission, m.reason, m.decision_source, m.decision, m.id_key, m.id_code, m.name, m.gender, m.id_type, m.id_number,
+                 m.id_valid_until, m.mobile, m.valid_from_ms::text],
            m.submission, NULL
     FROM nianshen.removed_member m WHERE m.unit = p_unit AND (p_year IS NULL OR m.year = p_year)
     UNION ALL
-    SELECT 'member', format('%s %s %s', m.member_no, m.enrolled_ms, m.valid_from_ms),
-           json_build_object('id_key', m.id_key, 'id_code', m.id_code, 'name', m.name, 'gender', m.gender, 'id_type', m.id_type, 'id_number', m.id_number,
-               'id_valid_until', m.id_valid_until, 'mobile', m.mobile, 'valid_until_ms', nullif(m.valid_until_ms, nianshen.forever_ms()))::text,
+    SELECT 'member', m.member_no || ' ' || m.enrolled_ms || ' ' || m.valid_from_ms,
+           '{id_key,id_code,name,gender,id_type,id_number,id_valid_until,mobile,valid_until_ms}',
+           ARRAY[m.id_key, m.id_code, m.name, m.gender, m.id_type, m.id_number, m.id_valid_until, m.mobile,
+                 nullif(m.valid_until_ms, nianshen.forever_ms())::text],
            NULL, NULL
     FROM nianshen.membership m
     -- Versions that had ended before a year's campaign opened are not part of that year.
     WHERE m.unit = p_unit AND m.valid_until_ms >= coalesce((SELECT c.opens_ms FROM nianshen.campaign_term c WHERE c.year = p_year), 0)
     UNION ALL
-    SELECT 'profile', '', json_build_object('name', u.name, 'credit_code', u.credit_code, 'address', u.address, 'contact_name', u.contact_name,
-               'contact_mobile', u.contact_mobile)::text,
-           NULL, NULL
+    SELECT 'profile', '', '{name,credit_code,address,contact_name,contact_mobile}',
+           ARRAY[u.name, u.credit_code, u.address, u.contact_name, u.contact_mobile], NULL, NULL
     FROM nianshen.unit_profile u WHERE u.unit = p_unit
     UNION ALL
-    SELECT 'superior', v.valid_from_ms::text,
-           json_build_object('superior', v.superior, 'valid_until_ms', nullif(v.valid_until_ms, nianshen.forever_ms()))::text, NULL, NULL
+    SELECT 'superior', v.valid_from_ms::text, '{superior,valid_until_ms}',
+           ARRAY[v.superior, nullif(v.valid_until_ms, nianshen.forever_ms())::text], NULL, NULL
     FROM nianshen.unit_superior v WHERE v.unit = p_unit
 $$;
 
+-- A line begins with the key: that a member's lines differ in their first bytes makes sorting them cheaper.
 CREATE OR REPLACE FUNCTION nianshen.unit_digest(p_unit text, p_year integer) RETURNS text
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT encode(sha256(convert_to(coalesce(string_agg(l.line, E'\n' ORDER BY l.line COLLATE "C"), ''), 'UTF8')), 'hex')
-    FROM (SELECT concat_ws(E'\t', r.kind, r.key, r.fields) AS line FROM nianshen.state_rows(p_unit, p_year) r) l
+    FROM (SELECT concat_ws(E'\t', r.key, r.kind, r."values") AS line FROM nianshen.state_rows(p_unit, p_year) r) l
 $$;
 
 -- From a line "unit digest" for each unit, in their order.

@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW nianshen.recorded_unit AS
 SELECT u.unit, nianshen.unit_digest(u.unit, current_setting('nianshen.verify_year')::integer) AS recorded FROM nianshen.unit_profile u;
 
 CREATE OR REPLACE VIEW nianshen.recorded_row AS
-SELECT v.unit, s.kind, s.key, s.fields, s.submission, r.version
+SELECT v.unit, s.kind, s.key, json_object(s.names, s."values")::text AS fields, s.submission, r.version
 FROM (SELECT current_setting('nianshen.verify_unit') AS unit) v
 CROSS JOIN LATERAL nianshen.state_rows(v.unit, current_setting('nianshen.verify_year')::integer) s
 LEFT JOIN nianshen.release r ON r.release = s.release;
@@ -79,8 +79,8 @@ BEGIN
         SELECT r.kind, r.key, r.fields, r.submission, r.version, row_number() OVER (PARTITION BY r.kind, r.key ORDER BY r.fields) AS twin
         FROM nianshen.verify_row r WHERE r.unit = p_unit
     ), after AS (
-        SELECT s.kind, s.key, s.fields, s.submission, row_number() OVER (PARTITION BY s.kind, s.key ORDER BY s.fields) AS twin
-        FROM nianshen.state_rows(p_unit, p_year) s
+        SELECT s.kind, s.key, f.fields, s.submission, row_number() OVER (PARTITION BY s.kind, s.key ORDER BY f.fields) AS twin
+        FROM nianshen.state_rows(p_unit, p_year) s CROSS JOIN LATERAL (SELECT json_object(s.names, s."values")::text AS fields) f
     ), differing AS (
         SELECT b.kind, b.key, b.version, coalesce(a.submission, c.submission) AS submission, a.fields::jsonb AS was, c.fields::jsonb AS is_now,
                coalesce(a.version <> nianshen.schema_version(), false) AS is_of_other_release

@@ -140,7 +140,7 @@ def play(world, players):
 # All that must not depend on the order: the state, what became of each record in its topic's order, and the outcomes with all that they say. Left out
 # is what a withdrawal may have come before, as in interleaving.LINES.
 TOLD = """
-    SELECT p.unit, concat_ws(E'\\t', s.kind, s.key, s.fields) AS line FROM player p CROSS JOIN LATERAL nianshen.state_rows(p.unit, NULL) s
+    SELECT p.unit, concat_ws(E'\\t', s.kind, s.key, s."values") AS line FROM player p CROSS JOIN LATERAL nianshen.state_rows(p.unit, NULL) s
     UNION ALL
     SELECT l.unit, concat_ws(E'\\t', 'fates', l.topic, string_agg(coalesce(l.code, l.kind), ' ' ORDER BY l.record_offset))
     FROM nianshen.ledger l GROUP BY l.unit, l.topic
