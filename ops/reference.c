@@ -70,14 +70,15 @@ bool reference_restore_begin(struct database *to, struct fault *fault)
 {
     return database_run_script(to,
                                "BEGIN; SET LOCAL ROLE nianshen_owner; SET LOCAL lock_timeout = '10s'; "
-                               "SELECT nianshen.reference_restore_start()",
+                               "SET LOCAL maintenance_work_mem = '256MB'; "
+                               "SELECT nianshen.reference_restore_start(); SELECT nianshen.membership_strip()",
                                fault);
 }
 
 bool reference_restore_end(struct database *to, struct fault *fault)
 {
     return database_run_script(to,
-                               "SELECT nianshen.reference_restore_end(); "
+                               "SELECT nianshen.membership_complete(); SELECT nianshen.reference_restore_end(); "
                                "ANALYZE nianshen.unit_profile, nianshen.unit_superior, nianshen.membership, nianshen.event; COMMIT",
                                fault);
 }

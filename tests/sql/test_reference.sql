@@ -119,5 +119,22 @@ TRUNCATE nianshen.removed_member, nianshen.submission, nianshen.unit_profile, ni
 SELECT lives_ok($$SELECT nianshen.reference_restore_start()$$, 'an empty database takes it');
 SELECT is((SELECT count(*) FROM nianshen.failure_reason), 0::bigint, 'whose own reasons make room');
 
+-- The memberships meanwhile.
+CREATE VIEW pg_temp.guards AS
+SELECT c.conname, pg_get_constraintdef(c.oid) AS definition, i.indisvalid
+FROM pg_constraint c LEFT JOIN pg_index i ON i.indexrelid = c.conindid AND i.indrelid = c.conrelid WHERE c.conrelid = 'nianshen.membership'::regclass;
+CREATE TEMPORARY TABLE guards_before AS SELECT * FROM pg_temp.guards;
+SELECT membership_strip();
+SELECT is((SELECT count(*) FROM pg_index WHERE indrelid = 'nianshen.membership'::regclass), 0::bigint, 'they come into a bare table');
+SELECT membership_complete();
+SELECT set_eq('SELECT * FROM pg_temp.guards', 'SELECT * FROM guards_before', 'which gets back all that guards it');
+SELECT membership_strip();
+INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms)
+VALUES (1, 'nowhere', '01', 'K01', 'K01', 1, 1, forever_ms());
+SELECT throws_ok('SELECT membership_complete()', '23503', NULL, 'one of a unit that is not there is refused at the end');
+INSERT INTO unit_profile (unit, created_ms, name, loaded, loaded_ms) VALUES ('nowhere', 1, 'n', '{}', 1);
+INSERT INTO membership SELECT * FROM membership;
+SELECT throws_ok('SELECT membership_complete()', '23505', NULL, 'and so is one that stands there twice');
+
 SELECT * FROM finish();
 ROLLBACK;
