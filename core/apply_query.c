@@ -1,6 +1,5 @@
 #include "core/apply_query.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- moves ---- */
@@ -50,7 +49,6 @@ enum move_column {
     P_LAST_OFFSET,
     P_LAST_APPEND_MS,
     P_LAST_SHA256,
-    MOVE_COLUMNS,
 };
 
 enum record_column {
@@ -67,20 +65,29 @@ enum record_column {
     R_BODY,
     R_CODE,
     R_TEXT,
-    R_FAILED_COUNT,
-    R_PASSED_COUNT,
-    R_UNSORTED_LIST,
-    R_UNSORTED_INDEX,
-    R_FIRST_KEY,
-    R_LAST_KEY,
-    R_LISTED,
-    RECORD_COLUMNS,
 };
 
-enum failed_column { F_RECORD, F_INDEX, F_PLACE, F_KEY, F_REASON, F_WARNING, FAILED_COLUMNS };
-enum error_column { E_RECORD, E_LIST, E_INDEX, E_CODE, E_KEY, E_MASKED, E_POSITION, E_EXPECTED, ERROR_COLUMNS };
+enum chunk_column {
+    C_FAILED_COUNT,
+    C_PASSED_COUNT,
+    C_UNSORTED_LIST,
+    C_UNSORTED_INDEX,
+    C_FIRST_KEY,
+    C_LAST_KEY,
+    C_LISTED,
+};
 
-enum { PARAMETERS = MOVE_COLUMNS + RECORD_COLUMNS + FAILED_COLUMNS + ERROR_COLUMNS + 1 };
+enum failed_column { F_RECORD, F_INDEX, F_PLACE, F_KEY, F_REASON, F_WARNING };
+enum error_column { E_RECORD, E_LIST, E_INDEX, E_CODE, E_KEY, E_MASKED, E_POSITION, E_EXPECTED };
+
+enum {
+    MOVE_COLUMNS = P_LAST_SHA256 + 1,
+    RECORD_COLUMNS = R_TEXT + 1,
+    CHUNK_COLUMNS = C_LISTED + 1,
+    FAILED_COLUMNS = F_WARNING + 1,
+    ERROR_COLUMNS = E_EXPECTED + 1,
+    PARAMETERS = MOVE_COLUMNS + RECORD_COLUMNS + CHUNK_COLUMNS + FAILED_COLUMNS + ERROR_COLUMNS + 1,
+};
 _Static_assert(PARAMETERS == 44, "as many as apply_sql passes");
 
 static const char apply_sql[] = "SELECT applied, duplicates, dead_letters, held, outbox FROM nianshen.apply("
@@ -161,8 +168,6 @@ static void move_add(struct database_query *query, const struct apply_move *move
     case P_LAST_SHA256:
         add_sha256(query, move->last != NULL, move->last != NULL ? move->last->mark.sha256 : NULL);
         break;
-    case MOVE_COLUMNS:
-        abort();
     }
 }
 
@@ -180,35 +185,33 @@ static const char *list_name(bool is_failed)
     return is_failed ? "failed" : "passed";
 }
 
-static void chunk_add(struct database_query *query, const struct batch_record *record, enum record_column column)
+static void chunk_add(struct database_query *query, const struct batch_record *record, enum chunk_column column)
 {
     const struct event_chunk *chunk = &record->event.chunk;
     bool is_chunk = record->code == NULL && record->event.type == EVENT_MEMBER_REVIEW_SUBMITTED;
     bool is_unsorted = is_chunk && !chunk->is_sorted;
     switch (column) {
-    case R_FAILED_COUNT:
+    case C_FAILED_COUNT:
         add_int4(query, is_chunk, (int32_t)chunk->failed_count);
         break;
-    case R_PASSED_COUNT:
+    case C_PASSED_COUNT:
         add_int4(query, is_chunk, (int32_t)chunk->passed_count);
         break;
-    case R_UNSORTED_LIST:
+    case C_UNSORTED_LIST:
         add_text(query, is_unsorted ? list_name(chunk->unsorted_list == EVENT_LIST_FAILED) : NULL);
         break;
-    case R_UNSORTED_INDEX:
+    case C_UNSORTED_INDEX:
         add_int4(query, is_unsorted, chunk->unsorted_index);
         break;
-    case R_FIRST_KEY:
+    case C_FIRST_KEY:
         add_text(query, chunk->first_key);
         break;
-    case R_LAST_KEY:
+    case C_LAST_KEY:
         add_text(query, chunk->last_key);
         break;
-    case R_LISTED:
+    case C_LISTED:
         add_text(query, chunk->listed);
         break;
-    default:
-        abort();
     }
 }
 
@@ -256,10 +259,9 @@ static void record_add(struct database_query *query, const struct batch_record *
     case R_TEXT:
         add_text(query, is_dead ? record->text : event->refusal_field);
         break;
-    default:
-        chunk_add(query, record, column);
     }
 }
+
 /* `number` is the record's place in the range, from 1. */
 static void failed_add(struct database_query *query, int32_t number, const struct event_chunk *chunk, enum failed_column column)
 {
@@ -303,8 +305,6 @@ static void error_add(struct database_query *query, int32_t number, const struct
     case E_EXPECTED:
         query_add_text(query, error->expected == '\0' ? NULL : &error->expected, 1);
         break;
-    case ERROR_COLUMNS:
-        abort();
     }
 }
 
@@ -312,7 +312,8 @@ static void error_add(struct database_query *query, int32_t number, const struct
 
 /* One letter a column: text, int4, int8, bytea. */
 static const char move_types[MOVE_COLUMNS] = "t4888888b";
-static const char record_types[RECORD_COLUMNS] = "t488tt4ttbttt44t4ttt";
+static const char record_types[RECORD_COLUMNS] = "t488tt4ttbttt";
+static const char chunk_types[CHUNK_COLUMNS] = "44t4ttt";
 static const char failed_types[FAILED_COLUMNS] = "444ttt";
 static const char error_types[ERROR_COLUMNS] = "4t4ttt4t";
 
@@ -324,18 +325,20 @@ static void moves_build(struct database_query *query, const struct apply_range *
     }
 }
 
-static void records_build(struct database_query *query, const struct batch_record *records, size_t count, enum record_column from,
-                          enum record_column to)
+void apply_query_add_records(struct database_query *query, const struct batch_record *records, size_t count)
 {
-    for (enum record_column column = from; column < to; column++) {
+    for (int column = 0; column < RECORD_COLUMNS; column++) {
         array_open(query, record_types[column]);
-        for (size_t i = 0; i < count; i++) record_add(query, &records[i], column);
+        for (size_t i = 0; i < count; i++) record_add(query, &records[i], (enum record_column)column);
     }
 }
 
-void apply_query_add_records(struct database_query *query, const struct batch_record *records, size_t count)
+static void chunks_build(struct database_query *query, const struct batch_record *records, size_t count)
 {
-    records_build(query, records, count, R_TOPIC, R_FAILED_COUNT);
+    for (int column = 0; column < CHUNK_COLUMNS; column++) {
+        array_open(query, chunk_types[column]);
+        for (size_t i = 0; i < count; i++) chunk_add(query, &records[i], (enum chunk_column)column);
+    }
 }
 
 static void entries_build(struct database_query *query, const struct batch_record *records, size_t count)
@@ -358,7 +361,7 @@ void apply_query_build(struct database_query *query, const struct apply_range *r
     query_reset(query, apply_sql);
     moves_build(query, range);
     apply_query_add_records(query, records, range->count);
-    records_build(query, records, range->count, R_FAILED_COUNT, RECORD_COLUMNS);
+    chunks_build(query, records, range->count);
     entries_build(query, records, range->count);
     query_text_array(query);
     if (held_unit != NULL) add_text(query, held_unit);

@@ -83,7 +83,7 @@ void *arena_take(struct arena *arena, size_t bytes)
 {
     const size_t alignment = alignof(max_align_t);
     size_t skipped = arena->newest != NULL ? -arena->newest->used % alignment : 0, room = (bytes + alignment - 1) / alignment * alignment;
-    if (room < bytes || room > SIZE_MAX - skipped) return NULL;
+    if (room < bytes) return NULL; /* it wrapped around; with what is skipped it can't, being a multiple of the alignment */
     unsigned char *memory = pack(arena, skipped + room);
     if (memory == NULL) return NULL;
     memory += -(uintptr_t)memory % alignment;

@@ -189,14 +189,9 @@ static char *query_element(struct database_query *query, size_t bytes)
     return at + 4;
 }
 
-static bool query_is_open(const struct database_query *query, enum database_type element)
-{
-    return query->count > 0 && query->parameters[query->count - 1].element == element;
-}
-
 static void query_add_bytes(struct database_query *query, enum database_type element, const void *bytes, size_t count)
 {
-    assert(query_is_open(query, element));
+    assert(query->count > 0 && query->parameters[query->count - 1].element == element);
     (void)element;
     if (bytes == NULL) {
         query_add_null(query);
@@ -232,7 +227,7 @@ void query_add_int8(struct database_query *query, int64_t value)
 
 void query_add_null(struct database_query *query)
 {
-    assert(!query_is_open(query, DATABASE_ANY));
+    assert(query->count > 0 && query->parameters[query->count - 1].element != DATABASE_ANY);
     char *at = query_element(query, 0);
     if (at == NULL) return;
     store_int4(at - 4, UINT32_MAX);

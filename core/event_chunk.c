@@ -67,7 +67,7 @@ static struct number number_at(const struct list *list, size_t index)
 {
     struct number number;
     const json_t *item = json_array_get(list->items, index);
-    if (list->lift == NULL) return number_of(json_is_object(item) ? json_object_get(item, "id_number") : item);
+    if (list->lift == NULL) return number_of(json_typeof(item) == JSON_OBJECT ? json_object_get(item, "id_number") : item);
     size_t at = list->starts[index];
     number.text = json_lift_next(list->lift, &at, &number.length);
     return number;
@@ -111,7 +111,7 @@ static bool read_number(struct reader *reader, enum event_list list, size_t inde
 
 static bool check_string(struct reader *reader, const json_t *value, enum event_list list, size_t index, const char *member)
 {
-    if (value == NULL || json_is_string(value)) return true;
+    if (value == NULL || json_typeof(value) == JSON_STRING) return true;
     return json_guard_refuse(reader->fault, "schema", language_pick("/data/%s/%zu%s 须为字符串", "/data/%s/%zu%s must be a string"),
                              list_names[list], index, member);
 }
@@ -151,7 +151,7 @@ static bool read_warnings(struct reader *reader, const struct id_verdict *verdic
 static bool read_failed_entry(struct reader *reader, size_t index, struct event_failed *failed)
 {
     const json_t *item = json_array_get(reader->lists[EVENT_LIST_FAILED].items, index);
-    if (!json_is_object(item))
+    if (json_typeof(item) != JSON_OBJECT)
         return json_guard_refuse(reader->fault, "schema", language_pick("/data/failed/%zu 须为对象", "/data/failed/%zu must be an object"),
                                  index);
     const json_t *number = json_object_get(item, "id_number"), *reason = json_object_get(item, "reason");

@@ -257,7 +257,7 @@ struct hash {
 
 static void hash_flush(struct hash *hash)
 {
-    hash->is_good = hash->is_good && EVP_DigestUpdate(hash->digest, hash->block, hash->used) == 1;
+    if (EVP_DigestUpdate(hash->digest, hash->block, hash->used) != 1) hash->is_good = false;
     hash->used = 0;
 }
 

@@ -58,7 +58,7 @@ static bool skip_number(struct scan *scan, struct fault *fault)
 {
     size_t start = scan->at;
     while (scan->at < scan->length && scan->text[scan->at] >= '0' && scan->text[scan->at] <= '9') scan->at++;
-    if (scan->at < scan->length && strchr(".eE", scan->text[scan->at]) != NULL && scan->text[scan->at] != '\0')
+    if (scan->at < scan->length && strchr(".eE", scan->text[scan->at]) != NULL) /* no text has a NUL here, which strchr finds, too */
         return json_guard_refuse(fault, "real-number", language_pick("第 %zu 字节：数字不是整数", "byte %zu: a number is not an integer"),
                                  start + 1);
     return true;

@@ -29,7 +29,7 @@ void *json_memory_take(size_t bytes)
 void json_memory_give(void *piece)
 {
     uintptr_t at = (uintptr_t)piece, block = (uintptr_t)memory.block;
-    if (memory.block == NULL || at < block || at >= block + JSON_MEMORY_BYTES) free(piece);
+    if (memory.block == NULL || at - block >= JSON_MEMORY_BYTES) free(piece); /* the difference wraps around for one before the block */
 }
 
 static void *take_or_end(size_t bytes)

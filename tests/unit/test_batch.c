@@ -9,6 +9,7 @@
 
 #include "core/apply_query.h"
 #include "core/batch.h"
+#include "tests/unit/failing.h"
 #include "tests/unit/records.h"
 
 enum { PARTITIONS = 1, APPEND_MS = 1780000000 };
@@ -89,6 +90,53 @@ static void test_finds_every_identity_again(void **state)
         assert_int_equal(add(&fixture, MANY, "U1", 2026, "s", id), BATCH_CLOSED);
     }
     close_fixture(&fixture);
+}
+
+/* The same id of many sources and of many units: none is taken for another, each is found again. */
+static void test_identities_of_one_id(void **state)
+{
+    (void)state;
+    enum { MANY = 60 };
+    struct fixture fixture;
+    char name[16];
+    open_with(&fixture, (struct batch_limits){.records = 2 * MANY + 1, .bytes = 1 << 24});
+    for (int round = 0; round < 2; round++) {
+        enum batch_added expected = round == 0 ? BATCH_ADDED : BATCH_CLOSED;
+        for (int i = 0; i < MANY; i++) {
+            snprintf(name, sizeof name, "n%d", i);
+            assert_int_equal(add(&fixture, 2 * i, "U", 2026, name, "a"), expected);
+            assert_int_equal(add(&fixture, 2 * i + 1, name, 2026, "s", "a"), expected);
+        }
+    }
+    assert_int_equal(fixture.batch->record_count, 2 * MANY);
+    close_fixture(&fixture);
+}
+
+/* A dead letter is added whole or not at all: where its memory ends the micro-batch ends before it, unless there is nothing else in it. */
+static void test_dead_letters_and_a_full_arena(void **state)
+{
+    (void)state;
+    for (size_t records = 0; records < 2; records++) {
+        struct fixture fixture;
+        open_with(&fixture, roomy);
+        if (records > 0) assert_int_equal(add(&fixture, 0, "U1", 2026, "s", "a"), BATCH_ADDED);
+        struct arena *whole = fixture.batch->arena;
+        enum batch_added added = BATCH_FAILED;
+        for (size_t bytes = 0; bytes < 1000 && added != BATCH_ADDED; bytes++) {
+            fixture.batch->arena = arena_new(bytes);
+            added = add_broken(&fixture, 0, "U1", 2);
+            assert_int_equal(fixture.approvals.taken_offset, added == BATCH_ADDED ? 1 : 0);
+            assert_int_equal(fixture.batch->record_count, records + (added == BATCH_ADDED ? 1 : 0));
+            if (added == BATCH_ADDED)
+                assert_string_equal(fixture.batch->records[records].unit, "U1");
+            else
+                assert_int_equal(added, records == 0 ? BATCH_FAILED : BATCH_CLOSED);
+            arena_free(fixture.batch->arena);
+        }
+        assert_int_equal(added, BATCH_ADDED);
+        fixture.batch->arena = whole;
+        close_fixture(&fixture);
+    }
 }
 
 static void test_dead_letters_have_no_identity(void **state)
@@ -187,6 +235,44 @@ static void test_gaps_and_ends_move_positions(void **state)
     close_fixture(&fixture);
 }
 
+/* More partitions than there was room for at first: all keep their positions. */
+static void test_many_partitions(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct batch_partition partitions[KAFKA_PARTITIONS_MAX];
+    open_with(&fixture, roomy);
+    for (int32_t i = 0; i < KAFKA_PARTITIONS_MAX; i++) {
+        partitions[i] = (struct batch_partition){.topic = TOPIC_APPROVAL, .number = i};
+        assert_true(batch_add_end(fixture.batch, &partitions[i], i + 1));
+    }
+    assert_int_equal(fixture.batch->position_count, KAFKA_PARTITIONS_MAX);
+    for (int32_t i = 0; i < KAFKA_PARTITIONS_MAX; i++) {
+        assert_int_equal(fixture.batch->positions[i].number, i);
+        assert_int_equal(fixture.batch->positions[i].next_offset, i + 1);
+    }
+    close_fixture(&fixture);
+}
+
+/* Without memory for a position nothing has moved, and it can be tried again. */
+static void test_no_memory_for_a_position(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_with(&fixture, roomy);
+    failing_start("realloc", 1);
+    assert_false(batch_add_end(fixture.batch, &fixture.approvals, 2));
+    assert_true(failing_stop());
+    assert_int_equal(fixture.approvals.taken_offset, 0);
+    failing_start("realloc", 1);
+    assert_int_equal(add_broken(&fixture, 0, "U1", 2), BATCH_FAILED);
+    assert_true(failing_stop());
+    assert_true(batch_is_empty(fixture.batch));
+    assert_int_equal(fixture.batch->record_count, 0);
+    assert_true(batch_add_end(fixture.batch, &fixture.approvals, 2));
+    close_fixture(&fixture);
+}
+
 /* ---- ranges ---- */
 
 static void mixed_batch(struct fixture *fixture)
@@ -261,6 +347,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ends_before_the_same_identity),
         cmocka_unit_test(test_finds_every_identity_again),
+        cmocka_unit_test(test_identities_of_one_id),
+        cmocka_unit_test(test_dead_letters_and_a_full_arena),
+        cmocka_unit_test(test_many_partitions),
+        cmocka_unit_test(test_no_memory_for_a_position),
         cmocka_unit_test(test_dead_letters_have_no_identity),
         cmocka_unit_test(test_is_full_by_records_and_by_bytes),
         cmocka_unit_test(test_is_full_by_decoded_bytes),

@@ -23,7 +23,8 @@
 #include "tests/unit/failing.h"
 #include "tests/unit/fake_server.h"
 
-FAILING(PQconninfoOption *, PQconndefaults, (void), (), NULL)
+static bool knows_no_setting; /* as an older libpq may not know one of ours */
+FAILING(PQconninfoOption *, PQconndefaults, (void), (), knows_no_setting ? calloc(1, sizeof(PQconninfoOption)) : NULL)
 FAILING(PQconninfoOption *, PQconninfo, (PGconn * connection), (connection), NULL)
 FAILING(PGconn *, PQconnectStartParams, (const char *const *names, const char *const *values, int expand), (names, values, expand), NULL)
 static int poll_errno;
@@ -144,16 +145,17 @@ static void test_libpq_refuses_a_connection(void **state)
 {
     static const struct {
         const char *functions, *code; /* code NULL: it goes on all the same */
+        bool knows_no_setting;
     } refusals[] = {
-        {"calloc", "memory-out"},
-        {"PQconnectStartParams", "memory-out"},
-        {"PQconndefaults", NULL},
-        {"PQconninfo", NULL},
+        {"calloc", "memory-out", false}, {"PQconnectStartParams", "memory-out", false},
+        {"PQconndefaults", NULL, false}, {"PQconndefaults", NULL, true},
+        {"PQconninfo", NULL, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct fault fault = {0};
         SERVE("hello");
+        knows_no_setting = refusals[i].knows_no_setting;
         failing_start(refusals[i].functions, 1);
         struct database *database = database_open("test", 100, &fault);
         assert_true(failing_stop());

@@ -143,13 +143,18 @@ static void test_maximum(void **state)
     query_add_text(query, piece, PIECE_BYTES);
     assert_true(query->is_broken);
     query_add_text(query, "x", 1);
+    query_add_null(query);
+    query_int4_array(query);
+    query_add_null(query);
     query_int4(query, 1);
     assert_true(query->is_broken);
     assert_true(query_bytes(query) <= QUERY_BYTES_MAX);
     query_reset(query, "SELECT");
     query_int4(query, 1);
     assert_false(query->is_broken);
+    assert_int_equal(query_bytes(query), 4);
     free(piece);
+    query_free(NULL); /* what was never made may be freed, as with free() */
 }
 
 int main(void)

@@ -307,6 +307,9 @@ static void test_header_count(void **state)
     assert_good(fixture);
     fixture->record.header_count = EVENT_HEADERS_MAX + 1;
     assert_dead(fixture, "bad-header", "65 headers");
+    fixture->record.header_count = 0;
+    fixture->record.has_lost_headers = true; /* more than the client can give */
+    assert_dead(fixture, "bad-header", "more than 100000 headers");
 }
 
 /* ---- structured mode ---- */
@@ -443,6 +446,13 @@ static void test_key_and_partition(void **state)
         assert_dead(fixture, "key-mismatch", "/data/unit is 'U0001'");
         assert_null(strstr(fixture->fault.text, "211011196605229673"));
     }
+    char key[EVENT_UNIT_BYTES_MAX + 2];
+    memset(key, 'k', sizeof key);
+    key[sizeof key - 1] = '\0';
+    make_binary(fixture, TOPIC_UNIT_REVIEW, UNIT_REVIEW, unit_review);
+    set_key(fixture, key);
+    assert_dead(fixture, "key-mismatch", key + 1); /* as much of it as a unit may have */
+    assert_null(strstr(fixture->fault.text, key));
     make_binary(fixture, TOPIC_UNIT_REVIEW, UNIT_REVIEW, unit_review);
     fixture->record.partition = (fixture->record.partition + 1) % PARTITIONS;
     assert_dead(fixture, "wrong-partition", "partitioner=murmur2_random");

@@ -223,6 +223,9 @@ static const struct {
      "\"chunks\":1,\"entries_total\":4,\"failed\":[{\"id_number\":\"11010519491231002x\",\"reason\":\"dead\"},"
      "{\"id_number\":\"110105194912310021\",\"reason\":\"\"}],"
      "\"passed\":[\"440524188001010014\",\"440524188001010014\",\"11010519491231002X\",\"1\",\"\"]}"},
+    {TOPIC_MEMBER_REVIEW, "nianshen.member-review.submitted.v1",
+     "{\"unit\":\"U0001\",\"year\":2026,\"submission\":\"s\",\"unit_review\":\"r\",\"mode\":\"list\",\"submitted_by\":\"c\",\"chunk\":1,"
+     "\"chunks\":1,\"entries_total\":1,\"failed\":[],\"passed\":[\"\\u003111010519491231002X\"]}"}, /* not lifted */
     {TOPIC_APPROVAL, "nianshen.review.approved.v1",
      "{\"unit\":\"U0001\",\"year\":2026,\"submission\":\"s\","
      "\"digest\":\"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"superior\":\"S01\",\"reviewer\":\"R\"}"},
@@ -240,7 +243,7 @@ struct test_event {
 static const struct kafka_record *event_record(struct test_event *event, size_t index)
 {
     const char *names[] = {"content-type", "ce_specversion", "ce_id", "ce_source", "ce_type"};
-    const char *ids[EVENTS] = {"a", "b", "c", "d", "e"};
+    const char *ids[EVENTS] = {"a", "b", "c", "d", "e", "f"};
     const char *values[] = {"application/json", "1.0", ids[index], "urn:test", events[index].type};
     for (size_t i = 0; i < 5; i++) event->headers[i] = (struct kafka_header){names[i], values[i], strlen(values[i])};
     event->record = (struct kafka_record){

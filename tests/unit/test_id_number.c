@@ -48,6 +48,7 @@ static const struct sample samples[] = {
     {"KAZ1100901Z3105", "id-characters", "", 11, 0},
     {"KA1110090123105", "id-characters", "", 1, 0},
     {"910124198108030024", "id-province", "", 2, 0},
+    {"９３２６８２ 198501010017", "id-normalised", "932682198501010017", 0, 0},
     /* Written otherwise: mended, and said so. */
     {"11010519491231002x", "id-normalised", "11010519491231002X", 0, 0},
     {"２１１０１１１９６６０５２２９６７３", "id-normalised", "211011196605229673", 0, 0},

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/json_guard.h"
+#include "tests/unit/failing.h"
 
 static const struct json_limits limits = {.bytes_max = 200, .depth_max = 4, .elements_max = 10};
 
@@ -49,6 +50,8 @@ static const struct {
     {"[1,2,3,4,5,6,7,8,9,0]", ""},
     {"[1,2,3,4,5,6,7,8,9,0,1]", "too-many-elements"},
     {"[{},{},{},{},{},{}]", "too-many-elements"},
+    {"[1,2,3,4,5,6,7,8,[]]", ""},
+    {"[1,2,3,4,5,6,7,8,9,[]]", "too-many-elements"},
     {"\",,,,,,,,,,,,,,,,,,,,\"", ""},
     /* Real numbers, but not dots and letters in texts or literals. */
     {"1.0", "real-number"},
@@ -102,12 +105,17 @@ static void test_bytes(void **state)
 static void test_every_prefix(void **state)
 {
     (void)state;
-    static const char text[] = "{\"a\\\"\\u00e9\":[1,-20,true,null,\"x\\\\\"],\"b\":{\"c\":\"单位\"}}";
-    for (size_t length = 0; length < sizeof text; length++) {
-        char *exact = test_malloc(length > 0 ? length : 1);
-        memcpy(exact, text, length);
-        assert_code(exact, length, length == sizeof text - 1 ? "" : "not-json");
-        test_free(exact);
+    static const char *const texts[] = {
+        "{\"a\\\"\\u00e9\":[1,-20,true,null,\"x\\\\\"],\"b\":{\"c\":\"单位\"}}",
+        "{\"l\":[ \"1\" , \"23\" ],\"m\":4}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        for (size_t length = 0; length <= strlen(texts[i]); length++) {
+            char *exact = test_malloc(length > 0 ? length : 1);
+            memcpy(exact, texts[i], length);
+            assert_code(exact, length, length == strlen(texts[i]) ? "" : "not-json");
+            test_free(exact);
+        }
     }
 }
 
@@ -170,6 +178,7 @@ static void test_lifted(void **state)
     assert_lifted(NULL, " { \"l\"\t:\n[ \"1\" ,\r\"]\" ] } ", "1|]", "{\"l\":[]}");
     assert_lifted(NULL, "{\"l\":[]}", "-", "{\"l\":[]}");
     assert_lifted(NULL, "{\"l\":[\"\\u0031\"]}", "-", "{\"l\":[\"1\"]}");
+    assert_lifted(NULL, "{\"l\":[\"1\x7f\"]}", "-", "{\"l\":[\"1\x7f\"]}");
     assert_lifted(NULL, "{\"l\":[\"\xe5\xbc\xa0\"]}", "-", "{\"l\":[\"\xe5\xbc\xa0\"]}");
     assert_lifted(NULL, "{\"l\":[\"1\",2]}", "-", "{\"l\":[\"1\",2]}");
     assert_lifted(NULL, "{\"ll\":[\"1\"]}", "-", "{\"ll\":[\"1\"]}");
@@ -196,12 +205,55 @@ static void test_text(void **state)
     assert_non_null(strstr(fault.text, "send a JSON object in UTF-8"));
 }
 
+/* A list that lies too deep is refused like any other, though it could be lifted. */
+static void test_lifting_and_depth(void **state)
+{
+    static const struct json_limits flat = {.bytes_max = 200, .depth_max = 1, .elements_max = 10};
+    struct json_lift lift = {.member = "l"};
+    struct fault fault = {0};
+    (void)state;
+    assert_null(json_guard_load("{\"l\":[\"1\"]}", 11, &flat, &lift, &fault));
+    assert_string_equal(fault.code, "too-deep");
+    assert_null(lift.text);
+}
+
+/* Memory that is out is no fault of the text. */
+static void test_no_memory_for_the_rest(void **state)
+{
+    struct json_lift lift = {.member = "l"};
+    struct fault fault = {0};
+    (void)state;
+    failing_start("malloc", 1);
+    assert_null(json_guard_load("{\"l\":[\"1\"]}", 11, &limits, &lift, &fault));
+    assert_true(failing_stop());
+    assert_int_equal(fault.kind, FAULT_RETRY);
+    assert_string_equal(fault.code, "memory");
+}
+
+/* A code with a remedy says it behind the text, one without says the text alone. */
+static void test_remedies(void **state)
+{
+    struct fault with = {0}, without = {0};
+    (void)state;
+    assert_false(json_guard_refuse(&with, "not-json", "byte %d", 7));
+    assert_memory_equal(with.text, "byte 7; ", 8);
+    assert_false(json_guard_refuse(&without, "no-such-code", "byte %d", 7));
+    assert_string_equal(without.text, "byte 7");
+    assert_string_equal(without.code, "no-such-code");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),      cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_every_prefix), cmocka_unit_test(test_lifting_and_verdicts),
-        cmocka_unit_test(test_lifted),       cmocka_unit_test(test_text),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_lifting_and_verdicts),
+        cmocka_unit_test(test_lifted),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_lifting_and_depth),
+        cmocka_unit_test(test_no_memory_for_the_rest),
+        cmocka_unit_test(test_remedies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

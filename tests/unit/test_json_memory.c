@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "core/json_memory.h"
+#include "tests/unit/failing.h"
 
 /* Pieces are aligned and do not overlap; the next record gets the same ones. */
 static void test_again_and_again(void **state)
@@ -53,6 +54,19 @@ static void test_more_than_the_block(void **state)
     json_memory_end();
 }
 
+/* A size that can't be rounded up is malloc's to refuse, and takes nothing of the block. */
+static void test_more_than_there_is(void **state)
+{
+    (void)state;
+    json_memory_begin();
+    unsigned char *before = json_memory_take(16);
+    failing_start("malloc", 1); /* a sanitizer's would end the test */
+    assert_null(json_memory_take(SIZE_MAX - 1));
+    assert_true(failing_stop());
+    assert_ptr_equal(json_memory_take(16), before + 16);
+    json_memory_end();
+}
+
 /* A value from before may be changed and released in between; one made outside outlives any record. */
 static void test_values_from_outside(void **state)
 {
@@ -78,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_again_and_again),
         cmocka_unit_test(test_more_than_the_block),
+        cmocka_unit_test(test_more_than_there_is),
         cmocka_unit_test(test_values_from_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,6 +72,8 @@ FAILING(rd_kafka_topic_t *, rd_kafka_topic_new, (rd_kafka_t * client, const char
 FAILING(int, rd_kafka_consume_start_queue, (rd_kafka_topic_t * topic, int32_t partition, int64_t offset, rd_kafka_queue_t *queue),
         (topic, partition, offset, queue), -1)
 FAILING(rd_kafka_message_t *, rd_kafka_consume_queue, (rd_kafka_queue_t * queue, int timeout_ms), (queue, timeout_ms), rd.message)
+FAKED(rd_kafka_message_t *, rd_kafka_consumer_poll, rd.is_message_ours, (rd_kafka_t * client, int timeout_ms), (client, timeout_ms),
+      rd.message)
 FAILING(rd_kafka_resp_err_t, rd_kafka_offsets_for_times, (rd_kafka_t * client, list_t *list, int timeout_ms), (client, list, timeout_ms),
         (list->elems[0].offset = rd.offset, list->elems[0].err = rd.headers, rd.refusal))
 FAILING(rd_kafka_error_t *, rd_kafka_produceva, (rd_kafka_t * client, const rd_kafka_vu_t *record, size_t count), (client, record, count),
@@ -410,6 +412,35 @@ static void test_messages(void **state)
     kafka_reader_free(reader);
 }
 
+/* Each time two MiB were delivered the client is asked something, so that it fetches on; what is of no topic can't say of whom to ask. */
+static void test_fetching_is_woken(void **state)
+{
+    static const struct {
+        bool has_topic;
+        size_t bytes;
+        bool is_woken;
+    } messages[] = {
+        {true, 2 * 1024 * 1024 - 1, false}, {true, 1, true}, {true, 1, false}, {false, 2 * 1024 * 1024, false}, {true, 0, true}};
+    struct fault fault = {0};
+    (void)state;
+    struct kafka_consumer *consumer = kafka_consumer_new(mock.config, "woken", &fault);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rd.client, "nianshen.approval", NULL);
+    rd.headers = RD_KAFKA_RESP_ERR__NOENT;
+    rd.is_message_ours = true;
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct kafka_happening happening;
+        rd_kafka_message_t message = {.rkt = messages[i].has_topic ? topic : NULL, .len = messages[i].bytes};
+        rd.message = &message;
+        failing_start("rd_kafka_offsets_for_times", 1);
+        assert_int_equal(kafka_consumer_poll(consumer, 0, &happening), messages[i].has_topic ? KAFKA_RECORD : KAFKA_OUTAGE);
+        assert_int_equal(failing_stop(), messages[i].is_woken);
+        kafka_record_release(&happening.record);
+    }
+    rd.is_message_ours = false;
+    rd_kafka_topic_destroy(topic);
+    kafka_consumer_free(consumer, WAIT_MS);
+}
+
 /* ---- the producer ---- */
 
 static int reports[2];
@@ -496,6 +527,7 @@ int main(void)
         cmocka_unit_test_setup(test_clients_that_can_not_be_made, each_setup),
         cmocka_unit_test_setup(test_an_assignment_without_memory, each_setup),
         cmocka_unit_test_setup(test_rebalances, each_setup),
+        cmocka_unit_test_setup(test_fetching_is_woken, each_setup),
         cmocka_unit_test_setup(test_a_consumer_that_is_refused, each_setup),
         cmocka_unit_test_setup(test_a_group_that_can_not_be_left, each_setup),
         cmocka_unit_test_setup(test_a_reader_that_is_refused, each_setup),

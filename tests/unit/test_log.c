@@ -130,7 +130,7 @@ static void test_lines_of_every_length(void **state)
     char text[1024], long_text[1024], line[8192];
     (void)state;
     assert_true(log_set_level("info"));
-    memset(long_text, 'x', sizeof long_text - 1);
+    memset(long_text, 'z', sizeof long_text - 1); /* many x would be masked like an ID number, and short */
     long_text[sizeof long_text - 1] = '\0';
     for (size_t length = 0; length < sizeof text; length++) {
         memset(text, 'y', length);
