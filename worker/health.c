@@ -1,6 +1,5 @@
 #include "worker/health.h"
 
-#include <string.h>
 #include <sysexits.h>
 
 #include "core/log.h"
@@ -66,7 +65,7 @@ void health_broker_back(struct worker *worker)
 static void broker_probe(struct worker *worker)
 {
     struct health *health = &worker->health;
-    if (health->broker_away_since_ms == 0 || worker->now_ms < health->probe_ms || worker->consumer == NULL) return;
+    if (health->broker_away_since_ms == 0 || worker->now_ms < health->probe_ms) return;
     health->probe_ms = worker->now_ms + HEALTH_PROBE_MS;
     if (kafka_consumer_probe(worker->consumer, HEALTH_PROBE_WAIT_MS)) health_broker_back(worker);
 }
@@ -84,12 +83,12 @@ static const char *reason_not_ready(const struct worker *worker)
     return assignment->is_settled ? NULL : "partitions";
 }
 
-/* Each change is one line. */
+/* Each change is one line. A reason is one literal: its address tells it from the others. */
 static void ready_tell(struct worker *worker)
 {
     struct health *health = &worker->health;
     const char *reason = reason_not_ready(worker);
-    if (reason == health->reason || (reason != NULL && health->reason != NULL && strcmp(reason, health->reason) == 0)) return;
+    if (reason == health->reason) return;
     health->reason = reason;
     if (reason == NULL)
         log_info("ready");

@@ -32,7 +32,7 @@ void intake_drop(struct intake *intake)
 
 struct batch *intake_hand_over(struct intake *intake)
 {
-    if (intake->spare == NULL || batch_is_empty(intake->filling)) return NULL;
+    if (batch_is_empty(intake->filling)) return NULL;
     struct batch *full = intake->filling;
     intake->filling = intake->spare;
     intake->spare = NULL;

@@ -32,7 +32,7 @@ void intake_drop(struct intake *intake);
 bool intake_is_open(const struct worker *worker);
 bool intake_step(struct worker *worker);
 
-/* The micro-batch that was filled, NULL when there is nothing in it; the caller gives it back. */
+/* The micro-batch that was filled, NULL when there is nothing in it; the caller gives it back before it asks for the next one. */
 struct batch *intake_hand_over(struct intake *intake);
 void intake_take_back(struct intake *intake, struct batch *batch);
 

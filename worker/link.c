@@ -77,7 +77,7 @@ static void answer_hand(struct worker *worker, struct database_result *result, c
     link->state = is_lost ? LINK_BUSY : LINK_IDLE; /* busy to the last: nobody may ask a lost connection */
     answer(worker, &result, fault);
     result_free(result);
-    if (is_lost && link->database != NULL) link_drop(worker, fault);
+    if (is_lost) link_drop(worker, fault);
 }
 
 void link_ask(struct worker *worker, link_answer_fn answer)

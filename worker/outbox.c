@@ -104,6 +104,11 @@ static bool is_outcome(const struct database_result *rows, size_t row)
     return strcmp(result_text(rows, row, ROW_KIND), "outcome") == 0;
 }
 
+static int order_of(int64_t left, int64_t right)
+{
+    return (left > right) - (left < right);
+}
+
 /* Where a row goes among the others: outcomes in the order they were written, then dead letters as they are best read again. */
 static int row_compare(const void *a, const void *b, void *context)
 {
@@ -111,12 +116,11 @@ static int row_compare(const void *a, const void *b, void *context)
     size_t left = *(const uint16_t *)a, right = *(const uint16_t *)b;
     bool is_left_outcome = is_outcome(rows, left), is_right_outcome = is_outcome(rows, right);
     if (is_left_outcome != is_right_outcome) return is_left_outcome ? -1 : 1;
-    if (is_left_outcome) return left < right ? -1 : 1;
+    if (is_left_outcome) return order_of((int64_t)left, (int64_t)right);
     int topics = strcmp(result_text(rows, left, ROW_TOPIC), result_text(rows, right, ROW_TOPIC));
     if (topics != 0) return topics;
-    int64_t partitions = result_int8(rows, left, ROW_PARTITION) - result_int8(rows, right, ROW_PARTITION);
-    if (partitions != 0) return partitions < 0 ? -1 : 1;
-    return result_int8(rows, left, ROW_OFFSET) < result_int8(rows, right, ROW_OFFSET) ? -1 : 1;
+    int partitions = order_of(result_int8(rows, left, ROW_PARTITION), result_int8(rows, right, ROW_PARTITION));
+    return partitions != 0 ? partitions : order_of(result_int8(rows, left, ROW_OFFSET), result_int8(rows, right, ROW_OFFSET));
 }
 
 static void rows_order(struct outbox *outbox)

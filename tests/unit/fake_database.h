@@ -50,6 +50,8 @@ static struct {
     bool is_released; /* what is held is to be applied after all */
     int batch_sizes[FAKE_SCRIPT_MAX];
     int busy_polls; /* each apply is asked for so often before it answers */
+    int busy_questions; /* the same of everything else that is asked */
+    const char *asked; /* what is under way; NULL: nothing */
     bool is_applying;
     int send_polls; /* of each apply so many polls pass until the server has all of it */
     int left_to_send;
@@ -279,6 +281,8 @@ int64_t result_int8(const struct database_result *result, size_t row, size_t col
 
 const void *result_bytea(struct database_result *result, size_t row, size_t column, size_t *bytes)
 {
+    *bytes = 0;
+    if (failing_now("result_bytea")) return NULL;
     *bytes = result->sizes[row][column];
     return result->cells[row][column];
 }
@@ -478,6 +482,14 @@ static const char *fake_run(const struct database_query *query, struct database_
     return failure;
 }
 
+/* True while that function of the database is asked for. */
+static inline bool fake_is_asked(const char *function)
+{
+    char call[64];
+    snprintf(call, sizeof call, "nianshen.%s(", function);
+    return fake_database.asked != NULL && strstr(fake_database.asked, call) != NULL;
+}
+
 /* ---- the connection ---- */
 
 struct database {
@@ -501,6 +513,7 @@ struct database *database_open_start(const char *application_name, struct fault 
 
 void database_close(struct database *database)
 {
+    fake_database.asked = NULL;
     free(database);
 }
 
@@ -516,7 +529,8 @@ bool database_send(struct database *database, const struct database_query *query
     if (fake_refuses("send", fault)) return false;
     database->asked = query;
     fake_database.is_applying = strstr(query->sql, "nianshen.apply(") != NULL;
-    database->busy_polls = fake_database.is_applying ? fake_database.busy_polls : 0;
+    fake_database.asked = query->sql;
+    database->busy_polls = fake_database.is_applying ? fake_database.busy_polls : fake_database.busy_questions;
     fake_database.left_to_send = fake_database.is_applying ? fake_database.send_polls : 0;
     return true;
 }
@@ -548,6 +562,7 @@ enum database_state database_poll(struct database *database, struct database_res
     struct database_result *answer = real_calloc(1, sizeof *answer);
     const char *failure = fake_run(database->asked, answer);
     database->asked = NULL;
+    fake_database.asked = NULL;
     if (failure[0] == '\0') {
         *result = answer;
         return DATABASE_READY;

@@ -28,6 +28,7 @@ struct fake_sent {
     int32_t partition;
     char key[32], value[256];
     char code[32]; /* nianshen_dl_code */
+    size_t text_bytes; /* of nianshen_dl_text */
     int64_t origin; /* nianshen_dl_offset */
     uint64_t tag;
 };
@@ -37,6 +38,8 @@ static struct {
     struct kafka_position assigned[TOPIC_INPUTS * FAKE_PARTITIONS];
     bool is_told_assigned, is_in_group;
     bool must_revoke; /* at the next poll; assigned again after the stop */
+    bool must_assign; /* this one alone, at the next poll, without a revocation before */
+    struct kafka_position assigned_alone;
     int starts, stops, commits;
     int64_t committed[TOPIC_INPUTS][FAKE_PARTITIONS];
     struct kafka_position reading; /* of the reader */
@@ -177,7 +180,10 @@ enum kafka_happening_kind kafka_consumer_poll(struct kafka_consumer *consumer, i
         fault_set(&out->fault, fake_kafka.refusal, EX_UNAVAILABLE, "refused", "by the script");
         return out->kind;
     }
-    if (fake_kafka.must_revoke && fake_kafka.is_in_group) {
+    if (fake_kafka.must_assign && fake_kafka.is_in_group) {
+        fake_kafka.must_assign = false;
+        *out = (struct kafka_happening){.kind = KAFKA_ASSIGNED, .assigned = &fake_kafka.assigned_alone, .assigned_count = 1};
+    } else if (fake_kafka.must_revoke && fake_kafka.is_in_group) {
         fake_kafka.must_revoke = fake_kafka.is_in_group = false;
         fake_tell_all(KAFKA_REVOKED, out);
     } else if (!fake_kafka.is_told_assigned) {
@@ -362,6 +368,7 @@ bool kafka_producer_send(struct kafka_producer *producer, enum topic_kind topic,
     for (size_t i = 0; i < header_count; i++) {
         if (strcmp(headers[i].name, "nianshen_dl_code") == 0)
             snprintf(sent->code, sizeof sent->code, "%.*s", (int)headers[i].value_bytes, (const char *)headers[i].value);
+        if (strcmp(headers[i].name, "nianshen_dl_text") == 0) sent->text_bytes = headers[i].value_bytes;
         if (strcmp(headers[i].name, "nianshen_dl_offset") == 0) sent->origin = strtoll(headers[i].value, NULL, 10);
     }
     return true;

@@ -20,13 +20,17 @@ static const struct option options[] = {
     {0},
 };
 
+static char run_flag[32]; /* one flag more; "": none */
+
 static inline int run_worker(bool until_end)
 {
     static const struct command commands[] = {{.name = "", .summary = {"测试", "a test"}, .options = options, .run = worker_run}, {0}};
     char program[] = "test", flag[] = "--until-end";
-    char *arguments[] = {program, flag, NULL};
-    int status = 0;
-    struct config *config = config_read("nianshen-test", commands, until_end ? 2 : 1, arguments, &status);
+    char *arguments[4] = {program};
+    int count = 1, status = 0;
+    if (until_end) arguments[count++] = flag;
+    if (run_flag[0] != '\0') arguments[count++] = run_flag;
+    struct config *config = config_read("nianshen-test", commands, count, arguments, &status);
     assert_non_null(config);
     log_set_level("error");
     fake_kafka.is_told_assigned = false; /* each run is a member of the group anew */

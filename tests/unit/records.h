@@ -13,6 +13,7 @@ struct test_record {
     enum topic_kind topic;
     int32_t partition;
     int64_t offset;
+    const char *long_value; /* NULL: `value` */
 };
 
 static struct kafka_header test_header(const char *name, const char *value)
@@ -40,6 +41,7 @@ static inline void test_unit_review(struct test_record *record, const char *unit
 /* The same, in the form in which Kafka delivers it; borrows from `record`. */
 static inline struct kafka_record test_delivered(const struct test_record *record, int64_t append_ms)
 {
+    const char *value = record->long_value != NULL ? record->long_value : record->value;
     return (struct kafka_record){
         .topic = record->topic,
         .partition = record->partition,
@@ -47,8 +49,8 @@ static inline struct kafka_record test_delivered(const struct test_record *recor
         .append_ms = append_ms,
         .key = record->key,
         .key_bytes = strlen(record->key),
-        .value = record->value,
-        .value_bytes = strlen(record->value),
+        .value = value,
+        .value_bytes = strlen(value),
         .headers = record->headers,
         .header_count = 5,
     };

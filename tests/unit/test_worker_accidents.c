@@ -29,6 +29,7 @@ enum { PLAY_MS = 30000 };
 static struct {
     int64_t now_ms, end_ms;
     void (*each)(void); /* the test's chance, before each poll of Kafka */
+    void (*each_round)(void); /* and at the beginning of each round of the loop */
     const char *calls; /* these are to fail */
     int at; /* once the worker reads the clock for the first time */
 } play;
@@ -37,6 +38,7 @@ static int64_t clock_read(void)
 {
     if (play.at > 0) failing_start(play.calls, play.at);
     play.at = 0;
+    if (play.each_round != NULL) play.each_round();
     if (play.end_ms > 0 && play.now_ms >= play.end_ms) {
         play.end_ms = 0;
         raise(SIGTERM);
@@ -52,6 +54,17 @@ static int clock_wait(int timeout_ms)
 
 FAKED(int64_t, moment_monotonic_ms, true, (void), (), clock_read())
 FAKED(int, poll, true, (struct pollfd * list, nfds_t count, int timeout_ms), (list, count, timeout_ms), clock_wait(timeout_ms))
+static struct {
+    int stalled; /* lines of the watchdog */
+} told;
+
+static void told_note(void)
+{
+    told.stalled++;
+}
+
+FAKED(void, log_write, strcmp(event, "stalled") == 0, (enum log_level level, const char *event, const struct log_field *fields),
+      (level, event, fields), told_note())
 FAILING(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags), -1)
 FAILING(ssize_t, getrandom, (void *bytes, size_t count, unsigned flags), (bytes, count, flags), -1)
 
@@ -77,6 +90,8 @@ static int play_setup(void **state)
     setup(state);
     failing_stop();
     memset(&play, 0, sizeof play);
+    memset(&told, 0, sizeof told);
+    run_flag[0] = '\0';
     play.now_ms = 1000000;
     fake_database.refusal = "57P03";
     return 0;
@@ -147,6 +162,12 @@ static void scene_locked(void)
     fake_database.lock_failures = 2;
 }
 
+/* Nothing but markers of transactions: positions without records. */
+static void scene_markers(void)
+{
+    fake_kafka.partitions[TOPIC_APPROVAL][1].end = 5;
+}
+
 static const struct accident {
     const char *calls;
     enum fault_kind kind;
@@ -157,6 +178,9 @@ static const struct accident {
     {"calloc json", 0, "", {0}, scene_ordinary},
     {"malloc json", 0, "", {0}, scene_ordinary},
     {"realloc json", 0, "", {0}, scene_ordinary},
+    {"realloc", 0, "", {0}, scene_ordinary},
+    {"realloc", 0, "", {0}, scene_markers},
+    {"result_bytea", 0, "", {0}, scene_held},
     {"calloc malloc json", 0, "", {0}, scene_held},
     {"query_new signalfd getrandom", 0, "", {0}, scene_ordinary},
     {"consumer_new producer_new admin_new", FAULT_FATAL, "", {0}, scene_ordinary},
@@ -248,6 +272,78 @@ static void test_any_refusal_at_any_call(void **state)
     }
 }
 
+/* ---- Kafka assigns other partitions, and has revoked none ---- */
+
+static const char *awaited; /* while this is asked for; NULL: it was */
+
+static void assign_anew(void)
+{
+    if (awaited == NULL || !fake_is_asked(awaited)) return;
+    awaited = NULL;
+    fake_kafka.must_assign = true;
+    fake_kafka.assigned_alone = (struct kafka_position){TOPIC_APPROVAL, 1, 0};
+}
+
+static void scene_slow(void)
+{
+    scene_ordinary();
+    fake_database.busy_polls = 3;
+}
+
+static void scene_lost(void)
+{
+    scene_ordinary();
+    fake_database.script[0] = FAKE_LOST_BEFORE;
+}
+
+/* The answer speaks of partitions that are not ours any more: passed over, and the next worker finishes. */
+static void test_assigned_anew_at_any_question(void **state)
+{
+    static const struct accident questions[] = {
+        {.calls = "claim", .scene = scene_ordinary}, {.calls = "apply", .scene = scene_slow},  {.calls = "positions", .scene = scene_lost},
+        {.calls = "held_take", .scene = scene_held}, {.calls = "halt", .scene = scene_halted},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        play_setup(NULL);
+        questions[i].scene();
+        void (*each)(void) = play.each;
+        awaited = questions[i].calls;
+        fake_database.busy_questions = 2;
+        play.each = assign_anew;
+        assert_int_equal(play_run(PLAY_MS), EX_OK);
+        assert_null(awaited);
+        play.each = each;
+        release();
+        assert_int_equal(play_run(PLAY_MS), EX_OK);
+        assert_all_is_done(&questions[i]);
+    }
+}
+
+/* The claim met a lock; before its holder was ended the partitions went, and with them what there was to end. */
+static void revoke_when_locked(void)
+{
+    if (fake_database.lock_failures > 0) return;
+    if (fake_kafka.stops == 0) {
+        fake_kafka.must_revoke = fake_kafka.has_no_partitions = true;
+    } else if (fake_kafka.has_no_partitions && play.now_ms > play.end_ms - PLAY_MS / 2) {
+        fake_kafka.must_revoke = true;
+        fake_kafka.has_no_partitions = false;
+    }
+}
+
+static void test_partitions_go_while_they_are_locked(void **state)
+{
+    (void)state;
+    append_units("a");
+    fake_database.lock_failures = 1;
+    play.each = revoke_when_locked;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(fake_kafka.stops, 2);
+    assert_int_equal(fake_database.backends_ended, 0);
+    assert_all_applied_once();
+}
+
 /* ---- what does not pass ---- */
 
 /* --until-end gives up on what stays away, and says by its status what it was. */
@@ -258,6 +354,9 @@ static void test_until_end_gives_up(void **state)
     assert_int_equal(run_worker(true), EX_UNAVAILABLE);
     play_setup(NULL);
     fake_database.closed_doors = 1 << 20;
+    assert_int_equal(run_worker(true), EX_UNAVAILABLE);
+    play_setup(NULL);
+    fake_kafka.broker_absences = fake_database.closed_doors = 1 << 20; /* both at once */
     assert_int_equal(run_worker(true), EX_UNAVAILABLE);
     play_setup(NULL);
     fake_kafka.is_group_silent = true;
@@ -287,6 +386,60 @@ static void test_a_database_that_hangs(void **state)
     fake_database.is_slow = false;
     assert_int_equal(run_worker(true), EX_OK);
     assert_all_applied_once();
+}
+
+static void keep_back(void)
+{
+    if (fake_kafka.starts >= 2) fake_kafka.is_group_silent = true;
+}
+
+/* Records that are there and do not come, behind an open transaction: told once a minute. */
+static void test_records_that_do_not_come(void **state)
+{
+    (void)state;
+    append_units("a");
+    play.each = keep_back;
+    assert_int_equal(play_run(150000), EX_OK);
+    assert_int_equal(told.stalled, 2);
+    assert_int_equal(fake_database.applies, 0);
+    fake_kafka.is_group_silent = false;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_int_equal(told.stalled, 2);
+    assert_all_applied_once();
+}
+
+static struct fake_partition *read_from;
+static int64_t next_before, most_taken; /* of one round */
+
+static void count_taken(void)
+{
+    int64_t taken = read_from->next - next_before;
+    if (taken > most_taken) most_taken = taken;
+    next_before = read_from->next;
+}
+
+/* However much there is to read, the other steps get their turn: after so many records, or so many bytes. */
+static void test_intake_leaves_others_their_turn(void **state)
+{
+    static char long_value[100001];
+    (void)state;
+    memset(long_value, ' ', sizeof long_value - 1);
+    read_from = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][kafka_partition_of("U0001", 5, FAKE_PARTITIONS)];
+    for (int is_long = 0; is_long < 2; is_long++) {
+        play_setup(NULL);
+        for (int i = 0; i < 450; i++) {
+            char id[16];
+            snprintf(id, sizeof id, "%d", i);
+            fake_append("U0001", id);
+            if (is_long) read_from->records[i].long_value = long_value;
+        }
+        snprintf(run_flag, sizeof run_flag, "--batch-records=1000");
+        play.each_round = count_taken;
+        next_before = most_taken = 0;
+        assert_int_equal(play_run(PLAY_MS), EX_OK);
+        assert_int_equal(most_taken, is_long ? INTAKE_BYTES_A_ROUND / 100000 + 1 : INTAKE_RECORDS_A_ROUND);
+        assert_all_applied_once();
+    }
 }
 
 static void hang_and_revoke(void)
@@ -353,6 +506,55 @@ static void test_strange_rows_in_the_middle(void **state)
     for (size_t i = 0; i < fake_database.outbox_count; i++) assert_true(fake_database.outbox[i].is_done);
 }
 
+/* For as long as that function is asked for its rows are of what is not ours. */
+static const char *strange_topic, *strange_partition;
+
+static void name_strangers_when_asked(void)
+{
+    fake_database.foreign_topic = fake_is_asked(awaited) ? strange_topic : NULL;
+    fake_database.foreign_partition = fake_is_asked(awaited) ? strange_partition : NULL;
+}
+
+static void test_held_rows_that_are_none_of_ours(void **state)
+{
+    (void)state;
+    scene_held();
+    int applies = fake_database.applies;
+    awaited = "held_take";
+    play.each_round = name_strangers_when_asked;
+    for (int i = 0; i < 2; i++) {
+        strange_topic = i == 0 ? "nonsense" : NULL;
+        strange_partition = i == 0 ? NULL : "7";
+        assert_int_equal(play_run(PLAY_MS), EX_OK);
+        assert_int_equal(fake_database.applies, applies);
+    }
+    play.each_round = NULL;
+    fake_database.foreign_topic = fake_database.foreign_partition = NULL;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(fake_database.applies, applies + 1);
+}
+
+/* A dead letter of a topic that is none stays in the outbox, and holds nothing else up. */
+static void test_a_dead_letter_of_a_strange_topic(void **state)
+{
+    (void)state;
+    fake_append_broken("U0001");
+    append_units("a");
+    awaited = "outbox_take";
+    strange_topic = "nonsense";
+    strange_partition = NULL;
+    play.each_round = name_strangers_when_asked;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(fake_kafka.sent_count, UNITS);
+    for (size_t i = 0; i < fake_database.outbox_count; i++)
+        assert_int_equal(fake_database.outbox[i].is_done, fake_database.outbox[i].is_outcome);
+    play.each_round = NULL;
+    fake_database.foreign_topic = NULL;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(fake_kafka.sent_count, UNITS + 1);
+    assert_all_applied_once();
+}
+
 static void test_what_holding_does_not_avoid(void **state)
 {
     (void)state;
@@ -410,6 +612,89 @@ static void test_a_halt_lasts(void **state)
     play.each = resume_later;
     assert_int_equal(play_run(PLAY_MS), EX_OK);
     assert_int_equal(run_worker(true), EX_OK);
+}
+
+static void refuse_halts(void)
+{
+    failing_start("halt", 1);
+}
+
+/* A halt that the database does not take is a halt all the same, and is stored once it can be. */
+static void test_a_halt_that_can_not_be_stored(void **state)
+{
+    const struct fake_position *position = &fake_database.positions[TOPIC_UNIT_REVIEW][0];
+    (void)state;
+    scene_halted();
+    int64_t next = position->next;
+    play.each = refuse_halts;
+    assert_int_equal(play_run(3 * 60000), EX_OK);
+    failing_stop();
+    assert_string_equal(position->halted, "");
+    play.each = NULL;
+    assert_int_equal(run_worker(true), EX_DATAERR);
+    assert_non_null(strstr(position->halted, "truncated"));
+    assert_int_equal(position->next, next);
+}
+
+/* Halted while a micro-batch is on its way: the halt waits for its turn, and --until-end for the halt. */
+static void test_a_halt_beside_a_micro_batch(void **state)
+{
+    struct fake_partition *partition = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][1];
+    (void)state;
+    append_units("a");
+    assert_int_equal(run_worker(true), EX_OK);
+    partition->records[partition->count - 1].value[1] = ' ';
+    for (int i = 0; i < 60; i++) {
+        char unit[16];
+        snprintf(unit, sizeof unit, "U%04d", i);
+        if (kafka_partition_of(unit, strlen(unit), FAKE_PARTITIONS) == 0) fake_append(unit, "b");
+    }
+    fake_database.busy_polls = 5;
+    assert_int_equal(run_worker(true), EX_DATAERR);
+    assert_non_null(strstr(fake_database.positions[TOPIC_UNIT_REVIEW][1].halted, "with other content"));
+    assert_int_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].next, fake_kafka.partitions[TOPIC_UNIT_REVIEW][0].end);
+}
+
+static int64_t resumed_epoch;
+
+/* An operator resumes the partition, and another worker has claimed it before this one looks. */
+static void resume_and_claim(void)
+{
+    struct fake_position *position = &fake_database.positions[TOPIC_UNIT_REVIEW][0];
+    if (play.now_ms < play.end_ms - PLAY_MS || position->halted[0] == '\0') return;
+    position->halted[0] = '\0';
+    position->has_last = false;
+    position->next = fake_kafka.partitions[TOPIC_UNIT_REVIEW][0].end;
+    resumed_epoch = position->epoch += 2;
+}
+
+/* It is the other one's then, until Kafka's word has stood for a while. */
+static void test_resumed_and_claimed_by_another(void **state)
+{
+    (void)state;
+    scene_halted();
+    play.each = resume_and_claim;
+    assert_int_equal(play_run(2 * PLAY_MS), EX_OK);
+    assert_true(resumed_epoch > 0);
+    assert_int_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].epoch, resumed_epoch + 1);
+    play.each = NULL;
+    append_units("b");
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_int_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].next, fake_kafka.partitions[TOPIC_UNIT_REVIEW][0].end);
+}
+
+/* A client's late word on a partition that is not read yet is no reason to halt it. */
+static void test_a_late_error_halts_nothing(void **state)
+{
+    (void)state;
+    append_units("a");
+    fake_kafka.refusal = FAULT_REJECT;
+    fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_HALTED};
+    play.calls = "consumer_poll";
+    play.at = 1;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_true(failing_stop());
+    assert_all_applied_once();
 }
 
 /* The first record behind the gap is not the one that was applied. */
@@ -475,12 +760,36 @@ static void shorten(struct fake_partition *partition)
     partition->end = 1;
 }
 
+/* Not the record alone is gone: later ones are there. */
+static void leave_the_last(struct fake_partition *partition)
+{
+    partition->records[0] = partition->records[partition->count - 1];
+    partition->count = 1;
+}
+
+/* Deleted ahead of what was read. */
+static void begin_beyond(struct fake_partition *partition)
+{
+    partition->count = 0;
+    partition->first = partition->end + 5;
+    partition->end = partition->first + 1;
+}
+
+/* Made anew and not as long; the consumer, which would notice, is told nothing. */
+static void end_before(struct fake_partition *partition)
+{
+    fake_kafka.is_group_silent = true;
+    partition->count = 0;
+    partition->first = partition->end -= 1;
+}
+
 static void test_the_witness(void **state)
 {
     static const struct {
         void (*change)(struct fake_partition *partition);
         bool is_halted;
-    } changes[] = {{change_all, true}, {delete_all, false}, {lose_all, false}, {shorten, true}};
+    } changes[] = {{change_all, true},     {delete_all, false},  {lose_all, false}, {shorten, true},
+                   {leave_the_last, true}, {begin_beyond, true}, {end_before, true}};
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         play_setup(NULL);
@@ -492,21 +801,48 @@ static void test_the_witness(void **state)
     }
 }
 
+static int bounds_at;
+
 static void bounds_fail(struct fake_partition *partition)
 {
     delete_all(partition);
-    failing_start("reader_bounds", 1);
+    failing_start("reader_bounds", bounds_at);
 }
 
 static void test_a_witness_without_bounds(void **state)
 {
     (void)state;
+    for (bounds_at = 1; bounds_at <= 2; bounds_at++) { /* when the record is looked for, and when it is judged */
+        play_setup(NULL);
+        append_units("a");
+        later = bounds_fail;
+        play.each = do_later;
+        assert_int_equal(play_run(PLAY_MS), EX_OK);
+        assert_true(failing_stop());
+        assert_string_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].halted, "");
+    }
+}
+
+/* While the witness is looked for, the partition goes and comes back; it has another witness then. */
+static void come_back_while_looking(void)
+{
+    const struct fake_partition *partition = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][0];
+    if (fake_kafka.stops == 0) fake_kafka.is_reader_silent = true;
+    if (fake_kafka.stops == 0 && fake_kafka.is_reading) fake_kafka.must_revoke = true;
+    if (fake_kafka.stops == 1 && fake_database.claims == 2 && partition->is_read && partition->is_end_told)
+        fake_kafka.is_reader_silent = false;
+}
+
+static void test_a_witness_of_an_earlier_epoch(void **state)
+{
+    (void)state;
     append_units("a");
-    later = bounds_fail;
-    play.each = do_later;
+    play.each = come_back_while_looking;
     assert_int_equal(play_run(PLAY_MS), EX_OK);
-    assert_true(failing_stop());
+    assert_int_equal(fake_kafka.stops, 1);
+    assert_false(fake_kafka.is_reader_silent);
     assert_string_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].halted, "");
+    assert_all_applied_once();
 }
 
 /* ---- held records ---- */
@@ -521,6 +857,45 @@ static void test_a_held_record_that_is_gone(void **state)
     for (int number = 0; number < FAKE_PARTITIONS; number++)
         for (int offset = 0; offset < FAKE_RECORDS_MAX; offset++) held += fake_database.positions[TOPIC_UNIT_REVIEW][number].held[offset];
     assert_int_equal(held, 1); /* its unit stays held */
+}
+
+static struct fake_position *hold_again(void)
+{
+    fake_append("U0001", "a");
+    struct fake_position *position = &fake_database.positions[TOPIC_UNIT_REVIEW][kafka_partition_of("U0001", 5, FAKE_PARTITIONS)];
+    assert_int_equal(run_worker(true), EX_OK);
+    position->held[0] = fake_database.is_released = true;
+    return position;
+}
+
+/* What can't be applied and not even be held is nothing to go on from. */
+static void test_a_held_record_that_can_not_be_held(void **state)
+{
+    (void)state;
+    struct fake_position *position = hold_again();
+    for (int i = 1; i < FAKE_SCRIPT_MAX; i++) fake_database.script[i] = FAKE_INDIGESTIBLE;
+    assert_int_equal(run_worker(true), EX_SOFTWARE);
+    assert_int_equal(fake_database.applies, 3); /* at first, released, to be held */
+    assert_true(position->held[0]);
+}
+
+static void stop_when_read(void)
+{
+    if (fake_kafka.is_reading && fake_kafka.reading.offset > 0) raise(SIGTERM);
+}
+
+/* A signal between reading a held record again and applying it: the next worker does it. */
+static void test_a_signal_before_a_held_record(void **state)
+{
+    (void)state;
+    struct fake_position *position = hold_again();
+    play.each_round = stop_when_read;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(fake_database.applies, 1);
+    play.each_round = NULL;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_int_equal(fake_database.applies, 2);
+    assert_false(position->held[0]);
 }
 
 /* ---- parts by themselves ---- */
@@ -591,6 +966,35 @@ static void test_originals(void **state)
     kafka_reader_free(reader);
 }
 
+/* The end comes of a start at an earlier record than what is wanted by now: it is no answer. */
+static void test_an_end_of_an_earlier_start(void **state)
+{
+    struct original_source source = {0};
+    struct kafka_position wanted = {TOPIC_UNIT_REVIEW, 0, 0};
+    struct kafka_record record;
+    struct fault fault = {0};
+    (void)state;
+    struct kafka_reader *reader = kafka_reader_new(NULL, &fault);
+    struct fake_partition *partition = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][0];
+    for (int64_t i = 0; i < 2; i++) {
+        test_unit_review(&partition->records[i], "U1", 2026, "test", "id", 1);
+        partition->records[i].offset = i;
+    }
+    partition->count = 2;
+    partition->end = 2;
+    fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_END, .position = {TOPIC_UNIT_REVIEW, 0, 2}};
+    fake_kafka.is_reader_silent = true;
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
+    fake_kafka.is_reader_silent = false;
+    wanted.offset = 1;
+    failing_start("reader_poll", 1);
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_true(failing_stop());
+    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(record.offset, 1);
+    kafka_reader_free(reader);
+}
+
 static void test_long_texts_of_dead_letters(void **state)
 {
     char text[DEAD_LETTER_TEXT_BYTES_MAX + 8];
@@ -601,6 +1005,11 @@ static void test_long_texts_of_dead_letters(void **state)
     memset(text, 'x', sizeof text);
     memcpy(text + DEAD_LETTER_TEXT_BYTES_MAX - 1, "\xE4\xB8\xAD", 4); /* one character across the limit */
     assert_true(dead_letter_send(NULL, &record, &reason, 0, &fault));
+    assert_int_equal(fake_kafka.handed[0].text_bytes, DEAD_LETTER_TEXT_BYTES_MAX - 1);
+    memset(text, 0x80, sizeof text - 1); /* no character begins */
+    text[sizeof text - 1] = '\0';
+    assert_true(dead_letter_send(NULL, &record, &reason, 0, &fault));
+    assert_int_equal(fake_kafka.handed[1].text_bytes, 0);
     failing_start("malloc", 1);
     assert_false(dead_letter_send(NULL, &record, &reason, 0, &fault));
     assert_true(failing_stop());
@@ -681,11 +1090,25 @@ int main(void)
         cmocka_unit_test_setup(test_a_witness_without_bounds, play_setup),
         cmocka_unit_test_setup(test_a_held_record_that_is_gone, play_setup),
         cmocka_unit_test_setup(test_originals, play_setup),
+        cmocka_unit_test_setup(test_an_end_of_an_earlier_start, play_setup),
         cmocka_unit_test_setup(test_long_texts_of_dead_letters, play_setup),
         cmocka_unit_test_setup(test_partitions_that_can_not_be, play_setup),
         cmocka_unit_test_setup(test_marks_of_records, play_setup),
         cmocka_unit_test_setup(test_the_end_does_not_wait_for_ever, play_setup),
         cmocka_unit_test_setup(test_the_first_fault_counts, play_setup),
+        cmocka_unit_test_setup(test_assigned_anew_at_any_question, play_setup),
+        cmocka_unit_test_setup(test_partitions_go_while_they_are_locked, play_setup),
+        cmocka_unit_test_setup(test_records_that_do_not_come, play_setup),
+        cmocka_unit_test_setup(test_intake_leaves_others_their_turn, play_setup),
+        cmocka_unit_test_setup(test_held_rows_that_are_none_of_ours, play_setup),
+        cmocka_unit_test_setup(test_a_dead_letter_of_a_strange_topic, play_setup),
+        cmocka_unit_test_setup(test_a_halt_that_can_not_be_stored, play_setup),
+        cmocka_unit_test_setup(test_a_halt_beside_a_micro_batch, play_setup),
+        cmocka_unit_test_setup(test_resumed_and_claimed_by_another, play_setup),
+        cmocka_unit_test_setup(test_a_late_error_halts_nothing, play_setup),
+        cmocka_unit_test_setup(test_a_witness_of_an_earlier_epoch, play_setup),
+        cmocka_unit_test_setup(test_a_held_record_that_can_not_be_held, play_setup),
+        cmocka_unit_test_setup(test_a_signal_before_a_held_record, play_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
