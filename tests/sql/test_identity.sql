@@ -40,5 +40,11 @@ SELECT is(pg_temp.feed(pg_temp.chunk('h', 2, 2, 2, '[]', '[]', '1')), '{0,0,1,0}
 SELECT is(pg_temp.feed(jsonb_set(pg_temp.chunk('h', 2, 2, 2, '[]', NULL, '1'), '{body,submitted_by}', '"other"')), '{0,0,1,0}', 'another submitter');
 SELECT is(pg_temp.feed(pg_temp.chunk('h', 2, 2, 2, '[]', NULL, '1') || '{"source": "other"}'), '{0,0,1,0}', 'another source');
 
+-- What the core could not read is no event: it is taken out before all others are looked at, and they are applied.
+SELECT is(pg_temp.feed('{"kind": "dead-letter", "code": "not-json", "text": "why"}', pg_temp.unit_review('after it')), '{1,0,1,0}',
+          'one that was refused, and one behind it');
+SELECT is((SELECT string_agg(concat_ws(' ', code, text), ',') FROM outbox WHERE kind = 'dead-letter' AND topic = 'approval'), 'not-json why',
+          'its dead letter says why');
+
 SELECT * FROM finish();
 ROLLBACK;

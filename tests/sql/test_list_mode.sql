@@ -54,6 +54,17 @@ SELECT pg_temp.feed(pg_temp.chunk('six', 1, 1, 6, '[]', '["K01", "K02", "K03", "
 SELECT is(pg_temp.state_of('six'), 'pending', 'and need not be listed');
 SELECT pg_temp.feed(pg_temp.decision('returned', 'six')) AS fed \gset
 
+-- Removed since the campaign opened, by another year's approval.
+WITH gone AS (DELETE FROM membership WHERE unit = 'U1' AND member_no = '06' RETURNING *)
+INSERT INTO removed_member (enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, valid_until_ms,
+                            year, submission, reason, decision_source, decision, removed_ms)
+SELECT enrolment, unit, member_no, id_key, id_number, enrolled_ms, valid_from_ms, ms, 2025, 'other', 'left', 'x', 'x', ms FROM gone, clock;
+SELECT pg_temp.feed(pg_temp.chunk('with', 1, 1, 6, '[]', '["K01", "K02", "K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.state_of('with'), 'pending', 'who was removed since the opening is listed like the others');
+SELECT pg_temp.feed(pg_temp.decision('returned', 'with')) AS fed \gset
+SELECT pg_temp.feed(pg_temp.chunk('without', 1, 1, 5, '[]', '["K01", "K02", "K03", "K04", "K05"]')) AS fed \gset
+SELECT is(pg_temp.findings_of('without'), '06:not-listed', 'and is missed when not');
+
 UPDATE membership SET id_key = 'J1?', id_code = 'id-length' WHERE unit = 'U1' AND member_no = '01';
 SELECT pg_temp.feed(pg_temp.chunk('odd', 1, 1, 6, '[["J1?", "left"]]', '["K02", "K03", "K04", "K05", "K06"]')
                     || '{"errors": [["failed", 0, "id-length", "J1?"]]}') AS fed \gset
