@@ -178,22 +178,26 @@ $$;
 -- p_years null: of all years.
 CREATE OR REPLACE FUNCTION nianshen.profiles_approved(p_units text[], p_years integer[]) RETURNS TABLE (unit text, profile jsonb)
 LANGUAGE sql STABLE AS $$
-    SELECT u.unit, u.loaded || coalesce(jsonb_object_agg(p.key, p.value ORDER BY s.decided_ms, s.year) FILTER (WHERE p.key IS NOT NULL), '{}')
-    FROM nianshen.unit_profile u
-    LEFT JOIN nianshen.submission s ON s.unit = u.unit AND s.state = 'approved' AND s.decided_ms > u.loaded_ms
-        AND (p_years IS NULL OR s.year = ANY (p_years))
-    LEFT JOIN nianshen.unit_review r ON r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review
-    LEFT JOIN LATERAL jsonb_each(r.profile) p ON true
-    WHERE u.unit = ANY (p_units) GROUP BY u.unit
+    SELECT u.unit, u.loaded || coalesce(c.changes, '{}')
+    FROM unnest(p_units) AS p (unit)
+    JOIN nianshen.unit_profile u ON u.unit = p.unit
+    -- Asked unit by unit: joined, the planner may go through all that was ever approved for each, when it knows the table from before the first approval.
+    CROSS JOIN LATERAL (SELECT jsonb_object_agg(e.key, e.value ORDER BY s.decided_ms, s.year) AS changes
+                        FROM nianshen.submission s
+                        CROSS JOIN LATERAL (SELECT r.profile FROM nianshen.unit_review r
+                                            WHERE r.unit = s.unit AND r.year = s.year AND r.source = s.source AND r.event_id = s.unit_review OFFSET 0) r
+                        CROSS JOIN LATERAL jsonb_each(r.profile) e
+                        WHERE s.unit = u.unit AND s.state = 'approved' AND s.decided_ms > u.loaded_ms AND (p_years IS NULL OR s.year = ANY (p_years))) c
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen.profiles_renew(p_units text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
+    WITH renewed AS MATERIALIZED (SELECT * FROM nianshen.profiles_approved(p_units, NULL)) -- once
     UPDATE nianshen.unit_profile u
     SET name = n.profile ->> 'name', credit_code = n.profile ->> 'credit_code', address = n.profile ->> 'address',
         contact_name = n.profile ->> 'contact_name', contact_mobile = n.profile ->> 'contact_mobile'
-    FROM nianshen.profiles_approved(p_units, NULL) n
+    FROM renewed n
     WHERE u.unit = n.unit;
 END
 $$;

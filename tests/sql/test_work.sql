@@ -23,7 +23,8 @@ $$;
 
 -- One micro-batch of each topic, in the order that is named. Unit reviews that come last set all free at once. Decisions that come first can't know the digest,
 -- and are refused.
-CREATE FUNCTION pg_temp.play(p_wave text, p_count integer, p_order text, p_mode text DEFAULT 'import') RETURNS numeric LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.play(p_wave text, p_count integer, p_order text, p_mode text DEFAULT 'import', p_profile jsonb DEFAULT '{}')
+RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE
     others jsonb := CASE p_mode WHEN 'list' THEN '["K2", "K3"]'::jsonb END;
     before bigint := pg_temp.rows_read();
@@ -32,9 +33,9 @@ BEGIN
     FOREACH topic IN ARRAY string_to_array(p_order, ' ') LOOP
         PERFORM pg_temp.feed(VARIADIC ARRAY(
             SELECT CASE topic
-                       WHEN 'reviews' THEN pg_temp.unit_review('r1')
+                       WHEN 'reviews' THEN pg_temp.unit_review('r1', p_profile)
                        WHEN 'chunks' THEN pg_temp.chunk('s', 1, 1, CASE p_mode WHEN 'list' THEN 3 ELSE 1 END, '[["K1", "left"]]', others)
-                       ELSE pg_temp.decision('approved', 's', coalesce(submission_digest('\x01', submission_canonical(s, 3, 1, '{}')), 'none'))
+                       ELSE pg_temp.decision('approved', 's', coalesce(s.digest, submission_digest('\x01', submission_canonical(s, 3, 1, '{}')), 'none'))
                    END || jsonb_build_object('unit', p_wave || n)
             FROM generate_series(1, p_count) n LEFT JOIN submission s ON s.unit = p_wave || n));
     END LOOP;
@@ -46,9 +47,15 @@ CREATE FUNCTION pg_temp.approved(p_wave text) RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FROM submission s JOIN removed_member r ON r.unit = s.unit AND r.id_key = 'K1' WHERE s.unit LIKE p_wave || '%' AND s.state = 'approved'
 $$;
 
-SELECT pg_temp.units('early', 600) AS early, pg_temp.units('few', 30) AS few, pg_temp.units('many', 600) AS many, pg_temp.units('list', 600) AS list \gset
+SELECT pg_temp.units('early', 600) AS early, pg_temp.units('few', 30) AS few, pg_temp.units('many', 600) AS many, pg_temp.units('list', 600) AS list,
+       pg_temp.units('told', 600) AS told \gset
 -- The first of all, when no plan is made yet and the tables are empty.
 SELECT pg_temp.play('early', 600, 'decisions chunks reviews') AS of_early \gset
+-- Approvals that change profiles, when all that is known of the submissions is from a time when none was approved.
+SELECT pg_temp.play('told', 600, 'reviews chunks', 'import', '{"name": "new"}') AS told \gset
+ANALYZE submission, unit_review, unit_profile, decision, chunk, entry;
+DISCARD PLANS;
+SELECT pg_temp.play('told', 600, 'decisions') AS of_told \gset
 SELECT pg_temp.play('few', 30, 'chunks decisions reviews') AS of_few \gset
 SELECT pg_temp.play('many', 600, 'chunks decisions reviews') AS of_many \gset
 SELECT pg_temp.play('list', 600, 'reviews chunks decisions', 'list') AS of_list \gset
@@ -56,6 +63,8 @@ SELECT is((SELECT count(*) FROM decision WHERE code = 'stale-digest'), 600::bigi
 SELECT is(pg_temp.approved('few') || ' ' || pg_temp.approved('many') || ' ' || pg_temp.approved('list'), '30 600 600', 'all others remove their members');
 SELECT cmp_ok(:of_early, '<', 1.5 * :of_few, format('rows read for each of the first 600 units: %s, of 30 later: %s', :of_early, :of_few));
 SELECT cmp_ok(:of_many, '<', 1.5 * :of_few, format('for each of 600: %s', :of_many));
+SELECT is((SELECT count(*) FROM unit_profile WHERE unit LIKE 'told%' AND name = 'new'), 600::bigint, 'profiles changed');
+SELECT cmp_ok(:of_told, '<', 1.0 * :of_few, format('decisions on 600 that change profiles: %s', :of_told));
 SELECT cmp_ok(:of_list, '<', 2 * :of_few, format('in list mode: %s', :of_list));
 
 SELECT * FROM finish();
