@@ -120,7 +120,7 @@ bool result_is_null(const struct database_result *result, size_t row, size_t col
 const char *result_text(const struct database_result *result, size_t row, size_t column);
 int64_t result_int8(const struct database_result *result, size_t row, size_t column);
 bool result_bool(const struct database_result *result, size_t row, size_t column);
-/* A bytea column decoded into memory that the result owns. */
+/* A bytea column decoded into memory that the result owns; NULL when it is null, and when there is no memory left. */
 const void *result_bytea(struct database_result *result, size_t row, size_t column, size_t *bytes);
 
 /* Compares nianshen.schema_version() with the version built in: FAULT_FATAL, EX_CONFIG, code schema-version, remedy `nianshen-ops migrate`.

@@ -230,14 +230,21 @@ static struct partition *row_partition(struct worker *worker, const struct datab
     return partitions_find(&worker->partitions, topic, (int32_t)result_int8(result, row, 1));
 }
 
-static bool last_read(struct partition *partition, struct database_result *result, size_t row)
+/* Without memory the worker ends: taken for none, the record that tells a truncated topic would not be looked for. */
+static bool last_read(struct worker *worker, struct partition *partition, struct database_result *result, size_t row)
 {
     size_t bytes = 0;
-    if (result_is_null(result, row, 4)) return false;
+    struct fault fault = {0};
+    if (result_is_null(result, row, 6)) return false;
     partition->last.offset = result_int8(result, row, 4);
     partition->last.append_ms = result_int8(result, row, 5);
     const void *sha256 = result_bytea(result, row, 6, &bytes);
-    if (sha256 == NULL || bytes != sizeof partition->last.sha256) return false;
+    if (sha256 == NULL) {
+        fault_set(&fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for a record's hash");
+        worker_fail(worker, &fault);
+        return false;
+    }
+    if (bytes != sizeof partition->last.sha256) return false;
     memcpy(partition->last.sha256, sha256, bytes);
     return true;
 }
@@ -264,7 +271,7 @@ static void claim_row(struct worker *worker, struct database_result *result, siz
     partition->stored_offset = partition->at.taken_offset = result_int8(result, row, 3);
     partition->end_offset = -1;
     /* A halt that the database does not know yet goes there with the mark that it was found by. */
-    if (partition->halted[0] == '\0' || partition->halt_is_stored) partition->has_last = last_read(partition, result, row);
+    if (partition->halted[0] == '\0' || partition->halt_is_stored) partition->has_last = last_read(worker, partition, result, row);
     partition_witness_renew(partition);
     claim_halt(partition, result_is_null(result, row, 7) ? NULL : result_text(result, row, 7));
 }

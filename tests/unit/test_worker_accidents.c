@@ -599,6 +599,21 @@ static void test_no_second_producer(void **state)
     assert_all_applied_once();
 }
 
+/* What the last record was can't be read: nobody may go on as if there had been none, since then no truncated topic is noticed. */
+static void test_no_memory_for_the_last_record(void **state)
+{
+    (void)state;
+    append_units("a");
+    assert_int_equal(run_worker(true), EX_OK);
+    append_units("b");
+    play.calls = "result_bytea";
+    play.at = 1;
+    assert_int_equal(run_worker(true), EX_OSERR);
+    failing_stop();
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_all_applied_once();
+}
+
 /* ---- halts ---- */
 
 /* A halt that the database knows is told again and again, until an operator resumes the partition. */
@@ -683,15 +698,21 @@ static void test_resumed_and_claimed_by_another(void **state)
     assert_int_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].next, fake_kafka.partitions[TOPIC_UNIT_REVIEW][0].end);
 }
 
+/* The n-th poll says that a partition can't go on. */
+static void halted_at_poll(int at)
+{
+    fake_kafka.refusal = FAULT_REJECT;
+    fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_HALTED};
+    play.calls = "consumer_poll";
+    play.at = at;
+}
+
 /* A client's late word on a partition that is not read yet is no reason to halt it. */
 static void test_a_late_error_halts_nothing(void **state)
 {
     (void)state;
     append_units("a");
-    fake_kafka.refusal = FAULT_REJECT;
-    fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_HALTED};
-    play.calls = "consumer_poll";
-    play.at = 1;
+    halted_at_poll(1);
     assert_int_equal(run_worker(true), EX_OK);
     assert_true(failing_stop());
     assert_all_applied_once();
@@ -717,10 +738,7 @@ static void test_the_broker_halts_a_partition(void **state)
 {
     (void)state;
     append_units("a");
-    fake_kafka.refusal = FAULT_REJECT;
-    fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_HALTED};
-    play.calls = "consumer_poll";
-    play.at = 10;
+    halted_at_poll(10);
     assert_int_equal(run_worker(true), EX_DATAERR);
     failing_stop();
     assert_string_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].halted, "by the script");
@@ -1083,6 +1101,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_holding_does_not_avoid, play_setup),
         cmocka_unit_test_setup(test_the_topics_check, play_setup),
         cmocka_unit_test_setup(test_no_second_producer, play_setup),
+        cmocka_unit_test_setup(test_no_memory_for_the_last_record, play_setup),
         cmocka_unit_test_setup(test_a_halt_lasts, play_setup),
         cmocka_unit_test_setup(test_the_last_record_is_gone_but_later_ones_are_there, play_setup),
         cmocka_unit_test_setup(test_the_broker_halts_a_partition, play_setup),
