@@ -120,11 +120,12 @@ BEGIN
 END
 $$;
 
--- After the delivery reports. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones in the same order.
+-- After the delivery reports. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones in the same order: the first mark
+-- stays. Not asked is which of them wait: by the index of what waits the planner would go through all of it.
 CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 BEGIN
-    UPDATE outbox SET published_ms = (SELECT now_ms()) WHERE outbox_id = ANY (p_ids) AND published_ms IS NULL;
+    UPDATE outbox SET published_ms = coalesce(published_ms, (SELECT now_ms())) WHERE outbox_id = ANY (p_ids);
 END
 $$;
 

@@ -45,7 +45,8 @@ SET search_path = nianshen, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET jit = off
 -- Every table is reached by key here, record by record: a plan that was made while a table was small must not become a scan of 20 million rows, nor a
--- hash of them. What joins lists that the micro-batch itself holds may hash, and says so.
+-- hash of them. What joins lists that the micro-batch itself holds may hash, and says so. An EXISTS that is not a condition by itself (in a CASE, under an OR)
+-- says OFFSET 0: the planner may otherwise hash all that it could find, which no setting forbids.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
@@ -53,7 +54,7 @@ AS $$
 DECLARE
     records record_in[];
     touch touched[];
-    outbox_before bigint := (SELECT last_value FROM outbox_outbox_id_seq);
+    outbox_before bigint := (SELECT CASE WHEN q.is_called THEN q.last_value ELSE 0 END FROM outbox_outbox_id_seq q);
 BEGIN
     PERFORM plans_renew();
     PERFORM position_move(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256,
@@ -97,7 +98,8 @@ BEGIN
     RETURN QUERY
     SELECT count(*) FILTER (WHERE l.kind = 'applied')::integer, count(*) FILTER (WHERE l.kind = 'duplicate')::integer,
            count(*) FILTER (WHERE l.kind = 'dead-letter')::integer, count(*) FILTER (WHERE l.kind = 'held')::integer,
-           (SELECT count(*)::integer FROM outbox o WHERE o.outbox_id >= outbox_before AND o.published_ms IS NULL
+           -- Not by what waits: that may be much, and be an index by which the planner would go.
+           (SELECT count(*)::integer FROM outbox o WHERE o.outbox_id > outbox_before
                 AND (o.topic, o.partition) IN (SELECT * FROM unnest(p_topic, p_partition)))
     FROM unnest(r_topic, r_partition, r_offset) AS r (topic, partition, record_offset)
     JOIN ledger l ON l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset;
@@ -111,7 +113,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
     bytes bigint[] := ARRAY[pg_relation_size('nianshen.submission'), pg_relation_size('nianshen.chunk'), pg_relation_size('nianshen.unit_review'),
                             pg_relation_size('nianshen.decision'), pg_relation_size('nianshen.entry'), pg_relation_size('nianshen.event'),
-                            pg_relation_size('nianshen.removed_member')];
+                            pg_relation_size('nianshen.removed_member'), pg_relation_size('nianshen.outbox')];
     planned bigint[] := nullif(current_setting('nianshen.planned_bytes', true), '');
 BEGIN
     IF planned IS NULL OR EXISTS (SELECT FROM unnest(bytes, planned) AS t (now, before) WHERE t.now > 2 * t.before) THEN
@@ -217,8 +219,9 @@ BEGIN
     held := ARRAY(
         SELECT r.n FROM unnest(p_records) r JOIN held_unit h ON h.unit = r.unit
         WHERE h.released_ms IS NULL
-            OR (EXISTS (SELECT FROM ledger l WHERE l.unit = r.unit AND l.topic = r.topic AND l.kind = 'held')
-                AND NOT EXISTS (SELECT FROM ledger l WHERE l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset)));
+            OR (EXISTS (SELECT FROM ledger l WHERE l.unit = r.unit AND l.topic = r.topic AND l.kind = 'held' OFFSET 0)
+                AND NOT EXISTS (SELECT FROM ledger l WHERE l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset
+                                OFFSET 0)));
     PERFORM ledger_write(ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n = ANY (held)), 'held');
     RETURN ARRAY(SELECT r FROM unnest(p_records) r WHERE r.n <> ALL (held) ORDER BY r.n);
 END

@@ -23,7 +23,7 @@ BEGIN
                CASE WHEN f.received = f.chunks THEN f.last_ms END, CASE WHEN f.received = f.chunks THEN f.last_id END,
                CASE -- A withdrawal may have been judged before the submission was seen.
                    WHEN EXISTS (SELECT FROM decision d WHERE d.unit = f.unit AND d.year = f.year AND d.submission = f.body ->> 'submission'
-                                AND d.kind = 'withdrawn' AND d.verdict = 'accepted') THEN 'withdrawn'
+                                AND d.kind = 'withdrawn' AND d.verdict = 'accepted' OFFSET 0) THEN 'withdrawn'
                    WHEN f.received = f.chunks THEN 'waiting'
                    ELSE 'receiving'
                END

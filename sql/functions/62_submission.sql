@@ -26,8 +26,8 @@ CREATE OR REPLACE FUNCTION nianshen.heads_waiting(p_touch nianshen.touched[])
 RETURNS TABLE (touched nianshen.touched, submission_key bigint, refusal text)
 LANGUAGE sql STABLE AS $$
     SELECT t, h.submission_key, CASE
-            WHEN EXISTS (SELECT FROM nianshen.submission o WHERE o.unit = h.unit AND o.year = h.year AND o.state = 'approved') THEN 'already-reviewed'
-            WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = h.submission_key AND NOT c.in_campaign) THEN 'campaign-closed'
+            WHEN EXISTS (SELECT FROM nianshen.submission o WHERE o.unit = h.unit AND o.year = h.year AND o.state = 'approved' OFFSET 0) THEN 'already-reviewed'
+            WHEN EXISTS (SELECT FROM nianshen.chunk c WHERE c.submission_key = h.submission_key AND NOT c.in_campaign OFFSET 0) THEN 'campaign-closed'
             WHEN y.purge_until_ms IS NOT NULL THEN 'campaign-closed' -- set free by a late event: its rows can't be judged any more
             ELSE CASE r.verdict WHEN 'accepted' THEN '' WHEN 'rejected' THEN 'unit-review-rejected' ELSE 'unit-review-missing' END
         END

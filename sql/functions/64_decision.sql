@@ -51,7 +51,7 @@ LANGUAGE sql STABLE AS $$
     FROM (SELECT t AS touched, f.*, s.digest AS shown_digest, s.submitted_by AS by_whom, CASE
                 WHEN s.state IS NOT NULL THEN s.state
                 WHEN EXISTS (SELECT FROM nianshen.decision e WHERE e.unit = f.unit AND e.year = f.year AND e.submission = f.submission
-                             AND e.verdict = 'accepted') THEN 'withdrawn'
+                             AND e.verdict = 'accepted' OFFSET 0) THEN 'withdrawn'
                 ELSE 'unseen'
             END AS state
         FROM unnest(p_touch) t
@@ -144,7 +144,7 @@ BEGIN
         WHERE m.enrolment = e.enrolment
             AND (m.valid_until_ms = forever_ms() -- nothing is later, and nothing of it is archived
                  OR (NOT EXISTS (SELECT FROM membership v WHERE v.enrolment = e.enrolment AND v.valid_until_ms > m.valid_until_ms)
-                     AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment)))
+                     AND NOT EXISTS (SELECT FROM removed_member r WHERE r.enrolment = e.enrolment OFFSET 0)))
         RETURNING m.*, e.submission_key, e.reason, (a.submission).year, (a.submission).submission, (a.decision).source AS decision_source,
             (a.decision).event_id AS decision, (a.decision).append_ms AS removed_ms
     ), archived AS (
