@@ -76,6 +76,33 @@ def test_schema_of_another_release(make_world):
     world.ops("status").expect(78, says=["0099-fedcba987654"])
 
 
+ALL_THAT_MIGRATE_MAKES = """
+    SELECT p.oid::regprocedure::text, pg_get_function_result(p.oid), p.proacl::text FROM pg_proc p WHERE p.pronamespace = 'nianshen'::regnamespace
+    UNION ALL
+    SELECT a.attrelid::regclass::text, concat_ws(' ', a.attnum, a.attname, format_type(a.atttypid, a.atttypmod)), c.relacl::text
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'nianshen'::regnamespace AND c.relkind IN ('c', 'v')
+    ORDER BY 1, 2
+"""
+OF_AN_OLDER_BUILD = """
+    DROP TYPE nianshen.approval CASCADE;
+    CREATE TYPE nianshen.approval AS (old integer);
+    DROP FUNCTION nianshen.state_rows(text, integer) CASCADE;
+    CREATE FUNCTION nianshen.state_rows(text, integer) RETURNS TABLE (kind text, fields text) LANGUAGE sql AS $$ SELECT 'old', 'old' $$;
+    SELECT nianshen.schema_version_set('0001-an-older-build')
+"""
+
+
+def test_functions_of_an_older_build(make_world):
+    """Types and functions that an older build left, with other fields, are this build's after migrate, and who may use them."""
+    world = make_world(campaign=None)
+    fresh = world.sql(ALL_THAT_MIGRATE_MAKES)
+    with world.stack.cluster.connect(world.database) as admin:
+        admin.execute(OF_AN_OLDER_BUILD)
+    assert world.sql(ALL_THAT_MIGRATE_MAKES) != fresh
+    world.ops("migrate", user="nianshen").expect(0)
+    assert world.sql(ALL_THAT_MIGRATE_MAKES) == fresh
+
+
 def test_topics_missing(make_world, confirm):
     """No topics: 78 with the command, for every program."""
     world = make_world(topics=False, campaign=None)
