@@ -5,7 +5,6 @@
 -- One row for each row of the state: what kind it is, by what it is known within its unit, and its values by their names. Fields with a full number are
 -- id_key, id_number, mobile and contact_mobile: whoever shows a row masks them. `submission` names the one that a row belongs to, `release` is who judged.
 -- Whoever wants a row's fields makes json_object(names, "values") of them; the digest takes the bare array, which costs a third of that.
-DROP FUNCTION IF EXISTS nianshen.state_rows(text, integer) CASCADE; -- what it returns may be another than an older build's; recorded_row is made anew below it
 CREATE OR REPLACE FUNCTION nianshen.state_rows(p_unit text, p_year integer)
 RETURNS TABLE (kind text, key text, names text[], "values" text[], submission text, release integer)
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
