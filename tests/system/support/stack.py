@@ -55,6 +55,9 @@ class Cluster:
     def start(self):
         self.host = self._script("start")
 
+    def stop(self):
+        self._script("stop")
+
     def kill(self):
         self._script("kill")
 
