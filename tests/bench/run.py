@@ -354,10 +354,11 @@ def setting():
             "scale": SCALE, "rounds": ROUNDS, "units": UNITS, "giants": GIANTS}
 
 
-def keep_logs(stack):
-    """What the programs of a failed run said, broker and database among them: its folder is removed."""
+def keep_logs(stack, report):
+    """What the programs of a failed run said, broker and database among them, and what was measured until then: its folder is removed."""
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
+    (LOGS / "bench.json").write_text(json.dumps(report.json(), indent=1) + "\n")
     for file in stack.folder.rglob("*"):
         place = file.relative_to(stack.folder)
         if (file.name == "log" or file.suffix == ".log") and "data" not in place.parts and file.is_file():
@@ -398,7 +399,7 @@ def main():
         start(stack)
         run_all(stack, report)
     except BaseException:
-        keep_logs(stack)
+        keep_logs(stack, report)
         raise
     finally:
         stack.stop()
