@@ -25,11 +25,12 @@ enum {
     ROW_CAUSATION,
     ROW_BODY,
     ROW_CODE,
-    ROW_TEXT
+    ROW_TEXT,
+    ROW_HAS_MORE
 };
 
 static const char take_sql[] = "SELECT outbox_id, kind, topic, partition, record_offset, unit, ce_type, ce_id, ce_time_ms, ce_causationid, "
-                               "body, code, text FROM nianshen.outbox_take($1, $2, $3, $4)";
+                               "body, code, text, has_more FROM nianshen.outbox_take($1, $2, $3, $4)";
 
 void outbox_init(struct outbox *outbox)
 {
@@ -146,8 +147,8 @@ static void taken(struct worker *worker, struct database_result **result, const 
     rows_order(outbox);
     if (outbox->row_count == 0)
         rest(worker);
-    else
-        outbox_want(outbox); /* there may be more: it is empty only when an answer is */
+    else if (result_bool(outbox->rows, 0, ROW_HAS_MORE))
+        outbox_want(outbox);
 }
 
 static bool take_step(struct worker *worker)
@@ -283,10 +284,12 @@ static void marked(struct worker *worker, struct database_result **result, const
     for (size_t row = 0; row < outbox->row_count; row++)
         if (outbox->states[row] == OUTBOX_DELIVERED) counts.published++;
     health_count(worker, &counts);
-    if (outbox->is_refused)
+    if (outbox->is_refused) {
+        outbox_want(outbox); /* what was refused */
         outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
-    else
+    } else {
         backoff_reset(&outbox->backoff);
+    }
     original_rest(&outbox->source, worker->reader);
     rest(worker);
 }

@@ -73,8 +73,10 @@ LANGUAGE plpgsql AS $$
 DECLARE
     moved integer;
 BEGIN
-    PERFORM FROM kafka_partition k WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
-    ORDER BY k.topic, k.partition FOR UPDATE;
+    IF cardinality(p_topic) > 1 THEN -- several are locked in order
+        PERFORM FROM kafka_partition k WHERE (k.topic, k.partition) IN (SELECT * FROM unnest(p_topic, p_partition))
+        ORDER BY k.topic, k.partition FOR UPDATE;
+    END IF;
     UPDATE kafka_partition k
     SET next_offset = p.next, records = k.records + p.records, end_offset = greatest(coalesce(p.end_offset, k.end_offset), p.next),
         last_offset = coalesce(p.last_offset, k.last_offset), last_append_ms = coalesce(p.last_append_ms, k.last_append_ms),
@@ -92,31 +94,32 @@ BEGIN
 END
 $$;
 
--- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one. Dead letters of a
--- halted partition stay: their originals would be read from a topic that may not be theirs.
+-- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one; in each row, whether
+-- that left some. Dead letters of a halted partition stay: their originals would be read from a topic that may not be theirs.
 CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
 RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, unit text, ce_type text, ce_id text,
-               ce_time_ms bigint, ce_causationid text, body text, code text, text text)
+               ce_time_ms bigint, ce_causationid text, body text, code text, text text, has_more boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp
 -- Planned once a session, as apply is: planning took most of the time when a single outcome waits. Hence never by a scan, however small the table is then.
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH waiting AS (
+    WITH waiting AS ( -- one more than is asked for, if there is one
         SELECT o.*
         FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
         JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
         CROSS JOIN LATERAL (SELECT * FROM outbox b WHERE b.topic = k.topic AND b.partition = k.partition AND b.published_ms IS NULL
                                 AND (k.halted IS NULL OR b.kind = 'outcome')
-                            ORDER BY b.outbox_id LIMIT p_limit) o
-        ORDER BY o.outbox_id LIMIT p_limit
+                            ORDER BY b.outbox_id LIMIT p_limit + 1) o
+        ORDER BY o.outbox_id LIMIT p_limit + 1
     ), weighed AS (
-        SELECT w.*, coalesce(sum(octet_length(w.body)) OVER (ORDER BY w.outbox_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
-        FROM waiting w
+        SELECT w.*, row_number() OVER before AS place, count(*) OVER () AS waiting, coalesce(sum(octet_length(w.body)) OVER before, 0) AS bytes_before
+        FROM waiting w WINDOW before AS (ORDER BY w.outbox_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
-    SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset, w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text
-    FROM weighed w WHERE w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id;
+    SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset, w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text,
+           w.waiting > count(*) OVER ()
+    FROM weighed w WHERE w.place <= p_limit AND w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id;
 END
 $$;
 

@@ -13,7 +13,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { PARAMETERS_MAX = 64, COLUMNS_MAX = 13, CONNECTIONS_MAX = 64, LOCK_TIMEOUT_MS = 3000, OPEN_MS_MAX = 1500, LEFT_MS_MAX = 5000 };
+enum { PARAMETERS_MAX = 64, COLUMNS_MAX = 14, CONNECTIONS_MAX = 64, LOCK_TIMEOUT_MS = 3000, OPEN_MS_MAX = 1500, LEFT_MS_MAX = 5000 };
 
 /* ---- bytes that are added and never taken away, with a list of places in them ---- */
 
@@ -289,6 +289,11 @@ const char *result_text(const struct database_result *result, size_t row, size_t
 int64_t result_int8(const struct database_result *result, size_t row, size_t column)
 {
     return strtoll(result_text(result, row, column), NULL, 10);
+}
+
+bool result_bool(const struct database_result *result, size_t row, size_t column)
+{
+    return result_text(result, row, column)[0] == 't';
 }
 
 const void *result_bytea(struct database_result *result, size_t row, size_t column, size_t *bytes)

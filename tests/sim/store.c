@@ -334,12 +334,19 @@ void store_release(void)
 
 /* ---- the outbox ---- */
 
+static bool is_taken(const struct database_query *call, const struct row *row)
+{
+    return !row->is_done && is_owned(call, row->topic, row->partition);
+}
+
 static void outbox_take(const struct database_query *call, struct database_result *result)
 {
-    int64_t limit = call_int(call, 4, 0);
+    int64_t limit = call_int(call, 4, 0), waiting = 0;
+    for (int i = 0; i < store.row_count; i++)
+        if (is_taken(call, &store.rows[i])) waiting++;
     for (int i = 0; i < store.row_count && (int64_t)result_rows(result) < limit; i++) {
         const struct row *row = &store.rows[i];
-        if (row->is_done || !is_owned(call, row->topic, row->partition)) continue;
+        if (!is_taken(call, row)) continue;
         const struct sim_record *record = broker_record(row->topic, row->partition, row->offset);
         answer_int(result, 0, i);
         answer_text(result, 1, row->is_outcome ? "outcome" : "dead-letter");
@@ -352,6 +359,7 @@ static void outbox_take(const struct database_query *call, struct database_resul
         answer_int(result, 8, sim_record_append_ms(record));
         answer_text(result, 10, row->id);
         answer_text(result, 11, "not-json");
+        answer_text(result, 13, waiting > limit ? "t" : "f");
         answer_row(result);
     }
 }

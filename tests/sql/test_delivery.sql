@@ -25,6 +25,17 @@ SELECT is((SELECT count(*) FROM outbox_take('{unit-review}', '{0}', '{1}', 10)),
 SELECT is((SELECT array_agg(ce_type) FROM outbox_take('{unit-review}', '{0}', '{2}', 10)), '{nianshen.unit-review.accepted.v1}', 'the outcome waits');
 SELECT outbox_done(ARRAY(SELECT outbox_id FROM outbox)) AS done \gset
 SELECT is((SELECT count(*) FROM outbox_take('{unit-review}', '{0}', '{2}', 10)), 0::bigint, 'and is taken once it is published no more');
+CREATE FUNCTION pg_temp.taken(p_limit integer) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(t.ce_id || CASE WHEN t.has_more THEN '+' ELSE '' END, ' ' ORDER BY t.outbox_id)
+    FROM outbox_take('{unit-review}', '{0}', '{2}', p_limit) t
+$$;
+INSERT INTO outbox (topic, partition, kind, ce_id, body)
+SELECT 'unit-review', 0, 'outcome', 'large-' || n, repeat('x', 1500 * 1024) FROM generate_series(1, 4) n;
+SELECT is(pg_temp.taken(2), 'large-1+ large-2+', 'as many as asked for, and whether there are more');
+SELECT is(pg_temp.taken(10), 'large-1+ large-2+ large-3+', 'no more when 4 MiB are reached');
+SELECT outbox_done(ARRAY(SELECT outbox_id FROM outbox WHERE ce_id = 'large-1')) AS done \gset
+SELECT is(pg_temp.taken(3), 'large-2 large-3 large-4', 'the last ones say so');
+SELECT outbox_done(ARRAY(SELECT outbox_id FROM outbox)) AS done \gset
 
 -- A unit that is held: its records are kept aside, all others go on.
 INSERT INTO held_unit VALUES ('U1', 0);

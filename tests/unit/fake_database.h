@@ -9,7 +9,7 @@
 
 #include "core/database.h"
 
-enum { FAKE_PARAMETERS_MAX = 64, FAKE_ROWS_MAX = 600, FAKE_COLUMNS_MAX = 13, FAKE_OUTBOX_MAX = 1024, FAKE_SCRIPT_MAX = 16 };
+enum { FAKE_PARAMETERS_MAX = 64, FAKE_ROWS_MAX = 600, FAKE_COLUMNS_MAX = 14, FAKE_OUTBOX_MAX = 1024, FAKE_SCRIPT_MAX = 16 };
 
 enum fake_accident {
     FAKE_GOOD,
@@ -279,6 +279,11 @@ int64_t result_int8(const struct database_result *result, size_t row, size_t col
     return strtoll(result->cells[row][column], NULL, 10);
 }
 
+bool result_bool(const struct database_result *result, size_t row, size_t column)
+{
+    return result->cells[row][column][0] == 't';
+}
+
 const void *result_bytea(struct database_result *result, size_t row, size_t column, size_t *bytes)
 {
     *bytes = 0;
@@ -407,8 +412,17 @@ static const char *fake_apply(const struct database_query *query, struct databas
     return accident == FAKE_LOST_AFTER ? "lost" : "";
 }
 
+static size_t fake_outbox_waiting(void)
+{
+    size_t waiting = 0;
+    for (size_t i = 0; i < fake_database.outbox_count; i++)
+        if (!fake_database.outbox[i].is_done) waiting++;
+    return waiting;
+}
+
 static void fake_outbox_take(struct database_result *result)
 {
+    size_t waiting = fake_outbox_waiting();
     for (size_t i = 0; i < fake_database.outbox_count && result->rows < FAKE_ROWS_MAX; i++) {
         const struct fake_outbox_row *row = &fake_database.outbox[i];
         if (row->is_done) continue;
@@ -425,6 +439,7 @@ static void fake_outbox_take(struct database_result *result)
         fake_cell_text(result, 10, "{}");
         fake_cell_text(result, 11, "not-json");
         fake_cell_text(result, 12, "text");
+        fake_cell_text(result, 13, waiting > FAKE_ROWS_MAX ? "t" : "f");
         result->rows++;
     }
 }

@@ -237,6 +237,28 @@ static void test_refused_deliveries_are_sent_again(void **state)
     assert_int_equal(fake_kafka.sent_count, UNITS);
 }
 
+/* Nothing else comes that would have the outbox looked at again. */
+static void test_a_refused_delivery_is_sent_before_the_end(void **state)
+{
+    (void)state;
+    fake_append("U0001", "only");
+    fake_kafka.refusals = 1;
+    assert_int_equal(run_worker(true), 0);
+    assert_int_equal(fake_kafka.sent_count, 1);
+    assert_true(fake_database.outbox[0].is_done);
+}
+
+/* More than one answer holds. */
+static void test_all_that_an_owner_left_is_sent(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FAKE_ROWS_MAX + 1; i++)
+        fake_database.outbox[fake_database.outbox_count++] =
+            (struct fake_outbox_row){.is_outcome = true, .topic = TOPIC_UNIT_REVIEW, .offset = i, .unit = "U0001"};
+    assert_int_equal(run_worker(true), 0);
+    assert_int_equal(fake_kafka.sent_count, FAKE_ROWS_MAX + 1);
+}
+
 static void test_locks_of_a_dead_owner_are_ended(void **state)
 {
     (void)state;
@@ -461,6 +483,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_held_record_that_another_worker_has_applied, setup),
         cmocka_unit_test_setup(test_a_released_record_is_applied, setup),
         cmocka_unit_test_setup(test_refused_deliveries_are_sent_again, setup),
+        cmocka_unit_test_setup(test_a_refused_delivery_is_sent_before_the_end, setup),
+        cmocka_unit_test_setup(test_all_that_an_owner_left_is_sent, setup),
         cmocka_unit_test_setup(test_locks_of_a_dead_owner_are_ended, setup),
         cmocka_unit_test_setup(test_a_changed_record_halts_its_partition, setup),
         cmocka_unit_test_setup(test_a_vanished_record_halts_its_partition, setup),
