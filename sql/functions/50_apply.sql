@@ -39,7 +39,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(reference_lock_key());
     -- A statement of its own before anything is read: two workers that hold a unit's different topics then see each other's rows.
     PERFORM FROM unit_profile u WHERE u.unit = ANY (r_unit) ORDER BY u.unit FOR NO KEY UPDATE;
-    INSERT INTO held_unit (unit, since_ms) SELECT h, now_ms() FROM unnest(p_hold) h ON CONFLICT (unit) DO UPDATE SET released_ms = NULL;
+    IF cardinality(p_hold) > 0 THEN
+        INSERT INTO held_unit (unit, since_ms) SELECT h, now_ms() FROM unnest(p_hold) h ON CONFLICT (unit) DO UPDATE SET released_ms = NULL;
+    END IF;
 
     -- What a held unit sends is not even parsed: it may be just what could not be digested.
     records := records_in(r_topic, r_partition, r_offset, r_append_ms, r_kind, r_unit, r_year, r_source, r_id, r_sha256, r_body, r_code, r_text,
@@ -64,7 +66,9 @@ BEGIN
     IF 'chunk' = ANY (r_kind) THEN
         PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
     END IF;
-    PERFORM plans_renew(); -- what stood empty before this micro-batch is read from here on
+    IF cardinality(r_offset) > 100 THEN
+        PERFORM plans_renew(); -- what stood empty before this micro-batch is read from here on; to few records that costs less than new plans
+    END IF;
     IF 'chunk' = ANY (r_kind) THEN
         PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, f_record, f_index, f_place, f_key, f_reason, f_warnings,
                              e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);

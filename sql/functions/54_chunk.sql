@@ -136,32 +136,68 @@ BEGIN
 END
 $$;
 
--- Checks the rows of each new chunk. One that came outside the campaign is refused as a whole later: there is no roster to check it against.
+-- Checks the rows of each new chunk: stores the failing entries that the roster has, and looks closer at those chunks only of which there is something to tell.
+-- One that came outside the campaign is refused as a whole later: there is no roster to check it against.
 CREATE OR REPLACE FUNCTION nianshen.chunks_check(p_records nianshen.record_in[], r_first_key text[], r_last_key text[], r_listed text[],
     f_record integer[], f_index integer[], f_place integer[], f_key text[], f_reason text[], f_warnings text[],
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[])
 RETURNS void
 LANGUAGE plpgsql SET enable_hashjoin = on AS $$
+DECLARE
+    differing integer[]; -- chunks whose list is not the roster's
+    told integer[];
 BEGIN
     WITH checked AS ( -- the chunks, once
-        SELECT r.n, s.submission_key, r.unit, r.year, t.opens_ms, r.append_ms, (r.body ->> 'chunk')::integer AS chunk,
-               r_first_key[r.n] AS first_key, r_last_key[r.n] AS last_key, r_listed[r.n] IS NOT NULL AS is_listing,
+        SELECT r.n, s.submission_key, r.unit, t.opens_ms, (r.body ->> 'chunk')::integer AS chunk, r_listed[r.n] IS NOT NULL AS is_listing,
                CASE WHEN r_listed[r.n] IS NOT NULL THEN listed_enrolments(r.unit, t.opens_ms, r_listed[r.n], r_first_key[r.n], r_last_key[r.n]) END AS enrolments
         FROM unnest(p_records) r
         JOIN campaign_term t ON t.year = r.year
         JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
         WHERE r.kind = 'chunk' AND r.is_in_campaign
-    ), failing AS ( -- failing entries with the membership that they mean
-        SELECT c.n, c.submission_key, c.chunk, NOT c.is_listing AS by_lookup, f.index, f.key, f.reason, f.warnings,
-               coalesce(c.enrolments[f.place], m.enrolment) AS enrolment
+    ), failing AS ( -- failing entries with the membership that they mean, looked up where the list has not told
+        SELECT c.n, c.submission_key, c.chunk, c.is_listing, f.index, f.key, f.reason, f.warnings,
+               CASE WHEN c.enrolments IS NULL THEN (SELECT r.enrolment FROM roster_before(c.unit, c.opens_ms, f.key, f.key) r)
+                    ELSE c.enrolments[f.place] END AS enrolment
         FROM unnest(f_record, f_index, f_place, f_key, f_reason, f_warnings) AS f (record, index, place, key, reason, warnings)
         JOIN checked c ON c.n = f.record
-        -- Looked up only where the list has not told: a null key ends the search before it begins.
-        CROSS JOIN LATERAL (SELECT CASE WHEN c.enrolments IS NULL THEN f.key END AS key) k
-        LEFT JOIN LATERAL (SELECT r.enrolment FROM roster_before(c.unit, c.opens_ms, k.key, k.key) r) m ON true
     ), entries AS (
         INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment)
         SELECT f.submission_key, f.chunk, f.index, f.key, f.reason, f.enrolment FROM failing f WHERE f.enrolment IS NOT NULL
+    ), noted AS (
+        SELECT c.n, true AS is_differing FROM checked c WHERE c.is_listing AND c.enrolments IS NULL
+        UNION ALL
+        SELECT f.n, false FROM failing f
+        WHERE (f.enrolment IS NULL AND NOT f.is_listing) OR f.warnings IS NOT NULL
+            OR (f.reason <> '' AND f.reason NOT IN (SELECT q.reason FROM failure_reason q))
+    )
+    SELECT array_agg(n.n) FILTER (WHERE n.is_differing), array_agg(n.n) INTO differing, told FROM noted n;
+    told := told || e_record;
+    IF cardinality(told) > 0 THEN
+        PERFORM chunks_find(p_records, told, differing, r_first_key, r_last_key, r_listed, f_record, f_index, f_place, f_key, f_reason, f_warnings,
+                            e_record, e_list, e_index, e_code, e_key, e_masked, e_position, e_expected);
+    END IF;
+END
+$$;
+
+-- The findings about the rows of these chunks, whose failing entries are stored.
+CREATE OR REPLACE FUNCTION nianshen.chunks_find(p_records nianshen.record_in[], p_told integer[], p_differing integer[],
+    r_first_key text[], r_last_key text[], r_listed text[],
+    f_record integer[], f_index integer[], f_place integer[], f_key text[], f_reason text[], f_warnings text[],
+    e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[])
+RETURNS void
+LANGUAGE plpgsql SET enable_hashjoin = on AS $$
+BEGIN
+    WITH checked AS (
+        SELECT r.n, s.submission_key, r.unit, r.year, t.opens_ms, r.append_ms, (r.body ->> 'chunk')::integer AS chunk,
+               r_first_key[r.n] AS first_key, r_last_key[r.n] AS last_key, r_listed[r.n] IS NOT NULL AS is_listing
+        FROM unnest(p_records) r
+        JOIN campaign_term t ON t.year = r.year
+        JOIN submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.body ->> 'submission'
+        WHERE r.kind = 'chunk' AND r.is_in_campaign AND r.n IN (SELECT unnest(p_told))
+    ), failing AS (
+        SELECT c.n, c.submission_key, c.chunk, c.is_listing, f.index, f.key, f.reason, f.warnings
+        FROM unnest(f_record, f_index, f_key, f_reason, f_warnings) AS f (record, index, key, reason, warnings)
+        JOIN checked c ON c.n = f.record
     ), bad AS ( -- what the core found in single rows
         SELECT c.n, e.list, e.index, e.code, e.masked, nullif(e.position, 0) AS position, e.expected,
                e.code LIKE 'id-%' AS is_malformed, m.enrolment IS NOT NULL AS on_roster,
@@ -179,9 +215,11 @@ BEGIN
                d.member_no, d.on_roster
         FROM checked c CROSS JOIN LATERAL listed_differences(c.unit, c.opens_ms, r_listed[c.n],
             ARRAY(SELECT f.place FROM unnest(f_record, f_place) AS f (record, place) WHERE f.record = c.n), c.first_key, c.last_key) d
-        WHERE c.is_listing AND c.enrolments IS NULL
+        WHERE c.n = ANY (p_differing)
         UNION ALL
-        SELECT f.n, f.key, 'failed', f.index, NULL, false FROM failing f WHERE f.by_lookup AND f.enrolment IS NULL
+        SELECT f.n, f.key, 'failed', f.index, NULL, false FROM failing f
+        WHERE NOT f.is_listing AND NOT EXISTS (SELECT FROM entry e WHERE e.submission_key = f.submission_key AND e.chunk = f.chunk AND e.index = f.index
+                                               OFFSET 0)
     ), found AS (
         -- A malformed number that the roster has in the same letters is only a warning.
         SELECT b.n, b.list, b.index, NOT (b.is_malformed AND b.on_roster) AS is_error,

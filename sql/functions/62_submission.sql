@@ -224,6 +224,9 @@ BEGIN
     SELECT array_agg(h.submission_key) FILTER (WHERE h.refusal = ''), array_agg(h.submission_key) FILTER (WHERE h.refusal <> ''),
            array_agg(h.refusal) FILTER (WHERE h.refusal <> ''), array_agg(h.touched)
     INTO checked, refused, refusals, moved FROM heads_waiting(p_touch) h WHERE h.refusal <> 'unit-review-missing';
+    IF moved IS NULL THEN
+        RETURN NULL;
+    END IF;
     IF refused IS NOT NULL THEN
         WITH updated AS (
             UPDATE submission s SET state = 'rejected', code = r.code, decided_ms = s.completed_ms, release = (SELECT current_release())

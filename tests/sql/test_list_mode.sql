@@ -74,6 +74,11 @@ SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'odd')) AS fed \gset
 SELECT pg_temp.feed(pg_temp.chunk('odd2', 1, 1, 6, '[["X", "left"]]', '["K02", "K03", "K04", "K05", "K06"]')
                     || '{"errors": [["failed", 0, "id-length", "X"]]}') AS fed \gset
 SELECT is(pg_temp.findings_of('odd2'), '1/failed/0:id-length 01:not-listed', 'any other malformed number is one error, not two');
+SELECT pg_temp.feed(pg_temp.chunk('warned', 1, 1, 6, '[["J1?", "left"], ["K02", "retired", "retired-early,id-region"]]', '["K03", "K04", "K05", "K06"]')) AS fed \gset
+SELECT is(pg_temp.state_of('warned'), 'pending', 'warnings refuse nothing');
+SELECT is((SELECT warnings FROM review_detail WHERE submission = 'warned' AND warnings <> '{}'), '{id-region,retired-early}',
+          'and are told, though nothing else is');
+SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'warned')) AS fed \gset
 
 -- A spreadsheet keeps fifteen digits of a number; who is meant is named where only one member can be.
 INSERT INTO membership (enrolment, unit, member_no, id_key, id_number, name, enrolled_ms, valid_from_ms, valid_until_ms)
