@@ -29,7 +29,10 @@ void apply_range_fill(struct apply_range *range);
 /* Adds what says which records these are and what each is by itself: the columns from r_topic to r_text. */
 void apply_query_add_records(struct database_query *query, const struct batch_record *records, size_t count);
 
-/* `held_unit`: from now on all records of this unit are held; NULL: none. */
+/*
+ * `held_unit`: from now on all records of this unit are held; NULL: none. The last array is open and empty: outbox ids (int8) that the
+ * caller adds to it are marked as published with the micro-batch.
+ */
 void apply_query_build(struct database_query *query, const struct apply_range *range, const char *held_unit);
 
 #endif

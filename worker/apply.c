@@ -129,6 +129,7 @@ static void failed(struct worker *worker, const struct fault *fault)
 static void answered(struct worker *worker, struct database_result **result, const struct fault *fault)
 {
     worker->apply.is_sent = false;
+    outbox_carried(worker, fault == NULL);
     if (fault == NULL)
         range_done(worker, *result);
     else
@@ -167,6 +168,7 @@ static void range_send(struct worker *worker)
             kafka_consumer_end(worker->consumer, range->moves[i].position->topic, range->moves[i].position->number);
     const struct batch_record *record = &apply->batch->records[range->from];
     apply_query_build(worker->link.query, range, apply->is_holding ? record->event.unit : NULL);
+    outbox_carry(&worker->outbox, worker->link.query);
     apply->is_sent = true;
     link_ask(worker, answered);
 }

@@ -69,7 +69,7 @@ void outbox_want(struct outbox *outbox)
 
 bool outbox_is_publishing(const struct outbox *outbox)
 {
-    return outbox->phase == OUTBOX_PUBLISHING || outbox->phase == OUTBOX_MARKING;
+    return outbox->phase == OUTBOX_PUBLISHING || outbox->phase == OUTBOX_MARKING || outbox->phase == OUTBOX_CARRIED;
 }
 
 bool outbox_is_empty(const struct outbox *outbox)
@@ -141,6 +141,7 @@ static void taken(struct worker *worker, struct database_result **result, const 
     *result = NULL;
     outbox->row_count = result_rows(outbox->rows);
     outbox->next = outbox->unreported = 0;
+    outbox->mark_at_ms = 0;
     outbox->is_refused = false;
     outbox->phase = OUTBOX_PUBLISHING;
     memset(outbox->states, 0, sizeof outbox->states);
@@ -267,20 +268,21 @@ static void producer_renew(struct worker *worker)
 
 /* ---- marking ---- */
 
-static void marked(struct worker *worker, struct database_result **result, const struct fault *fault)
+static bool is_reported(const struct outbox *outbox)
 {
-    (void)result;
+    return outbox->phase == OUTBOX_PUBLISHING && outbox->next == outbox->row_count && outbox->unreported == 0;
+}
+
+static void ids_add(const struct outbox *outbox, struct database_query *query)
+{
+    for (size_t row = 0; row < outbox->row_count; row++)
+        if (outbox->states[row] == OUTBOX_DELIVERED) query_add_int8(query, result_int8(outbox->rows, row, ROW_ID));
+}
+
+static void rows_marked(struct worker *worker)
+{
     struct outbox *outbox = &worker->outbox;
     struct health_counts counts = {0};
-    if (fault != NULL && fault->kind == FAULT_RETRY) {
-        outbox->phase = OUTBOX_PUBLISHING; /* all is reported: marked again when the database is back */
-        outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
-        return;
-    }
-    if (fault != NULL) {
-        worker_fail(worker, fault);
-        return;
-    }
     for (size_t row = 0; row < outbox->row_count; row++)
         if (outbox->states[row] == OUTBOX_DELIVERED) counts.published++;
     health_count(worker, &counts);
@@ -294,15 +296,51 @@ static void marked(struct worker *worker, struct database_result **result, const
     rest(worker);
 }
 
+void outbox_carry(struct outbox *outbox, struct database_query *query)
+{
+    if (!is_reported(outbox)) return;
+    ids_add(outbox, query);
+    outbox->phase = OUTBOX_CARRIED;
+}
+
+void outbox_carried(struct worker *worker, bool is_marked)
+{
+    struct outbox *outbox = &worker->outbox;
+    if (outbox->phase != OUTBOX_CARRIED) return;
+    outbox->phase = OUTBOX_PUBLISHING;
+    if (is_marked) rows_marked(worker);
+}
+
+static void marked(struct worker *worker, struct database_result **result, const struct fault *fault)
+{
+    (void)result;
+    struct outbox *outbox = &worker->outbox;
+    if (fault == NULL) {
+        rows_marked(worker);
+    } else if (fault->kind == FAULT_RETRY) {
+        outbox->phase = OUTBOX_PUBLISHING; /* all is reported: marked again when the database is back */
+        outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
+    } else {
+        worker_fail(worker, fault);
+    }
+}
+
+/* Whether marks should not wait for a micro-batch: others want to be taken, or nothing more may come. */
+static bool is_urgent(const struct worker *worker)
+{
+    return worker->outbox.is_wanted || worker->until_end || worker->is_stopping || worker->assignment.is_revoking;
+}
+
 static bool mark_step(struct worker *worker)
 {
     struct outbox *outbox = &worker->outbox;
-    bool is_done = outbox->next == outbox->row_count && outbox->unreported == 0;
-    if (!is_done || worker->now_ms < outbox->take_at_ms || !link_is_idle(&worker->link)) return false;
+    if (!is_reported(outbox)) return false;
+    if (outbox->mark_at_ms == 0) outbox->mark_at_ms = worker->now_ms + OUTBOX_MARK_MS;
+    bool is_due = is_urgent(worker) || worker->now_ms >= outbox->mark_at_ms;
+    if (!is_due || worker->now_ms < outbox->take_at_ms || !link_is_idle(&worker->link)) return false;
     struct database_query *query = link_query(&worker->link, "SELECT nianshen.outbox_done($1)");
     query_int8_array(query);
-    for (size_t row = 0; row < outbox->row_count; row++)
-        if (outbox->states[row] == OUTBOX_DELIVERED) query_add_int8(query, result_int8(outbox->rows, row, ROW_ID));
+    ids_add(outbox, query);
     outbox->phase = OUTBOX_MARKING;
     link_ask(worker, marked);
     return true;
@@ -325,6 +363,7 @@ bool outbox_step(struct worker *worker)
         return send_step(worker) || mark_step(worker) || moved;
     case OUTBOX_TAKING:
     case OUTBOX_MARKING:
+    case OUTBOX_CARRIED:
         break;
     }
     return moved;

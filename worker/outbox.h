@@ -1,6 +1,7 @@
 /*
  * Outcomes and dead letters on their way out: taken from the database in the order they were written, published by the idempotent producer,
- * marked after the delivery report. A crash in between publishes again what was not marked: outcomes keep their ce_id.
+ * marked after the delivery report: with the next micro-batch, or by themselves when none comes soon or more waits to be taken. A crash in
+ * between publishes again what was not marked: outcomes keep their ce_id.
  */
 #ifndef NIANSHEN_WORKER_OUTBOX_H
 #define NIANSHEN_WORKER_OUTBOX_H
@@ -13,11 +14,12 @@
 enum {
     OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
     OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say */
+    OUTBOX_MARK_MS = 100, /* so long what was published waits for a micro-batch that marks it in its transaction */
 };
 
 struct worker;
 
-enum outbox_phase { OUTBOX_RESTING, OUTBOX_TAKING, OUTBOX_PUBLISHING, OUTBOX_MARKING };
+enum outbox_phase { OUTBOX_RESTING, OUTBOX_TAKING, OUTBOX_PUBLISHING, OUTBOX_MARKING, OUTBOX_CARRIED };
 enum outbox_row { OUTBOX_TO_SEND, OUTBOX_SENT, OUTBOX_DELIVERED, OUTBOX_REFUSED };
 
 struct outbox {
@@ -33,6 +35,7 @@ struct outbox {
     bool is_wanted; /* there may be something */
     int64_t take_at_ms; /* neither taken nor marked before */
     int64_t look_at_ms; /* whatever is wanted */
+    int64_t mark_at_ms; /* without a micro-batch; 0: not all is reported yet */
     int64_t read_at_ms; /* no original before */
     struct backoff backoff;
     struct original_source source;
@@ -48,6 +51,11 @@ void outbox_want(struct outbox *outbox);
 bool outbox_is_publishing(const struct outbox *outbox);
 /* True when nothing is known to wait. */
 bool outbox_is_empty(const struct outbox *outbox);
+
+/* Adds what is published and not marked to the open array of a micro-batch's query; outbox_carried, called with its answer, tells whether
+ * it was marked. */
+void outbox_carry(struct outbox *outbox, struct database_query *query);
+void outbox_carried(struct worker *worker, bool is_marked);
 
 bool outbox_step(struct worker *worker);
 

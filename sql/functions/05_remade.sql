@@ -2,7 +2,16 @@
 -- and makes it anew; these come again with the files behind this one, any of which can also be run by itself.
 
 DROP TYPE IF EXISTS nianshen.record_in, nianshen.touched, nianshen.outcome, nianshen.tally, nianshen.approval, nianshen.removal CASCADE;
-DROP FUNCTION IF EXISTS nianshen.state_rows(text, integer) CASCADE; -- what it returns
+DO $$
+DECLARE
+    changed text; -- what it takes or returns
+BEGIN
+    FOREACH changed IN ARRAY ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p
+                                   WHERE p.pronamespace = 'nianshen'::regnamespace AND p.proname IN ('state_rows', 'outbox_take', 'apply')) LOOP
+        EXECUTE 'DROP FUNCTION ' || changed || ' CASCADE';
+    END LOOP;
+END
+$$;
 
 -- ---- what the steps of apply hand on ----------------------------------------------------------------------------------------------------------------
 

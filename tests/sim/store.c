@@ -209,6 +209,18 @@ static bool is_indigestible(const struct database_query *call)
     return false;
 }
 
+/* The rows that a parameter names are marked. */
+static void outbox_mark(const struct database_query *call, size_t parameter)
+{
+    for (size_t i = 0; i < call_count(call, parameter); i++) {
+        struct row *row = &store.rows[call_int(call, parameter, i)];
+        if (row->published == 0)
+            sim_wrong("I5: what is to be said of %s [%d] at %" PRId64 " is marked, and Kafka has not taken it", topic_kind_name(row->topic),
+                      row->partition, row->offset);
+        row->is_done = true;
+    }
+}
+
 static const char *apply(const struct database_query *call, struct database_result *result, const struct backend *backend)
 {
     enum topic_kind topic;
@@ -230,6 +242,7 @@ static const char *apply(const struct database_query *call, struct database_resu
         ledger_check(topic, partition);
     }
     released_finish();
+    outbox_mark(call, 45);
     sim_tell("database: incarnation %d applies %zu records", backend->incarnation, call_count(call, 10));
     for (size_t column = 0; column < 4; column++) answer_int(result, column, 0);
     answer_int(result, 4, store.row_count - rows);
@@ -364,17 +377,6 @@ static void outbox_take(const struct database_query *call, struct database_resul
     }
 }
 
-static void outbox_done(const struct database_query *call)
-{
-    for (size_t i = 0; i < call_count(call, 1); i++) {
-        struct row *row = &store.rows[call_int(call, 1, i)];
-        if (row->published == 0)
-            sim_wrong("I5: what is to be said of %s [%d] at %" PRId64 " is marked, and Kafka has not taken it", topic_kind_name(row->topic),
-                      row->partition, row->offset);
-        row->is_done = true;
-    }
-}
-
 /* A delivery: one of the rows, with the bytes that belong to it. */
 void store_published(const char *id, const char *value, const struct kafka_position *origin, const char *code)
 {
@@ -410,7 +412,7 @@ const char *store_run(const struct database_query *call, struct database_result 
     else if (call_is(call, "nianshen.outbox_take("))
         outbox_take(call, result);
     else if (call_is(call, "nianshen.outbox_done("))
-        outbox_done(call);
+        outbox_mark(call, 1);
     else if (call_is(call, "nianshen.halt("))
         sim_wrong("a partition is halted, and nothing is wrong with its topic: %s", call_text(call, 4, 0));
     else

@@ -88,6 +88,7 @@ OF_AN_OLDER_BUILD = """
     CREATE TYPE nianshen.approval AS (old integer);
     DROP FUNCTION nianshen.state_rows(text, integer) CASCADE;
     CREATE FUNCTION nianshen.state_rows(text, integer) RETURNS TABLE (kind text, fields text) LANGUAGE sql AS $$ SELECT 'old', 'old' $$;
+    CREATE FUNCTION nianshen.apply(text) RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$;
     SELECT nianshen.schema_version_set('0001-an-older-build')
 """
 

@@ -44,6 +44,7 @@ static struct {
     size_t outbox_count;
     enum fake_accident script[FAKE_SCRIPT_MAX]; /* by call of apply */
     int applies, claims, opens;
+    int marks_alone; /* that no micro-batch carried */
     int closed_doors; /* so many attempts to connect fail */
     const char *bad_unit; /* its records can't be digested */
     char held_unit[32];
@@ -389,13 +390,19 @@ static void fake_steal(void)
         for (int number = 0; number < FAKE_PARTITIONS; number++) fake_database.positions[topic][number].epoch++;
 }
 
+/* The rows that a parameter names, from 1. */
+static void fake_outbox_mark(const struct database_query *query, size_t parameter)
+{
+    for (size_t i = 0; i < query->parameters[parameter - 1].count; i++) fake_database.outbox[fake_int(query, parameter, i)].is_done = true;
+}
+
 /* Returns the SQLSTATE, "" when it went well, "lost" when there is no answer. */
 static const char *fake_apply(const struct database_query *query, struct database_result *result)
 {
     int call = fake_database.applies++;
     size_t records = query->parameters[9].count;
     enum fake_accident accident = call < FAKE_SCRIPT_MAX ? fake_database.script[call] : FAKE_GOOD;
-    assert_int_equal(query->count, 44);
+    assert_int_equal(query->count, 45);
     if (call < FAKE_SCRIPT_MAX) fake_database.batch_sizes[call] = (int)records;
     if (accident == FAKE_STOLEN) fake_steal();
     if (accident == FAKE_LOST_BEFORE) return "lost";
@@ -406,6 +413,7 @@ static const char *fake_apply(const struct database_query *query, struct databas
     if (query->parameters[43].count > 0) snprintf(fake_database.held_unit, sizeof fake_database.held_unit, "%s", fake_text(query, 44, 0));
     if (fake_is_indigestible(query)) return "22023";
     fake_commit(query);
+    fake_outbox_mark(query, 45);
     for (size_t column = 0; column < 4; column++) fake_cell_int(result, column, 0);
     fake_cell_int(result, 4, (int64_t)records);
     result->rows = 1;
@@ -459,11 +467,6 @@ static void fake_held_take(struct database_result *result)
     }
 }
 
-static void fake_outbox_done(const struct database_query *query)
-{
-    for (size_t i = 0; i < query->parameters[0].count; i++) fake_database.outbox[fake_int(query, 1, i)].is_done = true;
-}
-
 static const char *fake_run(const struct database_query *query, struct database_result *result)
 {
     const char *failure = "", *name = strstr(query->sql, "nianshen.") + strlen("nianshen.");
@@ -482,7 +485,8 @@ static const char *fake_run(const struct database_query *query, struct database_
     } else if (strstr(query->sql, "nianshen.held_take(") != NULL) {
         fake_held_take(result);
     } else if (strstr(query->sql, "nianshen.outbox_done(") != NULL) {
-        fake_outbox_done(query);
+        fake_database.marks_alone++;
+        fake_outbox_mark(query, 1);
     } else if (strstr(query->sql, "nianshen.end_stale_backends(") != NULL) {
         fake_database.backends_ended++;
         fake_cell_int(result, 0, 1);

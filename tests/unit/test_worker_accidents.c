@@ -32,6 +32,7 @@ static struct {
     void (*each_round)(void); /* and at the beginning of each round of the loop */
     const char *calls; /* these are to fail */
     int at; /* once the worker reads the clock for the first time */
+    int wait_ms; /* the longest wait; 0: as long as it is meant to be */
 } play;
 
 static int64_t clock_read(void)
@@ -48,7 +49,7 @@ static int64_t clock_read(void)
 
 static int clock_wait(int timeout_ms)
 {
-    play.now_ms += timeout_ms;
+    play.now_ms += play.wait_ms > 0 && play.wait_ms < timeout_ms ? play.wait_ms : timeout_ms;
     return 0;
 }
 
@@ -532,6 +533,62 @@ static void test_held_rows_that_are_none_of_ours(void **state)
     fake_database.foreign_topic = fake_database.foreign_partition = NULL;
     assert_int_equal(play_run(PLAY_MS), EX_OK);
     assert_int_equal(fake_database.applies, applies + 1);
+}
+
+/* ---- marks ---- */
+
+enum { TRICKLE = 20 /* records */, TRICKLE_MS = 20 /* apart */ };
+
+static struct {
+    int appended;
+    int64_t at_ms, last_ms;
+    bool was_marked_soon; /* the last one */
+} trickle;
+
+static void trickle_on(void)
+{
+    char id[32];
+    if (fake_database.claims == 0 || play.now_ms < trickle.at_ms) return;
+    trickle.at_ms = play.now_ms + TRICKLE_MS;
+    if (trickle.appended < TRICKLE) {
+        snprintf(id, sizeof id, "drop-%d", trickle.appended++);
+        fake_append("U0001", id);
+        trickle.last_ms = play.now_ms;
+    } else if (play.now_ms < trickle.last_ms + 2 * OUTBOX_MARK_MS) {
+        trickle.was_marked_soon = fake_database.outbox[TRICKLE - 1].is_done;
+    }
+}
+
+static void trickle_run(void)
+{
+    memset(&trickle, 0, sizeof trickle);
+    play.wait_ms = 5; /* as when something happens all the time */
+    play.each_round = trickle_on;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(trickle.appended, TRICKLE);
+    assert_all_applied_once();
+    for (size_t i = 0; i < fake_database.outbox_count; i++) assert_true(fake_database.outbox[i].is_done);
+}
+
+/* What was published is marked by the next micro-batch; the last of all soon, without one. */
+static void test_marks_travel_with_micro_batches(void **state)
+{
+    (void)state;
+    trickle_run();
+    assert_true(trickle.was_marked_soon);
+    assert_int_equal(fake_kafka.sent_count, TRICKLE);
+    assert_int_equal(fake_database.marks_alone, 1);
+}
+
+/* A micro-batch that fails marks nothing: the next attempt does, and nothing is published again for that. */
+static void test_marks_of_a_micro_batch_that_fails(void **state)
+{
+    (void)state;
+    fake_database.script[3] = FAKE_DEADLOCK;
+    fake_database.script[6] = FAKE_LOST_BEFORE;
+    fake_database.script[9] = FAKE_LOST_AFTER;
+    trickle_run();
+    assert_int_equal(fake_kafka.sent_count, TRICKLE);
 }
 
 /* A dead letter of a topic that is none stays in the outbox, and holds nothing else up. */
@@ -1120,6 +1177,8 @@ int main(void)
         cmocka_unit_test_setup(test_records_that_do_not_come, play_setup),
         cmocka_unit_test_setup(test_intake_leaves_others_their_turn, play_setup),
         cmocka_unit_test_setup(test_held_rows_that_are_none_of_ours, play_setup),
+        cmocka_unit_test_setup(test_marks_travel_with_micro_batches, play_setup),
+        cmocka_unit_test_setup(test_marks_of_a_micro_batch_that_fails, play_setup),
         cmocka_unit_test_setup(test_a_dead_letter_of_a_strange_topic, play_setup),
         cmocka_unit_test_setup(test_a_halt_that_can_not_be_stored, play_setup),
         cmocka_unit_test_setup(test_a_halt_beside_a_micro_batch, play_setup),
