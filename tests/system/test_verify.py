@@ -15,13 +15,17 @@ from support.wait import eventually
 UNITS = 16  # two of each part of the campaign
 
 
+@pytest.fixture(scope="module", autouse=True)
+def right_to_create_databases(stack):
+    with stack.cluster.connect() as admin:
+        admin.execute("ALTER ROLE nianshen_owner CREATEDB")
+
+
 @pytest.fixture(scope="module")
 def campaign(stack):
     world = stack.world("verify")
     world.worker().start().wait_ready()
     played = Campaign(world, UNITS).play()
-    with stack.cluster.connect() as admin:
-        admin.execute("ALTER ROLE nianshen_owner CREATEDB")
     yield played
     world.close()
 
