@@ -69,7 +69,7 @@ void outbox_want(struct outbox *outbox)
 
 bool outbox_is_publishing(const struct outbox *outbox)
 {
-    return outbox->phase == OUTBOX_PUBLISHING || outbox->phase == OUTBOX_MARKING || outbox->phase == OUTBOX_CARRIED;
+    return outbox->phase == OUTBOX_PUBLISHING || outbox->phase == OUTBOX_MARKING;
 }
 
 bool outbox_is_empty(const struct outbox *outbox)

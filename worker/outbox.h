@@ -47,7 +47,7 @@ void outbox_free(struct outbox *outbox);
 
 /* Something was written, or may have been. */
 void outbox_want(struct outbox *outbox);
-/* True while records are on their way or not marked. */
+/* True while records are on their way or not marked; not while a micro-batch carries the marks, for then the link is busy. */
 bool outbox_is_publishing(const struct outbox *outbox);
 /* True when nothing is known to wait. */
 bool outbox_is_empty(const struct outbox *outbox);

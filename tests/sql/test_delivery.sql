@@ -100,5 +100,11 @@ SELECT is((SELECT published_ms FROM outbox WHERE ce_id = 'carried'), NULL, 'mark
 SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'carry')) AS fed \gset
 SELECT isnt((SELECT published_ms FROM outbox WHERE ce_id = 'carried'), NULL, 'one that is applied marks what it carries');
 
+-- What the worker found indigestible comes again with the order to hold its unit; one that was about to be released is held anew.
+INSERT INTO held_unit VALUES ('U2', 0, 1) ON CONFLICT (unit) DO UPDATE SET released_ms = 1;
+SELECT set_config('test.published', '', false) AS none, set_config('test.hold', '{U2}', false) AS held \gset
+SELECT is(pg_temp.feed(pg_temp.decision('withdrawn', 'hold') || '{"unit": "U2", "body": {"submission": 5}}'), '{0,0,0,1}', 'a record is held with its unit');
+SELECT is((SELECT released_ms FROM held_unit WHERE unit = 'U2'), NULL, 'which is not released any more');
+
 SELECT * FROM finish();
 ROLLBACK;
