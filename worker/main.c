@@ -1,4 +1,5 @@
 /* nianshen-worker: reads the input topics, applies them to the database, publishes what comes of it. worker.h tells how. */
+#include <malloc.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
     struct config *config = config_read("nianshen-worker", commands, argc, argv, &status);
     if (config == NULL) return status;
     language_use_english(); /* its log and what it publishes are read by programs */
+    mallopt(M_ARENA_MAX, 1); /* with one for each of the client's threads, pieces of what another thread frees would add up */
     status = config_command(config)->run(config);
     config_free(config);
     return status;
