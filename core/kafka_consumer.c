@@ -42,7 +42,7 @@ static const struct kafka_property consumer_properties[] = {
     {"queued.max.messages.kbytes", "8192", false},
     {"fetch.max.bytes", "8388608", false},
     {"receive.message.max.bytes", "16777216", false},
-    {"fetch.wait.max.ms", "20", false}, /* a new start waits for the fetch under way */
+    {"fetch.wait.max.ms", "20", false}, /* a new start waits for the fetch under way, and so does the word that an end is reached */
     {NULL, NULL, false},
 };
 

@@ -141,7 +141,7 @@ static void taken(struct worker *worker, struct database_result **result, const 
     *result = NULL;
     outbox->row_count = result_rows(outbox->rows);
     outbox->next = outbox->unreported = 0;
-    outbox->mark_at_ms = 0;
+    outbox->mark_at_ms = worker->now_ms + OUTBOX_MARK_MS;
     outbox->is_refused = false;
     outbox->phase = OUTBOX_PUBLISHING;
     memset(outbox->states, 0, sizeof outbox->states);
@@ -335,7 +335,6 @@ static bool mark_step(struct worker *worker)
 {
     struct outbox *outbox = &worker->outbox;
     if (!is_reported(outbox)) return false;
-    if (outbox->mark_at_ms == 0) outbox->mark_at_ms = worker->now_ms + OUTBOX_MARK_MS;
     bool is_due = is_urgent(worker) || worker->now_ms >= outbox->mark_at_ms;
     if (!is_due || worker->now_ms < outbox->take_at_ms || !link_is_idle(&worker->link)) return false;
     struct database_query *query = link_query(&worker->link, "SELECT nianshen.outbox_done($1)");

@@ -14,7 +14,7 @@
 enum {
     OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
     OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say */
-    OUTBOX_MARK_MS = 100, /* so long what was published waits for a micro-batch that marks it in its transaction */
+    OUTBOX_MARK_MS = 100, /* after it was taken; so long what is published waits for a micro-batch that marks it in its transaction */
 };
 
 struct worker;
@@ -35,7 +35,7 @@ struct outbox {
     bool is_wanted; /* there may be something */
     int64_t take_at_ms; /* neither taken nor marked before */
     int64_t look_at_ms; /* whatever is wanted */
-    int64_t mark_at_ms; /* without a micro-batch; 0: not all is reported yet */
+    int64_t mark_at_ms; /* without a micro-batch */
     int64_t read_at_ms; /* no original before */
     struct backoff backoff;
     struct original_source source;

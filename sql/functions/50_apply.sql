@@ -70,7 +70,8 @@ BEGIN
         PERFORM chunks_store(records, r_failed_count, r_passed_count, r_unsorted_list, r_unsorted_index, r_first_key, r_last_key);
     END IF;
     IF cardinality(r_offset) > 100 THEN
-        PERFORM plans_renew(); -- what stood empty before this micro-batch is read from here on; to few records that costs less than new plans
+        -- What stood empty before this micro-batch is read from here on. New plans take some 80 ms, more than a hundred records do by poor ones.
+        PERFORM plans_renew();
     END IF;
     IF 'chunk' = ANY (r_kind) THEN
         PERFORM chunks_check(records, r_first_key, r_last_key, r_listed, f_record, f_index, f_place, f_key, f_reason, f_warnings,

@@ -145,7 +145,7 @@ RETURNS void
 LANGUAGE plpgsql SET enable_hashjoin = on AS $$
 DECLARE
     differing integer[]; -- chunks whose list is not the roster's
-    told integer[];
+    told integer[]; -- chunks of which there is something to tell
 BEGIN
     WITH checked AS ( -- the chunks, once
         SELECT r.n, s.submission_key, r.unit, t.opens_ms, (r.body ->> 'chunk')::integer AS chunk, r_listed[r.n] IS NOT NULL AS is_listing,
@@ -163,14 +163,14 @@ BEGIN
     ), entries AS (
         INSERT INTO entry (submission_key, chunk, index, id_key, reason, enrolment)
         SELECT f.submission_key, f.chunk, f.index, f.key, f.reason, f.enrolment FROM failing f WHERE f.enrolment IS NOT NULL
-    ), noted AS (
+    ), noted AS ( -- whatever chunks_find tells of a chunk makes it be looked at here
         SELECT c.n, true AS is_differing FROM checked c WHERE c.is_listing AND c.enrolments IS NULL
         UNION ALL
         SELECT f.n, false FROM failing f
         WHERE (f.enrolment IS NULL AND NOT f.is_listing) OR f.warnings IS NOT NULL
             OR (f.reason <> '' AND f.reason NOT IN (SELECT q.reason FROM failure_reason q))
     )
-    SELECT array_agg(n.n) FILTER (WHERE n.is_differing), array_agg(n.n) INTO differing, told FROM noted n;
+    SELECT array_agg(n.n) FILTER (WHERE n.is_differing), array_agg(DISTINCT n.n) INTO differing, told FROM noted n;
     told := told || e_record;
     IF cardinality(told) > 0 THEN
         PERFORM chunks_find(p_records, told, differing, r_first_key, r_last_key, r_listed, f_record, f_index, f_place, f_key, f_reason, f_warnings,

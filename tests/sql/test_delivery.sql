@@ -95,7 +95,7 @@ RESET ROLE;
 -- What was published is marked with a micro-batch, and only with one that is committed.
 INSERT INTO outbox (topic, partition, kind, ce_id, body) VALUES ('unit-review', 0, 'outcome', 'carried', '{}');
 SELECT set_config('test.published', format('{%s}', outbox_id), false) AS named FROM outbox WHERE ce_id = 'carried' \gset
-SELECT throws_ok($$SELECT pg_temp.feed(pg_temp.chunk('carry', 1, 1, 0, '[]') || '{"year": "none"}')$$, '22P02', NULL, 'a micro-batch that fails');
+SELECT throws_matching($$SELECT pg_temp.feed(pg_temp.chunk('carry', 1, 1, 0, '[]') || '{"body": {"submission": "carry", "chunk": "none"}}')$$, '"none"', 'a micro-batch that fails');
 SELECT is((SELECT published_ms FROM outbox WHERE ce_id = 'carried'), NULL, 'marks nothing');
 SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'carry')) AS fed \gset
 SELECT isnt((SELECT published_ms FROM outbox WHERE ce_id = 'carried'), NULL, 'one that is applied marks what it carries');
