@@ -2,9 +2,8 @@
 #ifndef NIANSHEN_CORE_EVENT_INTERNAL_H
 #define NIANSHEN_CORE_EVENT_INTERNAL_H
 
-#include <jansson.h>
-
 #include "core/event.h"
+#include "core/json.h"
 #include "core/json_guard.h"
 #include "core/moment.h"
 

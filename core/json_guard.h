@@ -5,11 +5,11 @@
 #ifndef NIANSHEN_CORE_JSON_GUARD_H
 #define NIANSHEN_CORE_JSON_GUARD_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "core/fault.h"
+#include "core/json.h"
 
 struct json_limits {
     size_t bytes_max;

@@ -1,6 +1,5 @@
 #include "core/json_memory.h"
 
-#include <jansson.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -8,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/json.h"
 #include "core/log.h"
 
 static _Thread_local struct {

@@ -6,7 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/language.h"
 #include "core/private_file.h"
 #include "ops/commands.h"

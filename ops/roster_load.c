@@ -11,7 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/id_number.h"
 #include "core/language.h"
 #include "core/moment.h"

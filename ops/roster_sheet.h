@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/fault.h"
 
 enum {

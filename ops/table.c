@@ -2,11 +2,11 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/json.h"
 #include "core/language.h"
 #include "core/moment.h"
 #include "core/text.h"

@@ -1,12 +1,12 @@
 /* check-id, check-code: one number a line in, one verdict a line out. Nothing else of the program is needed for it, no broker either. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "core/credit_code.h"
 #include "core/id_number.h"
+#include "core/json.h"
 #include "core/language.h"
 #include "core/moment.h"
 #include "core/region.h"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/fault.h"
 
 enum column { COLUMN_ID_NUMBER, COLUMN_REASON, COLUMN_RESULT, COLUMN_CHECK, COLUMNS }; /* COLUMN_CHECK: what --report said, not read */

@@ -1,6 +1,6 @@
 #include "producer/compose.h"
 
-#include <jansson.h>
+#include "core/json.h"
 
 /* Takes the object over: text or NULL, the object is gone. */
 static char *compose_text(json_t *data)

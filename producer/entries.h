@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/event.h"
 #include "core/fault.h"
 #include "core/id_number.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/language.h"
 #include "producer/columns.h"
 #include "producer/message.h"

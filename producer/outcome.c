@@ -1,11 +1,11 @@
 #include "producer/outcome.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/json.h"
 #include "core/language.h"
 #include "core/text.h"
 

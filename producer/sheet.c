@@ -4,7 +4,7 @@
 #include <strings.h>
 #include <sysexits.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/id_number.h"
 #include "core/language.h"
 #include "core/text.h"

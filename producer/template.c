@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/language.h"
 #include "producer/commands.h"
 #include "producer/report.h"

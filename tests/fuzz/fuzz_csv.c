@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/csv_internal.h"
+#include "core/csv_stream_internal.h"
 #include "producer/sheet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -20,7 +20,7 @@
 
 #include "core/apply_query.h"
 #include "core/config.h"
-#include "core/csv.h"
+#include "core/csv_stream.h"
 #include "core/database_internal.h"
 #include "core/json_guard.h"
 #include "core/private_file.h"

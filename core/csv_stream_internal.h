@@ -1,8 +1,8 @@
-/* The reader without its file, so that tests can feed it in pieces of every size; only core/csv.c and its test include this. */
-#ifndef NIANSHEN_CORE_CSV_INTERNAL_H
-#define NIANSHEN_CORE_CSV_INTERNAL_H
+/* The reader without its file, so that tests can feed it in pieces of every size; only core/csv_stream.c and its test include this. */
+#ifndef NIANSHEN_CORE_CSV_STREAM_INTERNAL_H
+#define NIANSHEN_CORE_CSV_STREAM_INTERNAL_H
 
-#include "core/csv.h"
+#include "core/csv_stream.h"
 
 enum { CSV_FEED_BYTES_MAX = 64 * 1024 }; /* of one piece */
 

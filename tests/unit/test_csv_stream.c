@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/csv_internal.h"
+#include "core/csv_stream_internal.h"
 #include "tests/unit/failing.h"
 #include "tests/unit/file_of.h"
 

@@ -1,4 +1,4 @@
-#include "core/csv.h"
+#include "core/csv_stream.h"
 
 #include <csv.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <sysexits.h>
 
-#include "core/csv_internal.h"
+#include "core/csv_stream_internal.h"
 #include "core/language.h"
 #include "core/text.h"
 

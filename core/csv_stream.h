@@ -1,11 +1,11 @@
 /*
- * Reads CSV (RFC 4180) as a stream, by libcsv; core/csv.c is the only file that includes csv.h. Caps on field, columns, rows and file;
- * every row knows the line a spreadsheet shows it on. Rows come as UTF-8 whatever the file's encoding is (core/encoding.h); the columns are
- * separated by what separates them in the header, or what a line "sep=;" above it says: commas, tabs or semicolons. A cell ="1" need not be
- * quoted as RFC 4180 wants it.
+ * Reads CSV (RFC 4180) as a stream, by libcsv; core/csv_stream.c is the only file that includes csv.h. Caps on field, columns, rows and
+ * file; every row knows the line a spreadsheet shows it on. Rows come as UTF-8 whatever the file's encoding is (core/encoding.h); the
+ * columns are separated by what separates them in the header, or what a line "sep=;" above it says: commas, tabs or semicolons. A cell ="1"
+ * need not be quoted as RFC 4180 wants it.
  */
-#ifndef NIANSHEN_CORE_CSV_H
-#define NIANSHEN_CORE_CSV_H
+#ifndef NIANSHEN_CORE_CSV_STREAM_H
+#define NIANSHEN_CORE_CSV_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
