@@ -153,6 +153,12 @@ def measured(stack, commands, env, name):
     return measure.run(own_cpu, memory.mib, "".join(log.read_text() for _, log in started))
 
 
+def expect(what, found, wanted):
+    """A run that did not do the work is no run."""
+    if found != wanted:
+        raise SystemExit(f"bench: {what}: {found} instead of {wanted}")
+
+
 # ---- the stack ----
 
 class Bench(World):

@@ -25,6 +25,15 @@ class Series:
         return {"median": self.median, "least": min(self.values), "most": max(self.values), "values": self.values}
 
 
+def rate(runs, count):
+    """Of runs that each did `count` of something, a second."""
+    return Series(count / r.seconds for r in runs)
+
+
+def seconds(runs):
+    return Series(r.seconds for r in runs)
+
+
 def number(value):
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 1 or value == 0 else f"{value:.2f}"
 
@@ -60,18 +69,17 @@ class Report:
 
     def ran(self, workload, name, runs, count, unit, entries=None):
         """What runs of one kind took that each did `count` of something; `entries`, where not the same, for the CPU a thousand of them."""
-        rate = Series(count / r.seconds for r in runs)
+        a_second = rate(runs, count)
         self.runs.append({
-            "workload": workload, "name": name, "unit": unit, "rate": rate.json(), "seconds": Series(r.seconds for r in runs).json(),
+            "workload": workload, "name": name, "unit": unit, "rate": a_second.json(), "seconds": seconds(runs).json(),
             **{part: Series(getattr(r, part) for r in runs).json() for part in ("own_cpu", "postgres_cpu", "broker_cpu", "others_cpu", "rss_mib")},
             "own_cpu_ms_per_1000": Series(r.own_cpu / (entries or count) * 1e6 for r in runs).json(),
         })
-        self.say(f"{workload} {name}: {spread(rate.json())} {unit} a second")
-        return rate
+        self.say(f"{workload} {name}: {spread(a_second.json())} {unit} a second")
 
-    def point(self, chart, who, size, rate):
+    def point(self, chart, who, size, a_second):
         """A dot of the picture."""
-        self.points.append({"chart": chart, "who": who, "size": size, **rate.json()})
+        self.points.append({"chart": chart, "who": who, "size": size, **a_second.json()})
 
     def note(self, text):
         self.notes.append(text)

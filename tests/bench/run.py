@@ -10,22 +10,19 @@ BENCH_ONLY=     some workloads only, for instance w2,w5
 
 import json
 import os
-import platform
 import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "system"), str(Path(__file__).parents[1])]
 
-from confluent_kafka import Consumer, TopicPartition
-
-import connect
 import latency
+import machine
 import picture
-from parts import PEER_BUILDS, PEERS, YEAR, Bench, measured
-from results import Report, Series, growth_of, tables
+from limits import COPY, Peers, bare_commits, report_limits
+from parts import YEAR, Bench, expect, measured
+from results import Report, Series, growth_of, rate, seconds, tables
 from support.programs import BIN, ROOT
 from support.stack import Stack
 
@@ -40,8 +37,6 @@ FEW = min(3, ROUNDS)
 UNITS, GIANTS = numbers("BENCH_UNITS", "20000,2000"), numbers("BENCH_GIANTS", "1000,100,10")
 ONLY = [w for w in os.environ.get("BENCH_ONLY", "").split(",") if w]
 LOGS = ROOT / "build/bench-logs"
-COMMITS_MAX = 5000  # timed; more are told from their rate
-SHARED_BUFFERS_MIB = 4096  # at most; a quarter of the memory where that is less
 
 
 def scaled(n):
@@ -52,20 +47,6 @@ def say(text):
     print(f"[{time.monotonic() - START:6.0f} s] {text}", file=sys.stderr, flush=True)
 
 
-def expect(what, found, wanted):
-    """A run that did not do the work is no run."""
-    if found != wanted:
-        raise SystemExit(f"bench: {what}: {found} instead of {wanted}")
-
-
-def rate(runs, count):
-    return Series(count / r.seconds for r in runs)
-
-
-def seconds(runs):
-    return Series(r.seconds for r in runs)
-
-
 class Rounds:
     """How often what is run: what the targets speak of in all rounds; smaller sizes are for the picture, larger ones for how our cost grows."""
 
@@ -73,78 +54,6 @@ class Rounds:
         self.ours = ROUNDS if size >= main else FEW
         self.peers = ROUNDS if size == main else FEW if size < main else 1
         self.others = FEW if size == main else 1
-
-
-# ---- the peers, and COPY as a limit: equal rows in one and the same table ----
-
-def hand_written(*command):
-    return lambda bench, database, rows: bench.peer(command, database)
-
-
-RUNNERS = {
-    "Go": hand_written(PEER_BUILDS / "go-peer"),
-    "Python": hand_written(ROOT / "build/venv/bin/python", PEERS / "python/consumer.py"),
-    "Debezium's sink": connect.run,
-}
-COPY = "COPY, primary key"
-
-
-class Peers:
-    """Those who only write the rows. Each must have written what the generator says that the records hold, else its run is none."""
-
-    def __init__(self, bench, events):
-        self.bench, self.events, self.events_content = bench, events, None
-        self.file, self.content = bench.rows_file()
-        self.runs = {name: [] for name in (COPY, *RUNNERS)}
-
-    @property
-    def entries(self):
-        return self.content[0]
-
-    def round(self):
-        self._run(COPY, lambda bench, database, rows: bench.psql(database, "-c", f"\\copy entry FROM '{self.file}' (FORMAT binary)"))
-        for name, runner in RUNNERS.items():
-            self._run(name, runner)
-
-    def _run(self, name, runner):
-        database = self.bench.peer_database()
-        self.runs[name].append(runner(self.bench, database, {"entry": self.entries, "event": self.events}))
-        expect(f"rows of {name}", self.bench.content(database, "entry"), self.content)
-        if name != COPY:
-            found = self.bench.content(database, "event")
-            self.events_content = self.events_content or (self.events, found[1])
-            expect(f"events of {name}", found, self.events_content)
-        self.bench.drop(database)
-
-    def report(self, report, chart, label, size, count, unit):
-        """A rate each, by what the chart counts."""
-        for name, runs in self.runs.items():
-            if name == COPY:
-                report.ran(chart, f"{label}limit: binary {COPY}", runs, self.entries, "rows")
-            else:
-                report.ran(chart, f"{label}{name}", runs, count, unit, self.entries)
-            if name != COPY or unit == "entries":
-                report.point(chart, name, size, rate(runs, count))
-
-    def best_hand_written(self):
-        """Name and runs of the faster one."""
-        return min((seconds(self.runs[name]).median, name, self.runs[name]) for name in ("Go", "Python"))[1:]
-
-
-def bare_commits(bench, records):
-    """Seconds that as many bare commits take as there are records: of one session, one row each."""
-    database, script = bench.peer_database(), bench.folder / "commit.sql"
-    script.write_text("INSERT INTO bench_commit VALUES (1);\n")
-    bench.psql(database, "-c", "CREATE TABLE bench_commit (n integer)")
-    env = {**os.environ, **bench.stack.cluster.variables(database)}
-    run = measured(bench.stack, [["pgbench", "-n", "-t", str(min(records, COMMITS_MAX)), "-f", script]], env, "pgbench")
-    bench.drop(database)
-    return records / next(float(line.split()[2]) for line in run.output.splitlines() if line.startswith("tps"))
-
-
-def report_limits(report, workload, label, records, consumed, commits):
-    report.figure(workload, f"{label}limit: consume only, all {records:,} records", "s", Series(consumed))
-    report.figure(workload, f"{label}limit: as many bare commits as records", "s", Series(commits))
 
 
 # ---- W2: one giant in list mode ----
@@ -331,29 +240,11 @@ WORKLOADS = {"w2": run_w2, "w1": run_w1, "w3": run_w3, "w5": run_w5}
 
 # ---- the whole ----
 
-def printed(*command):
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def memory_mib():
-    return int(Path("/proc/meminfo").read_text().split()[1]) / 1024
-
-
-def machine():
-    cpu = next(line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    return {"cpu": cpu, "cores": os.cpu_count(), "memory_gib": round(memory_mib() / 1024), "system": platform.freedesktop_os_release()["PRETTY_NAME"],
-            "kernel": platform.release(), "postgres": printed("psql", "--version").split()[2], "librdkafka": printed("pkg-config", "--modversion", "rdkafka"),
-            "java": printed("java", "--version").split()[1], "load": os.getloadavg()[0]}
-
-
 def setting():
     """What was run, where and when."""
     given = " ".join(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("BENCH_"))
-    commit = printed("git", "rev-parse", "--short=10", "HEAD") + (" with changes" if printed("git", "status", "--porcelain") else "")
-    return {"when": time.strftime("%Y-%m-%d %H:%M"), "began": START, "command": f"{given} make bench".strip(), "commit": commit, "machine": machine(),
+    return {"when": time.strftime("%Y-%m-%d %H:%M"), "began": START, "command": f"{given} make bench".strip(), "commit": machine.commit(), "machine": machine.described(),
+           
             "scale": SCALE, "rounds": ROUNDS, "units": UNITS, "giants": GIANTS}
 
 
@@ -382,24 +273,10 @@ def run_all(stack, report):
         report.target("the worker's memory in any workload, MiB", 96, 48, Series([max(rss)]), at_most=True)
 
 
-def start(stack):
-    """With the database set for a machine of its own, as docs/operations.md advises: for ours, for the limits and for the peers. And with the broker's topic of
-    group offsets, which it makes for the first group that asks, a second long."""
-    stack.start()
-    with stack.cluster.connect() as admin:
-        admin.execute(f"ALTER SYSTEM SET shared_buffers = '{min(SHARED_BUFFERS_MIB, round(memory_mib() / 4))}MB'")
-        admin.execute("ALTER SYSTEM SET max_wal_size = '8GB'")
-    stack.cluster.stop()
-    stack.cluster.start()
-    group = Consumer({"bootstrap.servers": stack.broker.bootstrap, "group.id": "bench", "log_level": 0})
-    group.committed([TopicPartition("bench", 0)], timeout=60)
-    group.close()
-
-
 def main():
     report, stack = Report(setting(), say), Stack("bench", fsync="on")
     try:
-        start(stack)
+        machine.start(stack)
         run_all(stack, report)
     except BaseException:
         keep_logs(stack, report)

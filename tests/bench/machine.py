@@ -1,0 +1,49 @@
+"""The machine that a bench runs on: what it is, and its broker and database, set as an operator of such a machine would set them."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+
+from support.programs import ROOT
+
+SHARED_BUFFERS_MIB = 4096  # at most; a quarter of the memory where that is less
+
+
+def printed(*command):
+    """What a program prints of itself, "unknown" where it is not there."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def commit():
+    return printed("git", "rev-parse", "--short=10", "HEAD") + (" with changes" if printed("git", "status", "--porcelain") else "")
+
+
+def memory_mib():
+    return int(Path("/proc/meminfo").read_text().split()[1]) / 1024
+
+
+def described():
+    cpu = next(line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    return {"cpu": cpu, "cores": os.cpu_count(), "memory_gib": round(memory_mib() / 1024), "system": platform.freedesktop_os_release()["PRETTY_NAME"],
+            "kernel": platform.release(), "postgres": printed("psql", "--version").split()[2], "librdkafka": printed("pkg-config", "--modversion", "rdkafka"),
+            "java": printed("java", "--version").split()[1], "load": os.getloadavg()[0]}
+
+
+def start(stack):
+    """With the database set for a machine of its own, as docs/operations.md advises: for ours, for the limits and for the peers. And with the broker's topic of
+    group offsets, which it makes for the first group that asks, a second long."""
+    stack.start()
+    with stack.cluster.connect() as admin:
+        admin.execute(f"ALTER SYSTEM SET shared_buffers = '{min(SHARED_BUFFERS_MIB, round(memory_mib() / 4))}MB'")
+        admin.execute("ALTER SYSTEM SET max_wal_size = '8GB'")
+    stack.cluster.stop()
+    stack.cluster.start()
+    group = Consumer({"bootstrap.servers": stack.broker.bootstrap, "group.id": "bench", "log_level": 0})
+    group.committed([TopicPartition("bench", 0)], timeout=60)
+    group.close()
