@@ -26,7 +26,8 @@ struct kafka_consumer {
 /*
  * The queue of fetched records is bounded by bytes. A full one stops the fetching until fetching_wake, or about a second. Pausing is no
  * alternative, it throws away what was prefetched. The poll interval is long because a slow database must not cost
- * the membership: the worker watches its own progress.
+ * the membership: the worker watches its own progress. An answer to a fetch stays in memory as long as any record of it does: small ones
+ * are gone sooner.
  */
 static const struct kafka_property consumer_properties[] = {
     {"enable.auto.commit", "false", true},
@@ -39,8 +40,8 @@ static const struct kafka_property consumer_properties[] = {
     {"session.timeout.ms", "10000", false},
     {"heartbeat.interval.ms", "2000", false},
     {"max.poll.interval.ms", "900000", false},
-    {"queued.max.messages.kbytes", "8192", false},
-    {"fetch.max.bytes", "8388608", false},
+    {"queued.max.messages.kbytes", "4096", false},
+    {"fetch.max.bytes", "2097152", false},
     {"receive.message.max.bytes", "16777216", false},
     {"fetch.wait.max.ms", "20", false}, /* a new start waits for the fetch under way, and so does the word that an end is reached */
     {NULL, NULL, false},

@@ -9,6 +9,8 @@
 #include "core/language.h"
 #include "worker/worker.h"
 
+enum { LARGE_BLOCK_BYTES = 262144 }; /* malloc maps such a block by itself, and gives it back when it is freed */
+
 static const struct option options[] = {
     {.name = "group_id",
      .fallback = "nianshen-worker",
@@ -45,13 +47,24 @@ static const struct command commands[] = {
     {0},
 };
 
+/*
+ * Keeps the memory flat in long runs. With an arena for each of the client's threads, pieces of what another thread frees would add up. And
+ * a threshold that is set stays: else malloc, once megabytes of fetched records are freed, takes such blocks from the heap, which then
+ * never gets smaller.
+ */
+static void memory_settle(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+}
+
 int main(int argc, char **argv)
 {
     int status = EX_OK;
     struct config *config = config_read("nianshen-worker", commands, argc, argv, &status);
     if (config == NULL) return status;
     language_use_english(); /* its log and what it publishes are read by programs */
-    mallopt(M_ARENA_MAX, 1); /* with one for each of the client's threads, pieces of what another thread frees would add up */
+    memory_settle();
     status = config_command(config)->run(config);
     config_free(config);
     return status;
