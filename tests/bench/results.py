@@ -146,17 +146,16 @@ def tables(data):
 
 
 def report(data, picture):
-    """A whole report in Markdown, with the picture of that file name beside it."""
+    """A whole report in Markdown, with the picture of that file name beside it; without, where nothing was measured in several sizes."""
     machine = data["machine"]
+    shown = f"![Rates over sizes]({picture})\n\n" if data["points"] else ""
     return f"""# Bench of {data["when"]}
 
 `{data["command"]}` at {data["commit"]} took {data["minutes"]:.0f} minutes. {machine["cores"]} cores ({machine["cpu"]}), {machine["memory_gib"]} GiB, {machine["system"]}, kernel
 {machine["kernel"]}; PostgreSQL {machine["postgres"]}, librdkafka {machine["librdkafka"]}, Java {machine["java"]}. Of the CPU that was spent while something was measured, others on
 the machine took {data["others_share"] * 100:.0f} %; the load was {machine["load"]:.2f} before. What the workloads, limits and peers are stands in [performance.md](performance.md).
 
-![Rates over sizes]({picture})
-
-{tables(data)}
+{shown}{tables(data)}
 
 Own CPU is that of the worker, the peer or the client; per 1,000 of the entries that the records hold (W1, W2), of members removed (W3), of submissions (W5). Memory is the largest of any
 round, of the largest process. Debezium's sink runs without counting the start of its JVM.
