@@ -146,9 +146,9 @@ def tables(data):
 
 
 def report(data, picture):
-    """A whole report in Markdown, with the picture of that file name beside it; without, where nothing was measured in several sizes."""
+    """A whole report in Markdown. picture: the file that stands beside it, or None."""
     machine = data["machine"]
-    shown = f"![Rates over sizes]({picture})\n\n" if data["points"] else ""
+    shown = f"![Rates over sizes]({picture.name})\n\n" if picture else ""
     return f"""# Bench of {data["when"]}
 
 `{data["command"]}` at {data["commit"]} took {data["minutes"]:.0f} minutes. {machine["cores"]} cores ({machine["cpu"]}), {machine["memory_gib"]} GiB, {machine["system"]}, kernel

@@ -243,9 +243,8 @@ WORKLOADS = {"w2": run_w2, "w1": run_w1, "w3": run_w3, "w5": run_w5}
 def setting():
     """What was run, where and when."""
     given = " ".join(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("BENCH_"))
-    return {"when": time.strftime("%Y-%m-%d %H:%M"), "began": START, "command": f"{given} make bench".strip(), "commit": machine.commit(), "machine": machine.described(),
-           
-            "scale": SCALE, "rounds": ROUNDS, "units": UNITS, "giants": GIANTS}
+    return {"when": time.strftime("%Y-%m-%d %H:%M"), "began": START, "command": f"{given} make bench".strip(), "commit": machine.commit(),
+            "machine": machine.described(), "scale": SCALE, "rounds": ROUNDS, "units": UNITS, "giants": GIANTS}
 
 
 def keep_logs(stack, report):
