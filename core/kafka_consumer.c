@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "core/moment.h"
 
-enum { POLLED_BYTES_A_WAKE = 2 * 1024 * 1024 };
+enum { POLLED_BYTES_A_WAKE = 2 * 1024 * 1024 }; /* half of the queue: one that was full is filled again before it is empty */
 
 struct kafka_consumer {
     struct kafka_notes notes; /* first: the callbacks' opaque begins with it */
