@@ -109,8 +109,9 @@ BEGIN
         SELECT o.*
         FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
         JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
+        LEFT JOIN outbox_position q ON q.topic = k.topic AND q.partition = k.partition
         CROSS JOIN LATERAL (SELECT * FROM outbox b WHERE b.topic = k.topic AND b.partition = k.partition AND b.published_ms IS NULL
-                                AND (k.halted IS NULL OR b.kind = 'outcome')
+                                AND b.outbox_id > coalesce(q.published_to, 0) AND (k.halted IS NULL OR b.kind = 'outcome')
                             ORDER BY b.outbox_id LIMIT p_limit + 1) o
         ORDER BY o.outbox_id LIMIT p_limit + 1
     ), weighed AS (
@@ -123,12 +124,37 @@ BEGIN
 END
 $$;
 
--- After the delivery reports. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones in the same order: the first mark
--- stays. Not asked is which of them wait: by the index of what waits the planner would go through all of it.
+-- After the delivery reports. A partition's rows are written one micro-batch after the other, so that their ids are in the order of their commits, and are taken
+-- from the first that waits: as long as none in between is missing it is enough to keep the last one's. To mark each row would write it, and its place
+-- in every index, a second time. One by one are marked dead letters, for their time is shown, and what was published before one with a smaller id that waits:
+-- that one was refused, or is a dead letter of a halted partition. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones:
+-- what either of them published is published, whichever comes first.
 CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+    alone bigint[];
 BEGIN
-    UPDATE outbox SET published_ms = coalesce(published_ms, (SELECT now_ms())) WHERE outbox_id = ANY (p_ids);
+    WITH done AS ( -- not by what waits: by that index the planner would go through all of it
+        SELECT o.topic, o.partition, q.published_to, max(o.outbox_id) AS last_id, count(*) FILTER (WHERE o.published_ms IS NULL) AS waited,
+               array_agg(o.outbox_id) AS ids, array_agg(o.outbox_id) FILTER (WHERE o.kind = 'dead-letter') AS dead_letters
+        FROM outbox o LEFT JOIN outbox_position q ON q.topic = o.topic AND q.partition = o.partition
+        WHERE o.outbox_id = ANY (p_ids) AND o.outbox_id > coalesce(q.published_to, 0)
+        GROUP BY o.topic, o.partition, q.published_to
+    ), judged AS ( -- whole: no other row waits up to the last one
+        SELECT d.*, d.waited = (SELECT count(*) FROM (
+                   SELECT FROM outbox b WHERE b.topic = d.topic AND b.partition = d.partition AND b.published_ms IS NULL
+                       AND b.outbox_id > coalesce(d.published_to, 0) AND b.outbox_id <= d.last_id LIMIT d.waited + 1) w) AS is_whole
+        FROM done d
+    ), moved AS (
+        INSERT INTO outbox_position AS q (topic, partition, published_to)
+        SELECT j.topic, j.partition, j.last_id FROM judged j WHERE j.is_whole ORDER BY j.topic, j.partition
+        ON CONFLICT (topic, partition) DO UPDATE SET published_to = greatest(q.published_to, excluded.published_to)
+    )
+    SELECT array_agg(i) INTO alone
+    FROM judged j CROSS JOIN LATERAL unnest(CASE WHEN j.is_whole THEN j.dead_letters ELSE j.ids END) i;
+    IF alone IS NOT NULL THEN
+        UPDATE outbox SET published_ms = coalesce(published_ms, (SELECT now_ms())) WHERE outbox_id = ANY (alone);
+    END IF;
 END
 $$;
 

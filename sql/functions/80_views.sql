@@ -92,10 +92,17 @@ LEFT JOIN LATERAL (SELECT * FROM nianshen.dead_letter_history x
                    ORDER BY x.action_id DESC LIMIT 1) h ON true
 WHERE l.kind = 'dead-letter';
 
+-- What is not published yet; outbox_take has the same rule, partition by partition.
+CREATE OR REPLACE VIEW nianshen.outbox_waiting AS
+SELECT o.* FROM nianshen.kafka_partition k
+LEFT JOIN nianshen.outbox_position q ON q.topic = k.topic AND q.partition = k.partition
+JOIN nianshen.outbox o ON o.topic = k.topic AND o.partition = k.partition AND o.outbox_id > coalesce(q.published_to, 0)
+WHERE o.published_ms IS NULL;
+
 CREATE OR REPLACE VIEW nianshen.partition_status AS
 SELECT k.topic, k.partition, k.next_offset, k.end_offset, k.end_offset - k.next_offset AS lag, k.owner, k.epoch, k.halted, k.halted_ms,
        k.purged_before,
-       (SELECT count(*) FROM nianshen.outbox o WHERE o.topic = k.topic AND o.partition = k.partition AND o.published_ms IS NULL) AS outbox_waiting,
+       (SELECT count(*) FROM nianshen.outbox_waiting o WHERE o.topic = k.topic AND o.partition = k.partition) AS outbox_waiting,
        k.moved_ms
 FROM nianshen.kafka_partition k;
 

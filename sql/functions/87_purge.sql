@@ -69,9 +69,9 @@ BEGIN
                                   '（nianshen-ops partition list）', f.topic, f.partition, f.before));
         END IF;
     END LOOP;
-    IF EXISTS (SELECT FROM outbox o LEFT JOIN unnest(p_topic, p_partition, p_before) AS p (topic, partition, before)
+    IF EXISTS (SELECT FROM outbox_waiting o LEFT JOIN unnest(p_topic, p_partition, p_before) AS p (topic, partition, before)
                    ON p.topic = o.topic AND p.partition = o.partition
-               WHERE o.published_ms IS NULL AND (o.ce_time_ms < p_until_ms OR o.record_offset < p.before)) THEN
+               WHERE o.ce_time_ms < p_until_ms OR o.record_offset < p.before) THEN
         PERFORM refuse('outcomes or dead letters of that time are not published yet', 'let a worker publish them (nianshen-ops status: OUTBOX), then purge',
                        '该时段的处理结果或死信尚未发布；请等工作进程发布完（nianshen-ops status 的 OUTBOX），再清除');
     END IF;
@@ -154,7 +154,7 @@ CREATE OR REPLACE FUNCTION nianshen.purge_outcomes(p_units text[], p_years integ
 LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM outbox o
-    WHERE o.kind = 'outcome' AND o.published_ms IS NOT NULL AND o.ce_id = ANY (ARRAY(
+    WHERE o.kind = 'outcome' AND NOT EXISTS (SELECT FROM outbox_waiting w WHERE w.outbox_id = o.outbox_id) AND o.ce_id = ANY (ARRAY(
         SELECT outcome_id(j.topic, j.unit, j.year, j.source, j.event_id, 'nianshen.' || t.type || '.v1')
         FROM (SELECT 'unit-review' AS topic, r.unit, r.year, r.source, r.event_id FROM unit_review r
               WHERE r.unit = ANY (p_units) AND r.year = ANY (p_years)

@@ -117,11 +117,20 @@ CREATE TABLE nianshen.outbox (
     ce_time_ms bigint,
     ce_causationid text,
     body text,
-    published_ms bigint
+    published_ms bigint -- of a dead letter, and of an outcome that was published before one with a smaller id; of others, outbox_position tells it
 );
 CREATE INDEX ON nianshen.outbox (topic, partition, outbox_id) WHERE published_ms IS NULL;
 -- One outcome of a kind for each judged event, whatever is repeated.
 CREATE UNIQUE INDEX ON nianshen.outbox (ce_id) WHERE kind = 'outcome';
 CREATE INDEX ON nianshen.outbox (topic, partition, record_offset) WHERE kind = 'dead-letter';
+
+-- How far the outbox of a partition is published. Not in kafka_partition: a micro-batch tells it of partitions whose positions it does not move and, so, does
+-- not lock.
+CREATE TABLE nianshen.outbox_position (
+    topic text COLLATE "C" NOT NULL,
+    partition integer NOT NULL,
+    published_to bigint NOT NULL, -- the outbox_id; what has it or a smaller one is published
+    PRIMARY KEY (topic, partition)
+);
 
 RESET ROLE;

@@ -15,7 +15,7 @@ from support.books import wait_all_consumed
 
 UNITS, SLICES, PARTITIONS = 120, 5, 2
 RANGES = 12
-TABLES = ("ledger", "event", "outbox", "kafka_partition", "unit_review", "submission", "chunk", "entry", "decision", "membership", "removed_member",
+TABLES = ("ledger", "event", "outbox", "outbox_position", "kafka_partition", "unit_review", "submission", "chunk", "entry", "decision", "membership", "removed_member",
           "unit_profile", "dead_letter_action", "held_unit", "audit_log")  # fmt: skip
 
 

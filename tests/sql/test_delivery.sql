@@ -37,6 +37,39 @@ SELECT outbox_done(ARRAY(SELECT outbox_id FROM outbox WHERE ce_id = 'large-1')) 
 SELECT is(pg_temp.taken(3), 'large-2 large-3 large-4', 'the last ones say so');
 SELECT outbox_done(ARRAY(SELECT outbox_id FROM outbox)) AS done \gset
 
+-- What is published in order is told by one position; what is not, row by row.
+CREATE FUNCTION pg_temp.publish(p_ce_ids text[]) RETURNS void LANGUAGE sql AS $$
+    SELECT outbox_done(ARRAY(SELECT outbox_id FROM outbox WHERE ce_id = ANY (p_ce_ids)))
+$$;
+CREATE FUNCTION pg_temp.published_to() RETURNS text LANGUAGE sql AS $$
+    SELECT o.ce_id FROM outbox_position q JOIN outbox o ON o.outbox_id = q.published_to WHERE q.topic = 'unit-review' AND q.partition = 0
+$$;
+CREATE FUNCTION pg_temp.marked() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(ce_id, ' ' ORDER BY outbox_id) FROM outbox WHERE published_ms IS NOT NULL
+$$;
+SELECT is(pg_temp.published_to() || ', ' || (pg_temp.marked() IS NULL), 'large-4, true', 'the position stands at the last one, and no row was written again');
+INSERT INTO outbox (topic, partition, kind, ce_id, body) SELECT 'unit-review', p, 'outcome', c || p, '{}' FROM unnest(ARRAY['a', 'b', 'c', 'd']) c, generate_series(0, 1) p ORDER BY p, c;
+SELECT pg_temp.publish('{b0,c0,b1}') AS published \gset
+SELECT is(pg_temp.taken(10), 'a0 d0', 'what was refused waits on, and so does what comes behind');
+SELECT is(pg_temp.published_to() || ', ' || pg_temp.marked(), 'large-4, b0 c0 b1', 'what was published in between is marked by itself');
+SELECT pg_temp.publish('{b0}') AS again, pg_temp.publish('{a0}') AS published \gset
+SELECT is(pg_temp.published_to() || ', ' || pg_temp.taken(10), 'a0, d0', 'the position goes on where nothing is missing any more');
+SELECT pg_temp.publish('{d0}') AS published, pg_temp.publish('{a0}') AS late \gset
+SELECT is(pg_temp.published_to() || ', ' || (pg_temp.taken(10) IS NULL), 'd0, true', 'past what is marked, and never back');
+SELECT epoch AS epoch FROM claim('{unit-review}', '{1}', 'w') \gset
+SELECT is((SELECT string_agg(ce_id, ' ' ORDER BY outbox_id) FROM outbox_waiting), 'a1 c1 d1', 'each partition has its own');
+INSERT INTO outbox (topic, partition, kind, ce_id, record_offset, code)
+VALUES ('unit-review', 0, 'dead-letter', 'letter', 0, 'not-json'), ('unit-review', 0, 'outcome', 'behind', NULL, NULL);
+UPDATE kafka_partition SET halted = 'truncated' WHERE topic = 'unit-review';
+SELECT is(pg_temp.taken(10), 'behind', 'of a halted partition only outcomes are taken');
+SELECT pg_temp.publish('{behind}') AS published \gset
+UPDATE kafka_partition SET halted = NULL WHERE topic = 'unit-review';
+SELECT is(pg_temp.taken(10), 'letter', 'its dead letters wait until it goes on');
+SELECT pg_temp.publish('{letter}') AS published \gset
+SELECT is(pg_temp.published_to() || ', ' || (pg_temp.taken(10) IS NULL) || ', ' || (pg_temp.marked() LIKE '%letter%'), 'letter, true, true',
+          'a dead letter has its time, in order or not');
+DELETE FROM outbox WHERE kind = 'dead-letter' OR partition = 1;
+
 -- A unit that is held: its records are kept aside, all others go on.
 INSERT INTO held_unit VALUES ('U1', 0);
 SELECT is(pg_temp.feed(pg_temp.chunk('s1', 1, 1, 0, '[]'), pg_temp.chunk('t1', 1, 1, 0, '[]') || '{"unit": "U2"}'), '{1,0,0,1}',
@@ -96,9 +129,9 @@ RESET ROLE;
 INSERT INTO outbox (topic, partition, kind, ce_id, body) VALUES ('unit-review', 0, 'outcome', 'carried', '{}');
 SELECT set_config('test.published', format('{%s}', outbox_id), false) AS named FROM outbox WHERE ce_id = 'carried' \gset
 SELECT throws_matching($$SELECT pg_temp.feed(pg_temp.chunk('carry', 1, 1, 0, '[]') || '{"body": {"submission": "carry", "chunk": "none"}}')$$, '"none"', 'a micro-batch that fails');
-SELECT is((SELECT published_ms FROM outbox WHERE ce_id = 'carried'), NULL, 'marks nothing');
+SELECT is(pg_temp.taken(10), 'carried', 'marks nothing');
 SELECT pg_temp.feed(pg_temp.decision('withdrawn', 'carry')) AS fed \gset
-SELECT isnt((SELECT published_ms FROM outbox WHERE ce_id = 'carried'), NULL, 'one that is applied marks what it carries');
+SELECT is(pg_temp.taken(10), NULL, 'one that is applied marks what it carries');
 
 -- What the worker found indigestible comes again with the order to hold its unit; one that was about to be released is held anew.
 INSERT INTO held_unit VALUES ('U2', 0, 1) ON CONFLICT (unit) DO UPDATE SET released_ms = 1;

@@ -70,6 +70,12 @@ SELECT pg_temp.feed(pg_temp.chunk('half', 1, 2, 1, '[["K01", "left"]]')) AS fed,
 SELECT pg_temp.refused(1000) AS thousand, outbox_done(pg_temp.taken(1000)) AS published, pg_temp.refused(3) AS three \gset
 SELECT cmp_ok(pg_temp.reads('SELECT pg_temp.taken(10)'), '<', 20::bigint, 'three that wait behind a thousand are taken as three');
 SELECT outbox_done(pg_temp.taken(10)) AS published \gset
+CREATE FUNCTION pg_temp.told(p_count integer) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO outbox (topic, partition, kind, body) SELECT 'member-review', 0, 'outcome', '{}' FROM generate_series(1, p_count)
+$$;
+SELECT pg_temp.told(1000) AS thousand, outbox_done(pg_temp.taken(1000)) AS published, pg_temp.told(3) AS three \gset
+SELECT cmp_ok(pg_temp.reads('SELECT pg_temp.taken(10)'), '<', 20::bigint, 'so are three outcomes behind a thousand, none of which was marked');
+SELECT cmp_ok(pg_temp.reads('SELECT outbox_done(pg_temp.taken(10))'), '<', 40::bigint, 'and marked as three');
 ANALYZE outbox; -- nothing waits, as most of the time
 SELECT pg_temp.refused(1000) AS thousand \gset
 SELECT cmp_ok(pg_temp.reads('SELECT outbox_done(ARRAY[1])'), '<', 20::bigint, 'one of a thousand that wait is marked as one');

@@ -11,7 +11,7 @@ def denied(main, user, query):
         main.sql(query, user=user)
 
 
-TABLES = ["member", "membership", "removed_member", "entry", "submission", "unit_profile", "outbox", "ledger", "kafka_partition", "audit_log"]
+TABLES = ["member", "membership", "removed_member", "entry", "submission", "unit_profile", "outbox", "outbox_position", "ledger", "kafka_partition", "audit_log"]
 
 
 @pytest.mark.parametrize("relation", TABLES)

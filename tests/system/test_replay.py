@@ -42,7 +42,7 @@ def send_a_bit_of_everything(world):
 
 def snapshot(world):
     """All that a replay must leave as it is."""
-    tables = ["ledger", "event", "outbox", "kafka_partition", "submission", "decision", "membership", "removed_member", "unit_profile", "audit_log"]
+    tables = ["ledger", "event", "outbox", "outbox_position", "kafka_partition", "submission", "decision", "membership", "removed_member", "unit_profile", "audit_log"]
     rows = [world.sql(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM nianshen.{table} t") for table in tables]
     return rows, world.sql("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'nianshen' ORDER BY 1"), world.ops("digest").expect(0).out
 
