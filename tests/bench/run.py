@@ -118,6 +118,7 @@ def work_w1(bench, units, workers=1):
     """One run from an empty database; the caller drops the database that it leaves."""
     database = bench.copy()
     run = bench.work(database, workers)
+    say(f"W1 {units:,} units, {workers} at work: {run.seconds:.1f} s, memory {run.rss_mib:.0f} MiB")
     expect("W1", bench.ask(database, "SELECT count(*) FROM nianshen.submission WHERE state = 'approved'"), [(units,)])
     return database, run
 
