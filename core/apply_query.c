@@ -86,14 +86,15 @@ enum {
     CHUNK_COLUMNS = C_LISTED + 1,
     FAILED_COLUMNS = F_WARNING + 1,
     ERROR_COLUMNS = E_EXPECTED + 1,
-    PARAMETERS = MOVE_COLUMNS + RECORD_COLUMNS + CHUNK_COLUMNS + FAILED_COLUMNS + ERROR_COLUMNS + 2 /* p_hold, p_published */,
+    PARAMETERS = MOVE_COLUMNS + RECORD_COLUMNS + CHUNK_COLUMNS + FAILED_COLUMNS + ERROR_COLUMNS + 4 /* p_hold, p_published_… */,
 };
-_Static_assert(PARAMETERS == 45, "as many as apply_sql passes");
+_Static_assert(PARAMETERS == 47, "as many as apply_sql passes");
 
 static const char apply_sql[] = "SELECT applied, duplicates, dead_letters, held, outbox FROM nianshen.apply("
                                 "$1, $2, $3, $4, $5, $6, $7, $8, $9, "
                                 "$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, "
-                                "$31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45)";
+                                "$31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, "
+                                "$46, $47)";
 
 static void add_text(struct database_query *query, const char *text)
 {
@@ -365,5 +366,11 @@ void apply_query_build(struct database_query *query, const struct apply_range *r
     entries_build(query, records, range->count);
     query_text_array(query);
     if (held_unit != NULL) add_text(query, held_unit);
+}
+
+void apply_query_nothing_published(struct database_query *query)
+{
+    query_text_array(query);
+    query_int4_array(query);
     query_int8_array(query);
 }

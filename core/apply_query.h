@@ -30,9 +30,10 @@ void apply_range_fill(struct apply_range *range);
 void apply_query_add_records(struct database_query *query, const struct batch_record *records, size_t count);
 
 /*
- * `held_unit`: from now on all records of this unit are held; NULL: none. The last array is open and empty: outbox ids (int8) that the
- * caller adds to it are marked as published with the micro-batch.
+ * `held_unit`: from now on all records of this unit are held; NULL: none. Without the last three parameters, which are the caller's: the
+ * rows of the outbox that are marked as published with the micro-batch (arrays of topics, partitions and outbox ids), or nothing.
  */
 void apply_query_build(struct database_query *query, const struct apply_range *range, const char *held_unit);
+void apply_query_nothing_published(struct database_query *query);
 
 #endif

@@ -212,6 +212,7 @@ static bool apply_held_step(struct worker *worker)
     };
     struct apply_range range = {.batch = held->batch, .count = 1, .moves = &stay, .move_count = 1};
     apply_query_build(worker->link.query, &range, held->is_holding ? held->batch->records[0].event.unit : NULL);
+    apply_query_nothing_published(worker->link.query);
     held->phase = HELD_APPLYING;
     link_ask(worker, answered);
     return true;

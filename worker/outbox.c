@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/apply_query.h"
 #include "core/event.h"
 #include "core/log.h"
 #include "core/moment.h"
@@ -273,10 +274,25 @@ static bool is_reported(const struct outbox *outbox)
     return outbox->phase == OUTBOX_PUBLISHING && outbox->next == outbox->row_count && outbox->unreported == 0;
 }
 
-static void ids_add(const struct outbox *outbox, struct database_query *query)
+static bool is_delivered(const struct outbox *outbox, size_t row)
 {
+    return outbox->states[row] == OUTBOX_DELIVERED;
+}
+
+/* Three parameters: topics, partitions and ids of what was delivered. */
+static void marks_add(const struct outbox *outbox, struct database_query *query)
+{
+    query_text_array(query);
+    for (size_t row = 0; row < outbox->row_count; row++) {
+        const char *topic = result_text(outbox->rows, row, ROW_TOPIC);
+        if (is_delivered(outbox, row)) query_add_text(query, topic, strlen(topic));
+    }
+    query_int4_array(query);
     for (size_t row = 0; row < outbox->row_count; row++)
-        if (outbox->states[row] == OUTBOX_DELIVERED) query_add_int8(query, result_int8(outbox->rows, row, ROW_ID));
+        if (is_delivered(outbox, row)) query_add_int4(query, (int32_t)result_int8(outbox->rows, row, ROW_PARTITION));
+    query_int8_array(query);
+    for (size_t row = 0; row < outbox->row_count; row++)
+        if (is_delivered(outbox, row)) query_add_int8(query, result_int8(outbox->rows, row, ROW_ID));
 }
 
 static void rows_marked(struct worker *worker)
@@ -284,7 +300,7 @@ static void rows_marked(struct worker *worker)
     struct outbox *outbox = &worker->outbox;
     struct health_counts counts = {0};
     for (size_t row = 0; row < outbox->row_count; row++)
-        if (outbox->states[row] == OUTBOX_DELIVERED) counts.published++;
+        if (is_delivered(outbox, row)) counts.published++;
     health_count(worker, &counts);
     if (outbox->is_refused) {
         outbox_want(outbox); /* what was refused */
@@ -298,8 +314,11 @@ static void rows_marked(struct worker *worker)
 
 void outbox_carry(struct outbox *outbox, struct database_query *query)
 {
-    if (!is_reported(outbox)) return;
-    ids_add(outbox, query);
+    if (!is_reported(outbox)) {
+        apply_query_nothing_published(query);
+        return;
+    }
+    marks_add(outbox, query);
     outbox->phase = OUTBOX_CARRIED;
 }
 
@@ -337,9 +356,8 @@ static bool mark_step(struct worker *worker)
     if (!is_reported(outbox)) return false;
     bool is_due = is_urgent(worker) || worker->now_ms >= outbox->mark_at_ms;
     if (!is_due || worker->now_ms < outbox->take_at_ms || !link_is_idle(&worker->link)) return false;
-    struct database_query *query = link_query(&worker->link, "SELECT nianshen.outbox_done($1)");
-    query_int8_array(query);
-    ids_add(outbox, query);
+    struct database_query *query = link_query(&worker->link, "SELECT nianshen.outbox_done($1, $2, $3)");
+    marks_add(outbox, query);
     outbox->phase = OUTBOX_MARKING;
     link_ask(worker, marked);
     return true;

@@ -52,8 +52,8 @@ bool outbox_is_publishing(const struct outbox *outbox);
 /* True when nothing is known to wait. */
 bool outbox_is_empty(const struct outbox *outbox);
 
-/* Adds what is published and not marked to the open array of a micro-batch's query; outbox_carried, called with its answer, tells whether
- * it was marked. */
+/* Adds what is published and not marked, if anything, to a micro-batch's query: its last three parameters. outbox_carried, called with its
+ * answer, tells whether it was marked. */
 void outbox_carry(struct outbox *outbox, struct database_query *query);
 void outbox_carried(struct worker *worker, bool is_marked);
 

@@ -129,17 +129,19 @@ $$;
 -- in every index, a second time. One by one are marked dead letters, for their time is shown, and what was published before one with a smaller id that waits:
 -- that one was refused, or is a dead letter of a halted partition. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones:
 -- what either of them published is published, whichever comes first.
-CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_ids bigint[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-DECLARE
-    alone bigint[];
+CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_topic text[], p_partition integer[], p_ids bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
-    WITH done AS ( -- not by what waits: by that index the planner would go through all of it
-        SELECT o.topic, o.partition, q.published_to, max(o.outbox_id) AS last_id, count(*) FILTER (WHERE o.published_ms IS NULL) AS waited,
-               array_agg(o.outbox_id) AS ids, array_agg(o.outbox_id) FILTER (WHERE o.kind = 'dead-letter') AS dead_letters
-        FROM outbox o LEFT JOIN outbox_position q ON q.topic = o.topic AND q.partition = o.partition
-        WHERE o.outbox_id = ANY (p_ids) AND o.outbox_id > coalesce(q.published_to, 0)
-        GROUP BY o.topic, o.partition, q.published_to
+    WITH done AS ( -- what waited until now
+        SELECT p.topic, p.partition, q.published_to, max(p.outbox_id) AS last_id, count(*) AS waited,
+               array_agg(o.ctid) AS rows, array_agg(o.ctid) FILTER (WHERE o.kind = 'dead-letter') AS dead_letters
+        FROM unnest(p_topic, p_partition, p_ids) AS p (topic, partition, outbox_id)
+        LEFT JOIN outbox_position q ON q.topic = p.topic AND q.partition = p.partition
+        CROSS JOIN LATERAL (SELECT b.ctid, b.kind FROM outbox b WHERE b.topic = p.topic AND b.partition = p.partition AND b.outbox_id = p.outbox_id
+                                AND b.published_ms IS NULL OFFSET 0) o
+        WHERE p.outbox_id > coalesce(q.published_to, 0)
+        GROUP BY p.topic, p.partition, q.published_to
     ), judged AS ( -- whole: no other row waits up to the last one
         SELECT d.*, d.waited = (SELECT count(*) FROM (
                    SELECT FROM outbox b WHERE b.topic = d.topic AND b.partition = d.partition AND b.published_ms IS NULL
@@ -150,11 +152,9 @@ BEGIN
         SELECT j.topic, j.partition, j.last_id FROM judged j WHERE j.is_whole ORDER BY j.topic, j.partition
         ON CONFLICT (topic, partition) DO UPDATE SET published_to = greatest(q.published_to, excluded.published_to)
     )
-    SELECT array_agg(i) INTO alone
-    FROM judged j CROSS JOIN LATERAL unnest(CASE WHEN j.is_whole THEN j.dead_letters ELSE j.ids END) i;
-    IF alone IS NOT NULL THEN
-        UPDATE outbox SET published_ms = coalesce(published_ms, (SELECT now_ms())) WHERE outbox_id = ANY (alone);
-    END IF;
+    -- Not asked is whether they wait still: by the index of what waits the planner would go through all of it.
+    UPDATE outbox SET published_ms = coalesce(published_ms, now_ms())
+    WHERE ctid = ANY (ARRAY(SELECT unnest(CASE WHEN j.is_whole THEN j.dead_letters ELSE j.rows END) FROM judged j));
 END
 $$;
 

@@ -154,7 +154,9 @@ CREATE OR REPLACE FUNCTION nianshen.purge_outcomes(p_units text[], p_years integ
 LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM outbox o
-    WHERE o.kind = 'outcome' AND NOT EXISTS (SELECT FROM outbox_waiting w WHERE w.outbox_id = o.outbox_id) AND o.ce_id = ANY (ARRAY(
+    WHERE o.kind = 'outcome'
+        AND NOT EXISTS (SELECT FROM outbox_waiting w WHERE w.topic = o.topic AND w.partition = o.partition AND w.outbox_id = o.outbox_id)
+        AND o.ce_id = ANY (ARRAY(
         SELECT outcome_id(j.topic, j.unit, j.year, j.source, j.event_id, 'nianshen.' || t.type || '.v1')
         FROM (SELECT 'unit-review' AS topic, r.unit, r.year, r.source, r.event_id FROM unit_review r
               WHERE r.unit = ANY (p_units) AND r.year = ANY (p_years)

@@ -104,7 +104,7 @@ CREATE TABLE nianshen.held_unit (
 -- Outcomes and dead letters, written with the effects and published by the owner of the partition that caused them. A dead letter's bytes are not
 -- here: the publisher reads the record again from its topic.
 CREATE TABLE nianshen.outbox (
-    outbox_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    outbox_id bigint GENERATED ALWAYS AS IDENTITY,
     topic text COLLATE "C" NOT NULL,
     partition integer NOT NULL,
     kind text NOT NULL CHECK (kind IN ('outcome', 'dead-letter')),
@@ -119,7 +119,9 @@ CREATE TABLE nianshen.outbox (
     body text,
     published_ms bigint -- of a dead letter, and of an outcome that was published before one with a smaller id; of others, outbox_position tells it
 );
-CREATE INDEX ON nianshen.outbox (topic, partition, outbox_id) WHERE published_ms IS NULL;
+-- The only one with the outbox_id in it. By an index that begins with it the planner would take what waits in the order it wants, at a price that the statistics
+-- call less (such rows stand side by side), and go through everything that other partitions were told.
+CREATE UNIQUE INDEX ON nianshen.outbox (topic, partition, outbox_id) WHERE published_ms IS NULL;
 -- One outcome of a kind for each judged event, whatever is repeated.
 CREATE UNIQUE INDEX ON nianshen.outbox (ce_id) WHERE kind = 'outcome';
 CREATE INDEX ON nianshen.outbox (topic, partition, record_offset) WHERE kind = 'dead-letter';

@@ -74,6 +74,7 @@ static void batch_apply(struct feeder *feeder)
     if (batch_is_empty(feeder->batch)) return;
     apply_range_fill(&range);
     apply_query_build(feeder->query, &range, NULL);
+    apply_query_nothing_published(feeder->query);
     if (!database_run(feeder->database, feeder->query, -1, NULL, &fault)) give_up(&fault);
     batch_reset(feeder->batch);
 }

@@ -242,7 +242,7 @@ static const char *apply(const struct database_query *call, struct database_resu
         ledger_check(topic, partition);
     }
     released_finish();
-    outbox_mark(call, 45);
+    outbox_mark(call, 47);
     sim_tell("database: incarnation %d applies %zu records", backend->incarnation, call_count(call, 10));
     for (size_t column = 0; column < 4; column++) answer_int(result, column, 0);
     answer_int(result, 4, store.row_count - rows);
@@ -412,7 +412,7 @@ const char *store_run(const struct database_query *call, struct database_result 
     else if (call_is(call, "nianshen.outbox_take("))
         outbox_take(call, result);
     else if (call_is(call, "nianshen.outbox_done("))
-        outbox_mark(call, 1);
+        outbox_mark(call, 3);
     else if (call_is(call, "nianshen.halt("))
         sim_wrong("a partition is halted, and nothing is wrong with its topic: %s", call_text(call, 4, 0));
     else

@@ -44,7 +44,7 @@ def test_reviewer_reads_only_the_reviews(main, relation):
 def test_only_the_worker_applies(main, user):
     """Nobody else moves offsets or takes a partition."""
     denied(main, user, "SELECT * FROM nianshen.claim(ARRAY['approval'], ARRAY[0], 'me')")
-    denied(main, user, "SELECT nianshen.outbox_done(ARRAY[1]::bigint[])")
+    denied(main, user, "SELECT nianshen.outbox_done('{approval}', '{0}', '{1}')")
 
 
 @pytest.mark.parametrize("user", ["nianshen_worker", "nianshen_reviewer", "nianshen_ops"])

@@ -402,7 +402,7 @@ static const char *fake_apply(const struct database_query *query, struct databas
     int call = fake_database.applies++;
     size_t records = query->parameters[9].count;
     enum fake_accident accident = call < FAKE_SCRIPT_MAX ? fake_database.script[call] : FAKE_GOOD;
-    assert_int_equal(query->count, 45);
+    assert_int_equal(query->count, 47);
     if (call < FAKE_SCRIPT_MAX) fake_database.batch_sizes[call] = (int)records;
     if (accident == FAKE_STOLEN) fake_steal();
     if (accident == FAKE_LOST_BEFORE) return "lost";
@@ -413,7 +413,7 @@ static const char *fake_apply(const struct database_query *query, struct databas
     if (query->parameters[43].count > 0) snprintf(fake_database.held_unit, sizeof fake_database.held_unit, "%s", fake_text(query, 44, 0));
     if (fake_is_indigestible(query)) return "22023";
     fake_commit(query);
-    fake_outbox_mark(query, 45);
+    fake_outbox_mark(query, 47);
     for (size_t column = 0; column < 4; column++) fake_cell_int(result, column, 0);
     fake_cell_int(result, 4, (int64_t)records);
     result->rows = 1;
@@ -486,7 +486,7 @@ static const char *fake_run(const struct database_query *query, struct database_
         fake_held_take(result);
     } else if (strstr(query->sql, "nianshen.outbox_done(") != NULL) {
         fake_database.marks_alone++;
-        fake_outbox_mark(query, 1);
+        fake_outbox_mark(query, 3);
     } else if (strstr(query->sql, "nianshen.end_stale_backends(") != NULL) {
         fake_database.backends_ended++;
         fake_cell_int(result, 0, 1);
