@@ -92,12 +92,14 @@ LEFT JOIN LATERAL (SELECT * FROM nianshen.dead_letter_history x
                    ORDER BY x.action_id DESC LIMIT 1) h ON true
 WHERE l.kind = 'dead-letter';
 
--- What is not published yet; outbox_take has the same rule, partition by partition.
+-- What is not published yet, looked up partition by partition (OFFSET 0): joined, all that ever was would be read. outbox_take and outbox_done have the
+-- same rule, under their settings.
 CREATE OR REPLACE VIEW nianshen.outbox_waiting AS
-SELECT o.* FROM nianshen.kafka_partition k
+SELECT k.topic, k.partition, o.outbox_id, o.ce_id, o.ce_time_ms, o.record_offset
+FROM nianshen.kafka_partition k
 LEFT JOIN nianshen.outbox_position q ON q.topic = k.topic AND q.partition = k.partition
-JOIN nianshen.outbox o ON o.topic = k.topic AND o.partition = k.partition AND o.outbox_id > coalesce(q.published_to, 0)
-WHERE o.published_ms IS NULL;
+CROSS JOIN LATERAL (SELECT * FROM nianshen.outbox b WHERE b.topic = k.topic AND b.partition = k.partition AND b.published_ms IS NULL
+                        AND b.outbox_id > coalesce(q.published_to, 0) OFFSET 0) o;
 
 CREATE OR REPLACE VIEW nianshen.partition_status AS
 SELECT k.topic, k.partition, k.next_offset, k.end_offset, k.end_offset - k.next_offset AS lag, k.owner, k.epoch, k.halted, k.halted_ms,

@@ -155,7 +155,8 @@ LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM outbox o
     WHERE o.kind = 'outcome'
-        AND NOT EXISTS (SELECT FROM outbox_waiting w WHERE w.topic = o.topic AND w.partition = o.partition AND w.outbox_id = o.outbox_id)
+        AND (o.published_ms IS NOT NULL
+             OR o.outbox_id <= (SELECT q.published_to FROM outbox_position q WHERE q.topic = o.topic AND q.partition = o.partition))
         AND o.ce_id = ANY (ARRAY(
         SELECT outcome_id(j.topic, j.unit, j.year, j.source, j.event_id, 'nianshen.' || t.type || '.v1')
         FROM (SELECT 'unit-review' AS topic, r.unit, r.year, r.source, r.event_id FROM unit_review r

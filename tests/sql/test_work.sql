@@ -84,6 +84,8 @@ SELECT pg_temp.told('unit-review', 3000) AS others, pg_temp.told('member-review'
 SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox WHERE topic = 'unit-review')) AS published \gset
 ANALYZE outbox; -- most were told in order, and are not marked
 SELECT cmp_ok(pg_temp.reads('SELECT pg_temp.taken(10)'), '<', 20::bigint, 'three behind three thousand of another partition, too');
+SELECT cmp_ok(pg_temp.reads('SELECT FROM outbox_waiting WHERE ce_time_ms < 5'), '<', 20::bigint, 'also when they are looked for in all partitions');
+SELECT cmp_ok(pg_temp.reads('SELECT FROM partition_status'), '<', 40::bigint, 'or counted');
 SELECT pg_temp.publish(pg_temp.taken(10)) AS published \gset
 ANALYZE outbox; -- nothing waits, as most of the time
 SELECT pg_temp.refused(1000) AS thousand \gset
