@@ -209,11 +209,17 @@ static bool is_indigestible(const struct database_query *call)
     return false;
 }
 
-/* The rows that a parameter names are marked. */
-static void outbox_mark(const struct database_query *call, size_t parameter)
+/* The rows that three parameters name, topics, partitions and ids, are marked. */
+static void outbox_mark(const struct database_query *call, size_t topics)
 {
-    for (size_t i = 0; i < call_count(call, parameter); i++) {
-        struct row *row = &store.rows[call_int(call, parameter, i)];
+    size_t partitions = topics + 1, ids = topics + 2;
+    if (call_count(call, topics) != call_count(call, ids) || call_count(call, partitions) != call_count(call, ids))
+        sim_wrong("I5: the parameters of what is marked are not of one length");
+    for (size_t i = 0; i < call_count(call, ids); i++) {
+        struct row *row = &store.rows[call_int(call, ids, i)];
+        if (strcmp(call_text(call, topics, i), topic_kind_name(row->topic)) != 0 || call_int(call, partitions, i) != row->partition)
+            sim_wrong("I5: what is to be said of %s [%d] at %" PRId64 " is marked as of another partition", topic_kind_name(row->topic),
+                      row->partition, row->offset);
         if (row->published == 0)
             sim_wrong("I5: what is to be said of %s [%d] at %" PRId64 " is marked, and Kafka has not taken it", topic_kind_name(row->topic),
                       row->partition, row->offset);
@@ -242,7 +248,7 @@ static const char *apply(const struct database_query *call, struct database_resu
         ledger_check(topic, partition);
     }
     released_finish();
-    outbox_mark(call, 47);
+    outbox_mark(call, 45);
     sim_tell("database: incarnation %d applies %zu records", backend->incarnation, call_count(call, 10));
     for (size_t column = 0; column < 4; column++) answer_int(result, column, 0);
     answer_int(result, 4, store.row_count - rows);
@@ -412,7 +418,7 @@ const char *store_run(const struct database_query *call, struct database_result 
     else if (call_is(call, "nianshen.outbox_take("))
         outbox_take(call, result);
     else if (call_is(call, "nianshen.outbox_done("))
-        outbox_mark(call, 3);
+        outbox_mark(call, 1);
     else if (call_is(call, "nianshen.halt("))
         sim_wrong("a partition is halted, and nothing is wrong with its topic: %s", call_text(call, 4, 0));
     else

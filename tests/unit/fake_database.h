@@ -33,6 +33,7 @@ struct fake_position {
 struct fake_outbox_row {
     bool is_done, is_outcome;
     enum topic_kind topic;
+    const char *taken_topic; /* as the last take told it */
     int32_t partition;
     int64_t offset;
     char unit[32];
@@ -391,9 +392,18 @@ static void fake_steal(void)
 }
 
 /* The rows that a parameter names, from 1. */
-static void fake_outbox_mark(const struct database_query *query, size_t parameter)
+/* The rows that three parameters name: topics, partitions and ids. */
+static void fake_outbox_mark(const struct database_query *query, size_t topics)
 {
-    for (size_t i = 0; i < query->parameters[parameter - 1].count; i++) fake_database.outbox[fake_int(query, parameter, i)].is_done = true;
+    size_t partitions = topics + 1, ids = topics + 2, count = query->parameters[ids - 1].count;
+    assert_int_equal(query->parameters[topics - 1].count, count);
+    assert_int_equal(query->parameters[partitions - 1].count, count);
+    for (size_t i = 0; i < count; i++) {
+        struct fake_outbox_row *row = &fake_database.outbox[fake_int(query, ids, i)];
+        assert_string_equal(fake_text(query, topics, i), row->taken_topic);
+        assert_int_equal(fake_int(query, partitions, i), row->partition);
+        row->is_done = true;
+    }
 }
 
 /* Returns the SQLSTATE, "" when it went well, "lost" when there is no answer. */
@@ -413,7 +423,7 @@ static const char *fake_apply(const struct database_query *query, struct databas
     if (query->parameters[43].count > 0) snprintf(fake_database.held_unit, sizeof fake_database.held_unit, "%s", fake_text(query, 44, 0));
     if (fake_is_indigestible(query)) return "22023";
     fake_commit(query);
-    fake_outbox_mark(query, 47);
+    fake_outbox_mark(query, 45);
     for (size_t column = 0; column < 4; column++) fake_cell_int(result, column, 0);
     fake_cell_int(result, 4, (int64_t)records);
     result->rows = 1;
@@ -432,11 +442,12 @@ static void fake_outbox_take(struct database_result *result)
 {
     size_t waiting = fake_outbox_waiting();
     for (size_t i = 0; i < fake_database.outbox_count && result->rows < FAKE_ROWS_MAX; i++) {
-        const struct fake_outbox_row *row = &fake_database.outbox[i];
+        struct fake_outbox_row *row = &fake_database.outbox[i];
         if (row->is_done) continue;
+        row->taken_topic = fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(row->topic);
         fake_cell_int(result, 0, (int64_t)i);
         fake_cell_text(result, 1, row->is_outcome ? "outcome" : "dead-letter");
-        fake_cell_text(result, 2, fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(row->topic));
+        fake_cell_text(result, 2, row->taken_topic);
         fake_cell_int(result, 3, row->partition);
         fake_cell_int(result, 4, row->offset);
         fake_cell_text(result, 5, row->unit);
@@ -486,7 +497,7 @@ static const char *fake_run(const struct database_query *query, struct database_
         fake_held_take(result);
     } else if (strstr(query->sql, "nianshen.outbox_done(") != NULL) {
         fake_database.marks_alone++;
-        fake_outbox_mark(query, 3);
+        fake_outbox_mark(query, 1);
     } else if (strstr(query->sql, "nianshen.end_stale_backends(") != NULL) {
         fake_database.backends_ended++;
         fake_cell_int(result, 0, 1);
