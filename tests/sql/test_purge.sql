@@ -93,9 +93,9 @@ SELECT throws_like('SELECT pg_temp.check(2026)', '%dead letters of that time are
 SELECT redrive_refused(:action, 'x') AS refused \gset
 SELECT ok(dead_letter_discard('member-review', 0, 2, 'nobody knows the unit'), 'once it is discarded');
 SELECT throws_like('SELECT pg_temp.check(2026)', '%not published yet', 'an outcome that is not published');
-UPDATE outbox SET published_ms = 1 WHERE kind = 'outcome';
+SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox WHERE kind = 'outcome')) AS published \gset
 SELECT throws_like('SELECT pg_temp.check(2026)', '%not published yet', 'a dead letter that is not published');
-UPDATE outbox SET published_ms = 1;
+SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox)) AS published \gset
 SELECT throws_like($$SELECT campaign_purge_check(2026, 3000000, '{approval}', '{0}', '{99}')$$, '95 records of the campaign are not applied yet (approval partition 0)',
                    'records that are not applied');
 SELECT throws_like($$SELECT campaign_purge_check(2026, 3000000, '{approval}', '{7}', '{1}')$$, '%not applied yet%', 'a partition that nobody took yet');
@@ -123,7 +123,7 @@ SELECT is((SELECT string_agg(s.submission || ' ' || s.state || ' ' || coalesce(s
 -- Late events of 2026, before the purge: one that is sent again with other content, and one that is new.
 SELECT is(pg_temp.at(3000005, pg_temp.unit_review('r1', '{}')), '{0,0,1,0}', 'other content of a known event is a dead letter');
 SELECT pg_temp.at(3000006, pg_temp.unit_review('late too', '{"contact_name": "Late"}')) AS fed \gset
-UPDATE outbox SET published_ms = 1;
+SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox)) AS published \gset
 SELECT state_digest(NULL, 2027) AS digest_2027 \gset
 CREATE TEMP TABLE kept AS SELECT submission, state, code, digest, listed, passed, failed, decided_ms FROM submission;
 
@@ -185,14 +185,14 @@ SELECT is(pg_temp.at(5000003, pg_temp.chunk('s1', 1, 1, 2, '[["K03", "retired"],
           'a chunk under another identity as well');
 SELECT is(pg_temp.at(5000004, pg_temp.decision('approved', 's1', 'sha256:00') || '{"id": "d1"}'), '{0,1,0,0}', 'and a decision');
 SELECT is(state_digest(NULL, NULL), :'digest_then', 'none had an effect');
-SELECT is((SELECT count(*) FROM outbox WHERE published_ms IS NULL), 0::bigint, 'or is answered');
+SELECT is((SELECT count(*) FROM outbox_waiting), 0::bigint, 'or is answered');
 -- What a late event sets free can't be judged any more.
 SELECT pg_temp.at(5000005, pg_temp.unit_review('r9') || '{"unit": "U2"}') AS fed \gset
 SELECT pg_temp.at(5000006, pg_temp.chunk('s4', 2, 2, 1, '[]')) AS fed \gset
 SELECT is((SELECT string_agg(submission || ' ' || state || ' ' || code, ', ' ORDER BY submission) FROM submission WHERE submission IN ('w1', 'w2', 's4')),
           's4 rejected already-reviewed, w1 rejected campaign-closed, w2 rejected campaign-closed', 'it is closed');
 SELECT is((SELECT code FROM decision WHERE event_id = 'd4'), 'not-pending', 'and so is what waited for it');
-UPDATE outbox SET published_ms = 1;
+SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox)) AS published \gset
 SELECT is(pg_temp.violated(), NULL, 'all is in order');
 
 -- ---- rebuilt from what a dump carries and the records that are left ----
@@ -235,7 +235,7 @@ END
 $$;
 SELECT is(state_digest(NULL, NULL), :'digest_all', 'the later records make the same state');
 SELECT is((SELECT count(*) FROM ledger), :rows_all::bigint, 'each has its ledger row');
-UPDATE outbox SET published_ms = 1;
+SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox)) AS published \gset
 SELECT is(pg_temp.violated(), NULL, 'all is in order');
 
 -- ---- a topic that is made anew after a purge ----
