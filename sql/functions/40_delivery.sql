@@ -124,19 +124,19 @@ BEGIN
 END
 $$;
 
--- After the delivery reports. A partition's rows are written one micro-batch after the other, so that their ids are in the order of their commits, and are taken
+-- After the delivery reports, of rows that were taken, each once. A partition's rows are written one micro-batch after the other, so that their ids are in the order of their commits, and are taken
 -- from the first that waits: as long as none in between is missing it is enough to keep the last one's. To mark each row would write it, and its place
 -- in every index, a second time. One by one are marked dead letters, for their time is shown, and what was published before one with a smaller id that waits:
 -- that one was refused, or is a dead letter of a halted partition. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones:
 -- what either of them published is published, whichever comes first.
-CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_topic text[], p_partition integer[], p_ids bigint[]) RETURNS void
+CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_topic text[], p_partition integer[], p_id bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     WITH done AS ( -- what waited until now
         SELECT p.topic, p.partition, q.published_to, max(p.outbox_id) AS last_id, count(*) AS waited,
                array_agg(o.ctid) AS rows, array_agg(o.ctid) FILTER (WHERE o.kind = 'dead-letter') AS dead_letters
-        FROM unnest(p_topic, p_partition, p_ids) AS p (topic, partition, outbox_id)
+        FROM unnest(p_topic, p_partition, p_id) AS p (topic, partition, outbox_id)
         LEFT JOIN outbox_position q ON q.topic = p.topic AND q.partition = p.partition
         CROSS JOIN LATERAL (SELECT b.ctid, b.kind FROM outbox b WHERE b.topic = p.topic AND b.partition = p.partition AND b.outbox_id = p.outbox_id
                                 AND b.published_ms IS NULL OFFSET 0) o

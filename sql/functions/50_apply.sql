@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION nianshen.apply(
     r_listed text[],
     f_record integer[], f_index integer[], f_place integer[], f_key text[], f_reason text[], f_warnings text[],
     e_record integer[], e_list text[], e_index integer[], e_code text[], e_key text[], e_masked text[], e_position integer[], e_expected text[],
-    p_hold text[], p_published_topic text[], p_published_partition integer[], p_published bigint[])
+    p_hold text[], p_published_topic text[], p_published_partition integer[], p_published_id bigint[])
 RETURNS TABLE (applied integer, duplicates integer, dead_letters integer, held integer, outbox integer)
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = nianshen, pg_temp
@@ -36,8 +36,8 @@ BEGIN
     PERFORM plans_renew();
     PERFORM position_move(p_topic, p_partition, p_epoch, p_expected, p_next, p_end, p_last_offset, p_last_append_ms, p_last_sha256,
                           records_added(p_topic, p_partition, p_expected, r_topic, r_partition, r_offset));
-    IF cardinality(p_published) > 0 THEN
-        PERFORM outbox_done(p_published_topic, p_published_partition, p_published); -- of an earlier micro-batch: that spares it a commit of its own
+    IF cardinality(p_published_id) > 0 THEN
+        PERFORM outbox_done(p_published_topic, p_published_partition, p_published_id); -- of an earlier micro-batch: that spares it a commit of its own
     END IF;
     PERFORM pg_advisory_xact_lock_shared(reference_lock_key());
     -- A statement of its own before anything is read: two workers that hold a unit's different topics then see each other's rows.
@@ -83,9 +83,9 @@ BEGIN
     RETURN QUERY
     SELECT count(*) FILTER (WHERE l.kind = 'applied')::integer, count(*) FILTER (WHERE l.kind = 'duplicate')::integer,
            count(*) FILTER (WHERE l.kind = 'dead-letter')::integer, count(*) FILTER (WHERE l.kind = 'held')::integer,
-           (SELECT sum(w.added)::integer FROM unnest(p_topic, p_partition) AS p (topic, partition)
-            CROSS JOIN LATERAL (SELECT count(*) AS added FROM outbox o WHERE o.topic = p.topic AND o.partition = p.partition
-                                    AND o.outbox_id > outbox_before AND o.published_ms IS NULL) w)
+           (SELECT count(*)::integer FROM unnest(p_topic, p_partition) AS p (topic, partition)
+            CROSS JOIN LATERAL (SELECT FROM outbox o WHERE o.topic = p.topic AND o.partition = p.partition
+                                    AND o.outbox_id > outbox_before AND o.published_ms IS NULL OFFSET 0) added)
     FROM unnest(r_topic, r_partition, r_offset) AS r (topic, partition, record_offset)
     JOIN ledger l ON l.topic = r.topic AND l.partition = r.partition AND l.record_offset = r.record_offset;
 END

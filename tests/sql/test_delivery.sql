@@ -38,7 +38,7 @@ SELECT is(pg_temp.taken(3), 'large-2 large-3 large-4', 'the last ones say so');
 SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox)) AS done \gset
 
 -- What is published in order is told by one position; what is not, row by row.
-CREATE FUNCTION pg_temp.tell(p_ce_ids text[]) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.publish_named(p_ce_ids text[]) RETURNS void LANGUAGE sql AS $$
     SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox WHERE ce_id = ANY (p_ce_ids)))
 $$;
 CREATE FUNCTION pg_temp.published_to() RETURNS text LANGUAGE sql AS $$
@@ -49,12 +49,12 @@ CREATE FUNCTION pg_temp.marked() RETURNS text LANGUAGE sql AS $$
 $$;
 SELECT is(pg_temp.published_to() || ', ' || (pg_temp.marked() IS NULL), 'large-4, true', 'the position stands at the last one, and no row was written again');
 INSERT INTO outbox (topic, partition, kind, ce_id, body) SELECT 'unit-review', p, 'outcome', c || p, '{}' FROM unnest(ARRAY['a', 'b', 'c', 'd']) c, generate_series(0, 1) p ORDER BY p, c;
-SELECT pg_temp.tell('{b0,c0,b1}') AS published \gset
+SELECT pg_temp.publish_named('{b0,c0,b1}') AS published \gset
 SELECT is(pg_temp.taken(10), 'a0 d0', 'what was refused waits on, and so does what comes behind');
 SELECT is(pg_temp.published_to() || ', ' || pg_temp.marked(), 'large-4, b0 c0 b1', 'what was published in between is marked by itself');
-SELECT pg_temp.tell('{b0}') AS again, pg_temp.tell('{a0}') AS published \gset
+SELECT pg_temp.publish_named('{b0}') AS again, pg_temp.publish_named('{a0}') AS published \gset
 SELECT is(pg_temp.published_to() || ', ' || pg_temp.taken(10), 'a0, d0', 'the position goes on where nothing is missing any more');
-SELECT pg_temp.tell('{d0}') AS published, pg_temp.tell('{a0}') AS late \gset
+SELECT pg_temp.publish_named('{d0}') AS published, pg_temp.publish_named('{a0}') AS late \gset
 SELECT is(pg_temp.published_to() || ', ' || (pg_temp.taken(10) IS NULL), 'd0, true', 'past what is marked, and never back');
 SELECT epoch AS epoch FROM claim('{unit-review}', '{1}', 'w') \gset
 SELECT is((SELECT string_agg(ce_id, ' ' ORDER BY outbox_id) FROM outbox_waiting), 'a1 c1 d1', 'each partition has its own');
@@ -62,10 +62,10 @@ INSERT INTO outbox (topic, partition, kind, ce_id, record_offset, code)
 VALUES ('unit-review', 0, 'dead-letter', 'letter', 0, 'not-json'), ('unit-review', 0, 'outcome', 'behind', NULL, NULL);
 UPDATE kafka_partition SET halted = 'truncated' WHERE topic = 'unit-review';
 SELECT is(pg_temp.taken(10), 'behind', 'of a halted partition only outcomes are taken');
-SELECT pg_temp.tell('{behind}') AS published \gset
+SELECT pg_temp.publish_named('{behind}') AS published \gset
 UPDATE kafka_partition SET halted = NULL WHERE topic = 'unit-review';
 SELECT is(pg_temp.taken(10), 'letter', 'its dead letters wait until it goes on');
-SELECT pg_temp.tell('{letter}') AS published \gset
+SELECT pg_temp.publish_named('{letter}') AS published \gset
 SELECT is(pg_temp.published_to() || ', ' || (pg_temp.taken(10) IS NULL) || ', ' || (pg_temp.marked() LIKE '%letter%'), 'letter, true, true',
           'a dead letter has its time, in order or not');
 DELETE FROM outbox WHERE kind = 'dead-letter' OR partition = 1;

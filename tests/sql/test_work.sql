@@ -70,17 +70,17 @@ SELECT pg_temp.feed(pg_temp.chunk('half', 1, 2, 1, '[["K01", "left"]]')) AS fed,
 SELECT pg_temp.refused(1000) AS thousand, pg_temp.publish(pg_temp.taken(1000)) AS published, pg_temp.refused(3) AS three \gset
 SELECT cmp_ok(pg_temp.reads('SELECT pg_temp.taken(10)'), '<', 20::bigint, 'three that wait behind a thousand are taken as three');
 SELECT pg_temp.publish(pg_temp.taken(10)) AS published \gset
-CREATE FUNCTION pg_temp.told(p_topic text, p_count integer) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.outcomes_wait(p_topic text, p_count integer) RETURNS void LANGUAGE sql AS $$
     INSERT INTO outbox (topic, partition, kind, body) SELECT p_topic, 0, 'outcome', '{}' FROM generate_series(1, p_count)
 $$;
-SELECT pg_temp.told('member-review', 1000) AS thousand, pg_temp.publish(pg_temp.taken(1000)) AS published, pg_temp.told('member-review', 3) AS three \gset
+SELECT pg_temp.outcomes_wait('member-review', 1000) AS thousand, pg_temp.publish(pg_temp.taken(1000)) AS published, pg_temp.outcomes_wait('member-review', 3) AS three \gset
 SELECT cmp_ok(pg_temp.reads('SELECT pg_temp.taken(10)'), '<', 20::bigint, 'so are three outcomes behind a thousand, none of which was marked');
 CREATE FUNCTION pg_temp.marking(p_rows integer) RETURNS text LANGUAGE sql AS $$ -- of the last ones that wait
     SELECT format('SELECT outbox_done(%L, %L, %L)', array_agg(topic), array_agg(partition), array_agg(outbox_id))
     FROM (SELECT * FROM outbox_waiting ORDER BY outbox_id DESC LIMIT p_rows) w
 $$;
 SELECT cmp_ok(pg_temp.reads(pg_temp.marking(3)), '<', 20::bigint, 'and marked as three');
-SELECT pg_temp.told('unit-review', 3000) AS others, pg_temp.told('member-review', 3) AS three \gset
+SELECT pg_temp.outcomes_wait('unit-review', 3000) AS others, pg_temp.outcomes_wait('member-review', 3) AS three \gset
 SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox WHERE topic = 'unit-review')) AS published \gset
 ANALYZE outbox; -- most were told in order, and are not marked
 SELECT cmp_ok(pg_temp.reads('SELECT pg_temp.taken(10)'), '<', 20::bigint, 'three behind three thousand of another partition, too');
