@@ -88,13 +88,7 @@ enum {
     ERROR_COLUMNS = E_EXPECTED + 1,
     PARAMETERS = MOVE_COLUMNS + RECORD_COLUMNS + CHUNK_COLUMNS + FAILED_COLUMNS + ERROR_COLUMNS + 4 /* p_hold, p_published_… */,
 };
-_Static_assert(PARAMETERS == 47, "as many as apply_sql passes");
-
-static const char apply_sql[] = "SELECT applied, duplicates, dead_letters, held, outbox FROM nianshen.apply("
-                                "$1, $2, $3, $4, $5, $6, $7, $8, $9, "
-                                "$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, "
-                                "$31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, "
-                                "$46, $47)";
+_Static_assert(PARAMETERS == 47, "as many as APPLY_CALL passes");
 
 static void add_text(struct database_query *query, const char *text)
 {
@@ -356,10 +350,10 @@ static void entries_build(struct database_query *query, const struct batch_recor
     }
 }
 
-void apply_query_build(struct database_query *query, const struct apply_range *range, const char *held_unit)
+void apply_query_build(struct database_query *query, const char *sql, const struct apply_range *range, const char *held_unit)
 {
     const struct batch_record *records = range->batch->records + range->from;
-    query_reset(query, apply_sql);
+    query_reset(query, sql);
     moves_build(query, range);
     apply_query_add_records(query, records, range->count);
     chunks_build(query, records, range->count);

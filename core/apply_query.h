@@ -5,6 +5,14 @@
 #include "core/batch.h"
 #include "core/database.h"
 
+/* For a FROM, with its parameters, and the columns of the one row that it returns. */
+#define APPLY_CALL                                                                                                                         \
+    "nianshen.apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, "       \
+    "$25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47)"
+#define APPLY_COLUMNS "applied, duplicates, dead_letters, held, outbox"
+#define APPLY_SQL "SELECT " APPLY_COLUMNS " FROM " APPLY_CALL
+enum apply_column { APPLY_APPLIED, APPLY_DUPLICATES, APPLY_DEAD_LETTERS, APPLY_HELD, APPLY_OUTBOX };
+
 /* Where a range moves one partition. */
 struct apply_move {
     const struct batch_position *position;
@@ -30,10 +38,11 @@ void apply_range_fill(struct apply_range *range);
 void apply_query_add_records(struct database_query *query, const struct batch_record *records, size_t count);
 
 /*
- * `held_unit`: from now on all records of this unit are held; NULL: none. Without the last three parameters, which are the caller's: the
- * rows of the outbox that are marked as published with the micro-batch (arrays of topics, partitions and outbox ids), or nothing.
+ * `sql` (borrowed): APPLY_SQL, or what joins APPLY_CALL with more. `held_unit`: from now on all records of this unit are held; NULL: none.
+ * Without the last three parameters of the call, which are the caller's: the rows of the outbox that are marked as published with the
+ * micro-batch (arrays of topics, partitions and outbox ids), or nothing.
  */
-void apply_query_build(struct database_query *query, const struct apply_range *range, const char *held_unit);
+void apply_query_build(struct database_query *query, const char *sql, const struct apply_range *range, const char *held_unit);
 void apply_query_nothing_published(struct database_query *query);
 
 #endif

@@ -43,7 +43,7 @@ static bool apply_send(struct rebuild *rebuild, const struct batch *batch, struc
     struct database_query *query = rebuild->scratch->query;
     apply_range_fill(&range);
     rebuild->move.end_offset = -1;
-    apply_query_build(query, &range, NULL);
+    apply_query_build(query, APPLY_SQL, &range, NULL);
     apply_query_nothing_published(query);
     return database_send(rebuild->scratch->database, query, fault) && database_flush(rebuild->scratch->database, fault);
 }

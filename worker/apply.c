@@ -5,8 +5,19 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/apply_query.h"
 #include "core/log.h"
 #include "worker/worker.h"
+
+/* First what the micro-batch wrote to the outbox, as far as that can be published now, then the counts. The limit depends on the call, so
+ * that the rows are looked for after it. */
+static const char sql[] = "SELECT " OUTBOX_COLUMNS ", " APPLY_COLUMNS " FROM " APPLY_CALL " a LEFT JOIN LATERAL "
+                          "nianshen.outbox_take($1, $2, $3, CASE WHEN a.outbox > 0 THEN $48 ELSE 0 END) o ON true";
+
+static int64_t count_of(const struct database_result *result, enum apply_column column)
+{
+    return result_int8(result, 0, OUTBOX_COLUMN_COUNT + (size_t)column);
+}
 
 void apply_init(struct apply *apply)
 {
@@ -52,15 +63,15 @@ static void range_count(struct worker *worker, const struct database_result *res
     struct health_counts counts = {
         .batches = 1,
         .records = (int64_t)worker->apply.range.count,
-        .duplicates = result_int8(result, 0, 1),
-        .dead_letters = result_int8(result, 0, 2),
-        .held = result_int8(result, 0, 3),
+        .duplicates = count_of(result, APPLY_DUPLICATES),
+        .dead_letters = count_of(result, APPLY_DEAD_LETTERS),
+        .held = count_of(result, APPLY_HELD),
         .apply_us = worker_clock_us() - worker->apply.sent_us,
     };
     health_count(worker, &counts);
-    log_debug("batch-applied", log_number("records", counts.records), log_number("applied", result_int8(result, 0, 0)),
+    log_debug("batch-applied", log_number("records", counts.records), log_number("applied", count_of(result, APPLY_APPLIED)),
               log_number("duplicates", counts.duplicates), log_number("dead_letters", counts.dead_letters), log_number("held", counts.held),
-              log_number("outbox", result_int8(result, 0, 4)), log_number("us", counts.apply_us));
+              log_number("outbox", count_of(result, APPLY_OUTBOX)), log_number("us", counts.apply_us));
 }
 
 static void range_done(struct worker *worker, const struct database_result *result)
@@ -68,7 +79,6 @@ static void range_done(struct worker *worker, const struct database_result *resu
     struct apply *apply = &worker->apply;
     range_moved(worker);
     range_count(worker, result);
-    if (result_int8(result, 0, 4) > 0) outbox_want(&worker->outbox);
     apply->tries = 0;
     apply->is_holding = false;
     backoff_reset(&apply->backoff);
@@ -130,10 +140,12 @@ static void answered(struct worker *worker, struct database_result **result, con
 {
     worker->apply.is_sent = false;
     outbox_carried(worker, fault == NULL);
-    if (fault == NULL)
-        range_done(worker, *result);
-    else
+    if (fault != NULL) {
         failed(worker, fault);
+        return;
+    }
+    range_done(worker, *result);
+    if (count_of(*result, APPLY_OUTBOX) > 0) outbox_written(worker, result);
 }
 
 /* ---- the step ---- */
@@ -167,8 +179,8 @@ static void range_send(struct worker *worker)
         range->moves[i].end_offset =
             kafka_consumer_end(worker->consumer, range->moves[i].position->topic, range->moves[i].position->number);
     const struct batch_record *record = &apply->batch->records[range->from];
-    apply_query_build(worker->link.query, range, apply->is_holding ? record->event.unit : NULL);
-    outbox_carry(&worker->outbox, worker->link.query);
+    apply_query_build(worker->link.query, sql, range, apply->is_holding ? record->event.unit : NULL);
+    outbox_carry(worker, worker->link.query);
     apply->is_sent = true;
     link_ask(worker, answered);
 }

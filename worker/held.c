@@ -161,7 +161,7 @@ static void applied(struct worker *worker, const struct database_result *result)
     if (!worker->held.is_holding)
         log_info("held-applied", log_text("topic", topic_kind_name(at->topic)), log_number("partition", at->partition),
                  log_number("offset", at->offset));
-    if (result_int8(result, 0, 4) > 0) outbox_want(&worker->outbox);
+    if (result_int8(result, 0, APPLY_OUTBOX) > 0) outbox_want(&worker->outbox);
     backoff_reset(&worker->held.backoff);
     rest(worker, 0);
 }
@@ -211,7 +211,7 @@ static bool apply_held_step(struct worker *worker)
         .end_offset = -1,
     };
     struct apply_range range = {.batch = held->batch, .count = 1, .moves = &stay, .move_count = 1};
-    apply_query_build(worker->link.query, &range, held->is_holding ? held->batch->records[0].event.unit : NULL);
+    apply_query_build(worker->link.query, APPLY_SQL, &range, held->is_holding ? held->batch->records[0].event.unit : NULL);
     apply_query_nothing_published(worker->link.query);
     held->phase = HELD_APPLYING;
     link_ask(worker, answered);

@@ -12,26 +12,7 @@
 #include "worker/dead_letter.h"
 #include "worker/worker.h"
 
-/* The columns of nianshen.outbox_take, in order. */
-enum {
-    ROW_ID,
-    ROW_KIND,
-    ROW_TOPIC,
-    ROW_PARTITION,
-    ROW_OFFSET,
-    ROW_UNIT,
-    ROW_TYPE,
-    ROW_CE_ID,
-    ROW_TIME,
-    ROW_CAUSATION,
-    ROW_BODY,
-    ROW_CODE,
-    ROW_TEXT,
-    ROW_HAS_MORE
-};
-
-static const char take_sql[] = "SELECT outbox_id, kind, topic, partition, record_offset, unit, ce_type, ce_id, ce_time_ms, ce_causationid, "
-                               "body, code, text, has_more FROM nianshen.outbox_take($1, $2, $3, $4)";
+static const char take_sql[] = "SELECT " OUTBOX_COLUMNS " FROM nianshen.outbox_take($1, $2, $3, $4)";
 
 void outbox_init(struct outbox *outbox)
 {
@@ -47,7 +28,8 @@ static void delivered(void *context, uint64_t tag, enum kafka_delivery result, i
     outbox->unreported--;
     if (result == KAFKA_DELIVERED) return;
     outbox->is_refused = true;
-    log_error("delivery-refused", log_number("outbox_id", result_int8(outbox->rows, (size_t)tag, ROW_ID)), log_text("text", fault->text));
+    log_error("delivery-refused", log_number("outbox_id", result_int8(outbox->rows, (size_t)tag, OUTBOX_ID)),
+              log_text("text", fault->text));
 }
 
 bool outbox_open(struct worker *worker, struct fault *fault)
@@ -103,7 +85,7 @@ static void question_failed(struct worker *worker, const struct fault *fault)
 
 static bool is_outcome(const struct database_result *rows, size_t row)
 {
-    return strcmp(result_text(rows, row, ROW_KIND), "outcome") == 0;
+    return strcmp(result_text(rows, row, OUTBOX_KIND), "outcome") == 0;
 }
 
 static int order_of(int64_t left, int64_t right)
@@ -119,10 +101,10 @@ static int row_compare(const void *a, const void *b, void *context)
     bool is_left_outcome = is_outcome(rows, left), is_right_outcome = is_outcome(rows, right);
     if (is_left_outcome != is_right_outcome) return is_left_outcome ? -1 : 1;
     if (is_left_outcome) return order_of((int64_t)left, (int64_t)right);
-    int topics = strcmp(result_text(rows, left, ROW_TOPIC), result_text(rows, right, ROW_TOPIC));
+    int topics = strcmp(result_text(rows, left, OUTBOX_TOPIC), result_text(rows, right, OUTBOX_TOPIC));
     if (topics != 0) return topics;
-    int partitions = order_of(result_int8(rows, left, ROW_PARTITION), result_int8(rows, right, ROW_PARTITION));
-    return partitions != 0 ? partitions : order_of(result_int8(rows, left, ROW_OFFSET), result_int8(rows, right, ROW_OFFSET));
+    int partitions = order_of(result_int8(rows, left, OUTBOX_PARTITION), result_int8(rows, right, OUTBOX_PARTITION));
+    return partitions != 0 ? partitions : order_of(result_int8(rows, left, OUTBOX_OFFSET), result_int8(rows, right, OUTBOX_OFFSET));
 }
 
 static void rows_order(struct outbox *outbox)
@@ -149,7 +131,7 @@ static void taken(struct worker *worker, struct database_result **result, const 
     rows_order(outbox);
     if (outbox->row_count == 0)
         rest(worker);
-    else if (result_bool(outbox->rows, 0, ROW_HAS_MORE))
+    else if (result_bool(outbox->rows, 0, OUTBOX_HAS_MORE))
         outbox_want(outbox);
 }
 
@@ -174,10 +156,10 @@ static bool outcome_send(struct worker *worker, size_t row, struct fault *fault)
     const struct database_result *rows = worker->outbox.rows;
     struct event_headers headers;
     char time[32];
-    const char *key = result_text(rows, row, ROW_UNIT), *value = result_text(rows, row, ROW_BODY);
-    moment_format(result_int8(rows, row, ROW_TIME), time, sizeof time);
-    event_headers_fill(&headers, result_text(rows, row, ROW_TYPE), "nianshen-worker", result_text(rows, row, ROW_CE_ID), time,
-                       result_is_null(rows, row, ROW_CAUSATION) ? NULL : result_text(rows, row, ROW_CAUSATION));
+    const char *key = result_text(rows, row, OUTBOX_UNIT), *value = result_text(rows, row, OUTBOX_BODY);
+    moment_format(result_int8(rows, row, OUTBOX_TIME), time, sizeof time);
+    event_headers_fill(&headers, result_text(rows, row, OUTBOX_TYPE), "nianshen-worker", result_text(rows, row, OUTBOX_CE_ID), time,
+                       result_is_null(rows, row, OUTBOX_CAUSATION) ? NULL : result_text(rows, row, OUTBOX_CAUSATION));
     return kafka_producer_send(worker->outbox.producer, TOPIC_OUTCOME, -1, key, strlen(key), value, strlen(value), headers.list,
                                headers.count, row, fault);
 }
@@ -197,12 +179,12 @@ static bool original_send(struct worker *worker, size_t row, struct fault *fault
     struct kafka_record record = {0};
     struct dead_letter_reason reason = {
         .topic_prefix = config_text(worker->config, "topic_prefix"),
-        .origin = {.partition = (int32_t)result_int8(rows, row, ROW_PARTITION), .offset = result_int8(rows, row, ROW_OFFSET)},
-        .code = result_text(rows, row, ROW_CODE),
-        .text = result_is_null(rows, row, ROW_TEXT) ? NULL : result_text(rows, row, ROW_TEXT),
+        .origin = {.partition = (int32_t)result_int8(rows, row, OUTBOX_PARTITION), .offset = result_int8(rows, row, OUTBOX_OFFSET)},
+        .code = result_text(rows, row, OUTBOX_CODE),
+        .text = result_is_null(rows, row, OUTBOX_TEXT) ? NULL : result_text(rows, row, OUTBOX_TEXT),
     };
     if (worker->now_ms < outbox->read_at_ms) return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "not now");
-    if (!topic_kind_of_name(result_text(rows, row, ROW_TOPIC), &reason.origin.topic))
+    if (!topic_kind_of_name(result_text(rows, row, OUTBOX_TOPIC), &reason.origin.topic))
         return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "outbox", "a dead letter of an unknown topic");
     switch (original_find(&outbox->source, worker->reader, &reason.origin, 0, &record, fault)) {
     case ORIGINAL_WAIT:
@@ -284,15 +266,15 @@ static void marks_add(const struct outbox *outbox, struct database_query *query)
 {
     query_text_array(query);
     for (size_t row = 0; row < outbox->row_count; row++) {
-        const char *topic = result_text(outbox->rows, row, ROW_TOPIC);
+        const char *topic = result_text(outbox->rows, row, OUTBOX_TOPIC);
         if (is_delivered(outbox, row)) query_add_text(query, topic, strlen(topic));
     }
     query_int4_array(query);
     for (size_t row = 0; row < outbox->row_count; row++)
-        if (is_delivered(outbox, row)) query_add_int4(query, (int32_t)result_int8(outbox->rows, row, ROW_PARTITION));
+        if (is_delivered(outbox, row)) query_add_int4(query, (int32_t)result_int8(outbox->rows, row, OUTBOX_PARTITION));
     query_int8_array(query);
     for (size_t row = 0; row < outbox->row_count; row++)
-        if (is_delivered(outbox, row)) query_add_int8(query, result_int8(outbox->rows, row, ROW_ID));
+        if (is_delivered(outbox, row)) query_add_int8(query, result_int8(outbox->rows, row, OUTBOX_ID));
 }
 
 static void rows_marked(struct worker *worker)
@@ -312,14 +294,24 @@ static void rows_marked(struct worker *worker)
     rest(worker);
 }
 
-void outbox_carry(struct outbox *outbox, struct database_query *query)
+/* What was refused waits, and so does what the broker has still to report. */
+static bool is_ready_for_rows(const struct worker *worker)
 {
-    if (!is_reported(outbox)) {
+    const struct outbox *outbox = &worker->outbox;
+    bool is_free = outbox->phase == OUTBOX_RESTING || (outbox->phase == OUTBOX_CARRIED && !outbox->is_refused);
+    return is_free && worker->now_ms >= outbox->take_at_ms;
+}
+
+void outbox_carry(struct worker *worker, struct database_query *query)
+{
+    struct outbox *outbox = &worker->outbox;
+    if (is_reported(outbox)) {
+        marks_add(outbox, query);
+        outbox->phase = OUTBOX_CARRIED;
+    } else {
         apply_query_nothing_published(query);
-        return;
     }
-    marks_add(outbox, query);
-    outbox->phase = OUTBOX_CARRIED;
+    query_int4(query, is_ready_for_rows(worker) ? OUTBOX_ROWS_MAX : 0);
 }
 
 void outbox_carried(struct worker *worker, bool is_marked)
@@ -328,6 +320,14 @@ void outbox_carried(struct worker *worker, bool is_marked)
     if (outbox->phase != OUTBOX_CARRIED) return;
     outbox->phase = OUTBOX_PUBLISHING;
     if (is_marked) rows_marked(worker);
+}
+
+void outbox_written(struct worker *worker, struct database_result **result)
+{
+    if (result_is_null(*result, 0, OUTBOX_ID))
+        outbox_want(&worker->outbox);
+    else
+        taken(worker, result, NULL);
 }
 
 static void marked(struct worker *worker, struct database_result **result, const struct fault *fault)

@@ -1,7 +1,8 @@
 /*
- * Outcomes and dead letters on their way out: taken from the database in the order they were written, published by the idempotent producer,
- * marked after the delivery report: with the next micro-batch, or by themselves when none comes soon or more waits to be taken. A crash in
- * between publishes again what was not marked: outcomes keep their ce_id.
+ * Outcomes and dead letters on their way out: taken from the database in the order they were written, with the answer to the micro-batch
+ * that wrote them or asked for, published by the idempotent producer, marked after the delivery report: with the next micro-batch, or by
+ * themselves when none comes soon or more waits to be taken. A crash in between publishes again what was not marked: outcomes keep their
+ * ce_id.
  */
 #ifndef NIANSHEN_WORKER_OUTBOX_H
 #define NIANSHEN_WORKER_OUTBOX_H
@@ -15,6 +16,27 @@ enum {
     OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
     OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say */
     OUTBOX_MARK_MS = 100, /* after it was taken; so long what is published waits for a micro-batch that marks it in its transaction */
+};
+
+/* The columns of nianshen.outbox_take that an answer with rows of the outbox begins with. */
+#define OUTBOX_COLUMNS                                                                                                                     \
+    "outbox_id, kind, topic, partition, record_offset, unit, ce_type, ce_id, ce_time_ms, ce_causationid, body, code, text, has_more"
+enum outbox_column {
+    OUTBOX_ID,
+    OUTBOX_KIND,
+    OUTBOX_TOPIC,
+    OUTBOX_PARTITION,
+    OUTBOX_OFFSET,
+    OUTBOX_UNIT,
+    OUTBOX_TYPE,
+    OUTBOX_CE_ID,
+    OUTBOX_TIME,
+    OUTBOX_CAUSATION,
+    OUTBOX_BODY,
+    OUTBOX_CODE,
+    OUTBOX_TEXT,
+    OUTBOX_HAS_MORE,
+    OUTBOX_COLUMN_COUNT
 };
 
 struct worker;
@@ -52,10 +74,14 @@ bool outbox_is_publishing(const struct outbox *outbox);
 /* True when nothing is known to wait. */
 bool outbox_is_empty(const struct outbox *outbox);
 
-/* Adds what is published and not marked, if anything, to a micro-batch's query: its last three parameters. outbox_carried, called with its
- * answer, tells whether it was marked. */
-void outbox_carry(struct outbox *outbox, struct database_query *query);
+/*
+ * Adds four parameters to a micro-batch's query: what is published and not marked, if anything (topics, partitions and ids), and how many
+ * of the rows that the micro-batch writes its answer may bring. outbox_carried, called with the answer, tells whether it was marked.
+ */
+void outbox_carry(struct worker *worker, struct database_query *query);
 void outbox_carried(struct worker *worker, bool is_marked);
+/* The micro-batch wrote rows. What `*result` brings of them is published; it becomes NULL then. */
+void outbox_written(struct worker *worker, struct database_result **result);
 
 bool outbox_step(struct worker *worker);
 

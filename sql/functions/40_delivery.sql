@@ -99,7 +99,8 @@ $$;
 CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
 RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, unit text, ce_type text, ce_id text,
                ce_time_ms bigint, ce_causationid text, body text, code text, text text, has_more boolean)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp
+-- Not STABLE: asked in one statement with the apply that writes the rows, it would not see them.
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = nianshen, pg_temp
 -- Planned once a session, as apply is: planning took most of the time when a single outcome waits. Hence never by a scan, however small the table is then.
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column

@@ -73,7 +73,7 @@ static void batch_apply(struct feeder *feeder)
     struct apply_range range = {.batch = feeder->batch, .count = feeder->batch->record_count, .moves = moves};
     if (batch_is_empty(feeder->batch)) return;
     apply_range_fill(&range);
-    apply_query_build(feeder->query, &range, NULL);
+    apply_query_build(feeder->query, APPLY_SQL, &range, NULL);
     apply_query_nothing_published(feeder->query);
     if (!database_run(feeder->database, feeder->query, -1, NULL, &fault)) give_up(&fault);
     batch_reset(feeder->batch);

@@ -13,7 +13,7 @@
 
 #include "tests/sim/sim.h"
 
-enum { PARAMETERS_MAX = 64, COLUMNS_MAX = 14, CONNECTIONS_MAX = 64, LOCK_TIMEOUT_MS = 3000, OPEN_MS_MAX = 1500, LEFT_MS_MAX = 5000 };
+enum { PARAMETERS_MAX = 64, COLUMNS_MAX = 20, CONNECTIONS_MAX = 64, LOCK_TIMEOUT_MS = 3000, OPEN_MS_MAX = 1500, LEFT_MS_MAX = 5000 };
 
 /* ---- bytes that are added and never taken away, with a list of places in them ---- */
 

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/apply_query.h"
 #include "tests/sim/connection.h"
 #include "tests/sim/sim.h"
+#include "worker/outbox.h"
 
 enum { ROWS_MAX = TOPIC_INPUTS * SIM_PARTITIONS * SIM_OFFSETS_MAX };
 
@@ -227,6 +229,49 @@ static void outbox_mark(const struct database_query *call, size_t topics)
     }
 }
 
+/* ---- what waits in the outbox ---- */
+
+static bool is_owned(const struct database_query *call, enum topic_kind topic, int partition)
+{
+    enum topic_kind owned_topic;
+    int owned_partition;
+    for (size_t i = 0; i < call_count(call, 1); i++) {
+        const struct position *position = position_of(call, 1, i, &owned_topic, &owned_partition);
+        if (owned_topic == topic && owned_partition == partition && position->epoch == call_int(call, 3, i)) return true;
+    }
+    return false;
+}
+
+static bool is_taken(const struct database_query *call, const struct row *row)
+{
+    return !row->is_done && is_owned(call, row->topic, row->partition);
+}
+
+static void outbox_take(const struct database_query *call, int64_t limit, struct database_result *result)
+{
+    int64_t waiting = 0;
+    for (int i = 0; i < store.row_count; i++)
+        if (is_taken(call, &store.rows[i])) waiting++;
+    for (int i = 0; i < store.row_count && (int64_t)result_rows(result) < limit; i++) {
+        const struct row *row = &store.rows[i];
+        if (!is_taken(call, row)) continue;
+        const struct sim_record *record = broker_record(row->topic, row->partition, row->offset);
+        answer_int(result, 0, i);
+        answer_text(result, 1, row->is_outcome ? "outcome" : "dead-letter");
+        answer_text(result, 2, topic_kind_name(row->topic));
+        answer_int(result, 3, row->partition);
+        answer_int(result, 4, row->offset);
+        answer_text(result, 5, sim_record_unit(record));
+        answer_text(result, 6, "nianshen.unit-review.accepted.v1");
+        answer_text(result, 7, row->id);
+        answer_int(result, 8, sim_record_append_ms(record));
+        answer_text(result, 10, row->id);
+        answer_text(result, 11, "not-json");
+        answer_text(result, 13, waiting > limit ? "t" : "f");
+        answer_row(result);
+    }
+}
+
 static const char *apply(const struct database_query *call, struct database_result *result, const struct backend *backend)
 {
     enum topic_kind topic;
@@ -250,9 +295,12 @@ static const char *apply(const struct database_query *call, struct database_resu
     released_finish();
     outbox_mark(call, 45);
     sim_tell("database: incarnation %d applies %zu records", backend->incarnation, call_count(call, 10));
-    for (size_t column = 0; column < 4; column++) answer_int(result, column, 0);
-    answer_int(result, 4, store.row_count - rows);
-    answer_row(result);
+    bool brings_rows = call_is(call, "nianshen.outbox_take(");
+    size_t counts = brings_rows ? OUTBOX_COLUMN_COUNT : 0;
+    for (size_t column = APPLY_APPLIED; column < APPLY_OUTBOX; column++) answer_int(result, counts + column, 0);
+    answer_int(result, counts + APPLY_OUTBOX, store.row_count - rows);
+    if (brings_rows && store.row_count > rows) outbox_take(call, call_int(call, 48, 0), result);
+    if (result_rows(result) == 0) answer_row(result);
     return "";
 }
 
@@ -305,17 +353,6 @@ static void end_stale_backends(const struct database_query *call, struct databas
 
 /* ---- held records ---- */
 
-static bool is_owned(const struct database_query *call, enum topic_kind topic, int partition)
-{
-    enum topic_kind owned_topic;
-    int owned_partition;
-    for (size_t i = 0; i < call_count(call, 1); i++) {
-        const struct position *position = position_of(call, 1, i, &owned_topic, &owned_partition);
-        if (owned_topic == topic && owned_partition == partition && position->epoch == call_int(call, 3, i)) return true;
-    }
-    return false;
-}
-
 static bool is_to_be_applied(enum topic_kind topic, int partition, int64_t offset)
 {
     const struct sim_record *record = broker_record(topic, partition, offset);
@@ -351,37 +388,7 @@ void store_release(void)
     released_finish();
 }
 
-/* ---- the outbox ---- */
-
-static bool is_taken(const struct database_query *call, const struct row *row)
-{
-    return !row->is_done && is_owned(call, row->topic, row->partition);
-}
-
-static void outbox_take(const struct database_query *call, struct database_result *result)
-{
-    int64_t limit = call_int(call, 4, 0), waiting = 0;
-    for (int i = 0; i < store.row_count; i++)
-        if (is_taken(call, &store.rows[i])) waiting++;
-    for (int i = 0; i < store.row_count && (int64_t)result_rows(result) < limit; i++) {
-        const struct row *row = &store.rows[i];
-        if (!is_taken(call, row)) continue;
-        const struct sim_record *record = broker_record(row->topic, row->partition, row->offset);
-        answer_int(result, 0, i);
-        answer_text(result, 1, row->is_outcome ? "outcome" : "dead-letter");
-        answer_text(result, 2, topic_kind_name(row->topic));
-        answer_int(result, 3, row->partition);
-        answer_int(result, 4, row->offset);
-        answer_text(result, 5, sim_record_unit(record));
-        answer_text(result, 6, "nianshen.unit-review.accepted.v1");
-        answer_text(result, 7, row->id);
-        answer_int(result, 8, sim_record_append_ms(record));
-        answer_text(result, 10, row->id);
-        answer_text(result, 11, "not-json");
-        answer_text(result, 13, waiting > limit ? "t" : "f");
-        answer_row(result);
-    }
-}
+/* ---- publishing ---- */
 
 /* A delivery: one of the rows, with the bytes that belong to it. */
 void store_published(const char *id, const char *value, const struct kafka_position *origin, const char *code)
@@ -416,7 +423,7 @@ const char *store_run(const struct database_query *call, struct database_result 
     else if (call_is(call, "nianshen.held_take("))
         held_take(call, result);
     else if (call_is(call, "nianshen.outbox_take("))
-        outbox_take(call, result);
+        outbox_take(call, call_int(call, 4, 0), result);
     else if (call_is(call, "nianshen.outbox_done("))
         outbox_mark(call, 1);
     else if (call_is(call, "nianshen.halt("))

@@ -125,6 +125,12 @@ SELECT throws_ok('DELETE FROM nianshen.membership', '42501', NULL, 'operations d
 SELECT throws_ok('SELECT salt FROM nianshen.campaign_term', '42501', NULL, 'and sees no salt');
 RESET ROLE;
 
+-- The worker takes what a micro-batch writes in the statement that applies it.
+SELECT epoch + 1 AS epoch FROM kafka_partition WHERE topic = 'member-review' \gset
+SELECT is((SELECT array_agg(o.ce_type) FROM pg_temp.feed(pg_temp.chunk('taken', 1, 1, 0, '[]')) AS a (counts)
+           CROSS JOIN LATERAL outbox_take('{member-review}', '{0}', ARRAY[:epoch::bigint], a.counts[1] * 10) o WHERE o.ce_causationid = 'taken/1'),
+          '{nianshen.member-review.waiting.v1}', 'a statement that applies takes what that wrote');
+
 -- What was published is marked with a micro-batch, and only with one that is committed.
 INSERT INTO outbox (topic, partition, kind, ce_id, body) VALUES ('unit-review', 0, 'outcome', 'carried', '{}');
 SELECT set_config('test.published', format('{%s}', outbox_id), false) AS named FROM outbox WHERE ce_id = 'carried' \gset

@@ -7,9 +7,17 @@
 
 #include <inttypes.h>
 
+#include "core/apply_query.h"
 #include "core/database.h"
+#include "worker/outbox.h"
 
-enum { FAKE_PARAMETERS_MAX = 64, FAKE_ROWS_MAX = 600, FAKE_COLUMNS_MAX = 14, FAKE_OUTBOX_MAX = 1024, FAKE_SCRIPT_MAX = 16 };
+enum {
+    FAKE_PARAMETERS_MAX = 64,
+    FAKE_ROWS_MAX = 600,
+    FAKE_COLUMNS_MAX = OUTBOX_COLUMN_COUNT + APPLY_OUTBOX + 1,
+    FAKE_OUTBOX_MAX = 1024,
+    FAKE_SCRIPT_MAX = 16
+};
 
 enum fake_accident {
     FAKE_GOOD,
@@ -46,6 +54,7 @@ static struct {
     enum fake_accident script[FAKE_SCRIPT_MAX]; /* by call of apply */
     int applies, claims, opens;
     int marks_alone; /* that no micro-batch carried */
+    int takes_alone; /* not with a micro-batch's answer */
     int closed_doors; /* so many attempts to connect fail */
     const char *bad_unit; /* its records can't be digested */
     char held_unit[32];
@@ -391,7 +400,6 @@ static void fake_steal(void)
         for (int number = 0; number < FAKE_PARTITIONS; number++) fake_database.positions[topic][number].epoch++;
 }
 
-/* The rows that a parameter names, from 1. */
 /* The rows that three parameters name: topics, partitions and ids. */
 static void fake_outbox_mark(const struct database_query *query, size_t topics)
 {
@@ -404,30 +412,6 @@ static void fake_outbox_mark(const struct database_query *query, size_t topics)
         assert_int_equal(fake_int(query, partitions, i), row->partition);
         row->is_done = true;
     }
-}
-
-/* Returns the SQLSTATE, "" when it went well, "lost" when there is no answer. */
-static const char *fake_apply(const struct database_query *query, struct database_result *result)
-{
-    int call = fake_database.applies++;
-    size_t records = query->parameters[9].count;
-    enum fake_accident accident = call < FAKE_SCRIPT_MAX ? fake_database.script[call] : FAKE_GOOD;
-    assert_int_equal(query->count, 47);
-    if (call < FAKE_SCRIPT_MAX) fake_database.batch_sizes[call] = (int)records;
-    if (accident == FAKE_STOLEN) fake_steal();
-    if (accident == FAKE_LOST_BEFORE) return "lost";
-    if (accident == FAKE_DEADLOCK) return "40P01";
-    if (accident == FAKE_INDIGESTIBLE) return "22023";
-    if (accident == FAKE_UNKNOWN) return "XX000";
-    if (fake_is_fenced(query)) return "NS001";
-    if (query->parameters[43].count > 0) snprintf(fake_database.held_unit, sizeof fake_database.held_unit, "%s", fake_text(query, 44, 0));
-    if (fake_is_indigestible(query)) return "22023";
-    fake_commit(query);
-    fake_outbox_mark(query, 45);
-    for (size_t column = 0; column < 4; column++) fake_cell_int(result, column, 0);
-    fake_cell_int(result, 4, (int64_t)records);
-    result->rows = 1;
-    return accident == FAKE_LOST_AFTER ? "lost" : "";
 }
 
 static size_t fake_outbox_waiting(void)
@@ -463,6 +447,33 @@ static void fake_outbox_take(struct database_result *result)
     }
 }
 
+/* Returns the SQLSTATE, "" when it went well, "lost" when there is no answer. */
+static const char *fake_apply(const struct database_query *query, struct database_result *result)
+{
+    int call = fake_database.applies++;
+    bool brings_rows = strstr(query->sql, "nianshen.outbox_take(") != NULL;
+    size_t counts = brings_rows ? OUTBOX_COLUMN_COUNT : 0;
+    size_t records = query->parameters[9].count;
+    enum fake_accident accident = call < FAKE_SCRIPT_MAX ? fake_database.script[call] : FAKE_GOOD;
+    assert_int_equal(query->count, brings_rows ? 48 : 47);
+    if (call < FAKE_SCRIPT_MAX) fake_database.batch_sizes[call] = (int)records;
+    if (accident == FAKE_STOLEN) fake_steal();
+    if (accident == FAKE_LOST_BEFORE) return "lost";
+    if (accident == FAKE_DEADLOCK) return "40P01";
+    if (accident == FAKE_INDIGESTIBLE) return "22023";
+    if (accident == FAKE_UNKNOWN) return "XX000";
+    if (fake_is_fenced(query)) return "NS001";
+    if (query->parameters[43].count > 0) snprintf(fake_database.held_unit, sizeof fake_database.held_unit, "%s", fake_text(query, 44, 0));
+    if (fake_is_indigestible(query)) return "22023";
+    fake_commit(query);
+    fake_outbox_mark(query, 45);
+    for (size_t column = APPLY_APPLIED; column < APPLY_OUTBOX; column++) fake_cell_int(result, counts + column, 0);
+    fake_cell_int(result, counts + APPLY_OUTBOX, (int64_t)records);
+    if (brings_rows && fake_int(query, 48, 0) > 0) fake_outbox_take(result);
+    if (result->rows == 0) result->rows = 1;
+    return accident == FAKE_LOST_AFTER ? "lost" : "";
+}
+
 /* The first record that is held; the test keeps to one. */
 static void fake_held_take(struct database_result *result)
 {
@@ -492,6 +503,7 @@ static const char *fake_run(const struct database_query *query, struct database_
     } else if (strstr(query->sql, "nianshen.positions(") != NULL) {
         fake_positions(query, result);
     } else if (strstr(query->sql, "nianshen.outbox_take(") != NULL) {
+        fake_database.takes_alone++;
         fake_outbox_take(result);
     } else if (strstr(query->sql, "nianshen.held_take(") != NULL) {
         fake_held_take(result);

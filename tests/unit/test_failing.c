@@ -307,7 +307,7 @@ static bool send_batch(const struct batch *batch, struct fault *fault)
     struct database_query *query = query_new();
     if (query == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory", "no query");
     apply_range_fill(&range);
-    apply_query_build(query, &range, "U0001");
+    apply_query_build(query, APPLY_SQL, &range, "U0001");
     apply_query_nothing_published(query);
     bool is_good = !query->is_broken;
     query_free(query);

@@ -580,6 +580,15 @@ static void test_marks_travel_with_micro_batches(void **state)
     assert_int_equal(fake_database.marks_alone, 1);
 }
 
+/* What a micro-batch writes comes with its answer; otherwise it is asked for at the beginning and from time to time. */
+static void test_rows_travel_with_answers(void **state)
+{
+    (void)state;
+    trickle_run();
+    assert_int_equal(fake_kafka.sent_count, TRICKLE);
+    assert_in_range(fake_database.takes_alone, 1, 1 + PLAY_MS / OUTBOX_EVERY_MS);
+}
+
 /* A micro-batch that fails marks nothing: the next attempt does, and nothing is published again for that. */
 static void test_marks_of_a_micro_batch_that_fails(void **state)
 {
@@ -1178,6 +1187,7 @@ int main(void)
         cmocka_unit_test_setup(test_intake_leaves_others_their_turn, play_setup),
         cmocka_unit_test_setup(test_held_rows_that_are_none_of_ours, play_setup),
         cmocka_unit_test_setup(test_marks_travel_with_micro_batches, play_setup),
+        cmocka_unit_test_setup(test_rows_travel_with_answers, play_setup),
         cmocka_unit_test_setup(test_marks_of_a_micro_batch_that_fails, play_setup),
         cmocka_unit_test_setup(test_a_dead_letter_of_a_strange_topic, play_setup),
         cmocka_unit_test_setup(test_a_halt_that_can_not_be_stored, play_setup),
