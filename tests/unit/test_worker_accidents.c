@@ -589,6 +589,30 @@ static void test_rows_travel_with_answers(void **state)
     assert_in_range(fake_database.takes_alone, 1, 1 + PLAY_MS / OUTBOX_EVERY_MS);
 }
 
+enum { REFUSALS = 10000 };
+static int refused_soon, refused; /* until the second micro-batch was applied, until all were */
+
+static void trickle_on_and_count(void)
+{
+    trickle_on();
+    if (trickle.appended <= 2) refused_soon = REFUSALS - fake_kafka.refusals;
+    if (trickle.appended < TRICKLE) refused = REFUSALS - fake_kafka.refusals;
+}
+
+/* What the broker refuses waits longer and longer, and does not come back with each micro-batch. */
+static void test_refused_rows_do_not_travel(void **state)
+{
+    (void)state;
+    memset(&trickle, 0, sizeof trickle);
+    fake_kafka.refusals = REFUSALS;
+    play.wait_ms = 5;
+    play.each_round = trickle_on_and_count;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(trickle.appended, TRICKLE);
+    assert_int_equal(refused_soon, 1); /* the first one; the second waits with it */
+    assert_in_range(refused, 2, 50); /* with each micro-batch it would be a hundred and more */
+}
+
 /* A micro-batch that fails marks nothing: the next attempt does, and nothing is published again for that. */
 static void test_marks_of_a_micro_batch_that_fails(void **state)
 {
@@ -1188,6 +1212,7 @@ int main(void)
         cmocka_unit_test_setup(test_held_rows_that_are_none_of_ours, play_setup),
         cmocka_unit_test_setup(test_marks_travel_with_micro_batches, play_setup),
         cmocka_unit_test_setup(test_rows_travel_with_answers, play_setup),
+        cmocka_unit_test_setup(test_refused_rows_do_not_travel, play_setup),
         cmocka_unit_test_setup(test_marks_of_a_micro_batch_that_fails, play_setup),
         cmocka_unit_test_setup(test_a_dead_letter_of_a_strange_topic, play_setup),
         cmocka_unit_test_setup(test_a_halt_that_can_not_be_stored, play_setup),
