@@ -88,7 +88,7 @@ enum {
     ERROR_COLUMNS = E_EXPECTED + 1,
     PARAMETERS = MOVE_COLUMNS + RECORD_COLUMNS + CHUNK_COLUMNS + FAILED_COLUMNS + ERROR_COLUMNS + 4 /* p_hold, p_published_… */,
 };
-_Static_assert(PARAMETERS == 47, "as many as APPLY_CALL passes");
+_Static_assert(PARAMETERS == 47, "as many as APPLY_CALL passes, and one less than APPLY_FREE");
 
 static void add_text(struct database_query *query, const char *text)
 {

@@ -5,14 +5,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "core/apply_query.h"
 #include "core/log.h"
 #include "worker/worker.h"
 
 /* First what the micro-batch wrote to the outbox, as far as that can be published now, then the counts. The limit depends on the call, so
  * that the rows are looked for after it. */
-static const char sql[] = "SELECT " OUTBOX_COLUMNS ", " APPLY_COLUMNS " FROM " APPLY_CALL " a LEFT JOIN LATERAL "
-                          "nianshen.outbox_take($1, $2, $3, CASE WHEN a.outbox > 0 THEN $48 ELSE 0 END) o ON true";
+static const char apply_and_take[] = "SELECT " OUTBOX_COLUMNS ", " APPLY_COLUMNS " FROM " APPLY_CALL " a LEFT JOIN LATERAL "
+                                     "nianshen.outbox_take($1, $2, $3, CASE WHEN a.outbox > 0 THEN " APPLY_FREE " ELSE 0 END) o ON true";
 
 static int64_t count_of(const struct database_result *result, enum apply_column column)
 {
@@ -179,7 +178,7 @@ static void range_send(struct worker *worker)
         range->moves[i].end_offset =
             kafka_consumer_end(worker->consumer, range->moves[i].position->topic, range->moves[i].position->number);
     const struct batch_record *record = &apply->batch->records[range->from];
-    apply_query_build(worker->link.query, sql, range, apply->is_holding ? record->event.unit : NULL);
+    apply_query_build(worker->link.query, apply_and_take, range, apply->is_holding ? record->event.unit : NULL);
     outbox_carry(worker, worker->link.query);
     apply->is_sent = true;
     link_ask(worker, answered);

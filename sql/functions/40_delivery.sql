@@ -125,11 +125,11 @@ BEGIN
 END
 $$;
 
--- After the delivery reports, of rows that were taken, each once. A partition's rows are written one micro-batch after the other, so that their ids are in the order of their commits, and are taken
--- from the first that waits: as long as none in between is missing it is enough to keep the last one's. To mark each row would write it, and its place
--- in every index, a second time. One by one are marked dead letters, for their time is shown, and what was published before one with a smaller id that waits:
--- that one was refused, or is a dead letter of a halted partition. Only a partition's owner has these ids, and one that was replaced meanwhile the same ones:
--- what either of them published is published, whichever comes first.
+-- After the delivery reports, of rows that were taken, each once. A partition's rows are written one micro-batch after the other, so that their ids are in the
+-- order of their commits, and are taken from the first that waits: as long as none in between is missing it is enough to keep the last one's. To mark each row
+-- would write it, and its place in every index, a second time. One by one are marked dead letters, for their time is shown, and what was published before one
+-- with a smaller id that waits: that one was refused, or is a dead letter of a halted partition. Only a partition's owner has these ids, and one that was
+-- replaced meanwhile the same ones: what either of them published is published, whichever comes first.
 CREATE OR REPLACE FUNCTION nianshen.outbox_done(p_topic text[], p_partition integer[], p_id bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$

@@ -9,8 +9,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from support.programs import ROOT
 
-# Heap and collector of Kafka's own start script. A small heap collects its garbage every 1.5 s for 12 ms under W5, which is one submission in a hundred. The compiler
-# keeps to its first tier, as in tests: the second would have both cores for the first minutes.
+# Heap and collector of Kafka's own start script. A small heap collects its garbage every 1.5 s for 12 ms under W5, for which one submission in a hundred waits.
+# The compiler keeps to its first tier, as in tests: the second would have both cores for the first minutes.
 BROKER_JVM = {"KAFKA_HEAP_OPTS": "-Xms1g -Xmx1g",
               "KAFKA_JVM_PERFORMANCE_OPTS": "-XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 -XX:TieredStopAtLevel=1"}
 SHARED_BUFFERS_MIB = 4096  # at most; a quarter of the memory where that is less
@@ -40,8 +40,8 @@ def described():
 
 
 def start(stack):
-    """With broker and database set for a machine of their own, as docs/operations.md advises of the latter: for ours, for the limits and for the peers. And with the
-    broker's topic of group offsets, which it makes for the first group that asks, a second long."""
+    """With broker and database set for a machine of their own, the database as docs/operations.md advises: for ours, for the limits and for the peers. And with
+    the broker's topic of group offsets, which it makes for the first group that asks, a second long."""
     os.environ.update(BROKER_JVM)
     stack.start()
     with stack.cluster.connect() as admin:

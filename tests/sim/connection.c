@@ -11,9 +11,18 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "core/apply_query.h"
 #include "tests/sim/sim.h"
+#include "worker/outbox.h"
 
-enum { PARAMETERS_MAX = 64, COLUMNS_MAX = 20, CONNECTIONS_MAX = 64, LOCK_TIMEOUT_MS = 3000, OPEN_MS_MAX = 1500, LEFT_MS_MAX = 5000 };
+enum {
+    PARAMETERS_MAX = 64,
+    COLUMNS_MAX = OUTBOX_COLUMN_COUNT + APPLY_OUTBOX + 1,
+    CONNECTIONS_MAX = 64,
+    LOCK_TIMEOUT_MS = 3000,
+    OPEN_MS_MAX = 1500,
+    LEFT_MS_MAX = 5000
+};
 
 /* ---- bytes that are added and never taken away, with a list of places in them ---- */
 

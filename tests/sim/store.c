@@ -256,18 +256,18 @@ static void outbox_take(const struct database_query *call, int64_t limit, struct
         const struct row *row = &store.rows[i];
         if (!is_taken(call, row)) continue;
         const struct sim_record *record = broker_record(row->topic, row->partition, row->offset);
-        answer_int(result, 0, i);
-        answer_text(result, 1, row->is_outcome ? "outcome" : "dead-letter");
-        answer_text(result, 2, topic_kind_name(row->topic));
-        answer_int(result, 3, row->partition);
-        answer_int(result, 4, row->offset);
-        answer_text(result, 5, sim_record_unit(record));
-        answer_text(result, 6, "nianshen.unit-review.accepted.v1");
-        answer_text(result, 7, row->id);
-        answer_int(result, 8, sim_record_append_ms(record));
-        answer_text(result, 10, row->id);
-        answer_text(result, 11, "not-json");
-        answer_text(result, 13, waiting > limit ? "t" : "f");
+        answer_int(result, OUTBOX_ID, i);
+        answer_text(result, OUTBOX_KIND, row->is_outcome ? "outcome" : "dead-letter");
+        answer_text(result, OUTBOX_TOPIC, topic_kind_name(row->topic));
+        answer_int(result, OUTBOX_PARTITION, row->partition);
+        answer_int(result, OUTBOX_OFFSET, row->offset);
+        answer_text(result, OUTBOX_UNIT, sim_record_unit(record));
+        answer_text(result, OUTBOX_TYPE, "nianshen.unit-review.accepted.v1");
+        answer_text(result, OUTBOX_CE_ID, row->id);
+        answer_int(result, OUTBOX_TIME, sim_record_append_ms(record));
+        answer_text(result, OUTBOX_BODY, row->id);
+        answer_text(result, OUTBOX_CODE, "not-json");
+        answer_text(result, OUTBOX_HAS_MORE, waiting > limit ? "t" : "f");
         answer_row(result);
     }
 }

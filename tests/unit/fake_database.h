@@ -429,20 +429,20 @@ static void fake_outbox_take(struct database_result *result)
         struct fake_outbox_row *row = &fake_database.outbox[i];
         if (row->is_done) continue;
         row->taken_topic = fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(row->topic);
-        fake_cell_int(result, 0, (int64_t)i);
-        fake_cell_text(result, 1, row->is_outcome ? "outcome" : "dead-letter");
-        fake_cell_text(result, 2, row->taken_topic);
-        fake_cell_int(result, 3, row->partition);
-        fake_cell_int(result, 4, row->offset);
-        fake_cell_text(result, 5, row->unit);
-        fake_cell_text(result, 6, "nianshen.unit-review.accepted.v1");
-        fake_cell_text(result, 7, "id");
-        fake_cell_int(result, 8, 1780000000000);
-        if (fake_database.has_causation) fake_cell_text(result, 9, "cause");
-        fake_cell_text(result, 10, "{}");
-        fake_cell_text(result, 11, "not-json");
-        fake_cell_text(result, 12, "text");
-        fake_cell_text(result, 13, waiting > FAKE_ROWS_MAX ? "t" : "f");
+        fake_cell_int(result, OUTBOX_ID, (int64_t)i);
+        fake_cell_text(result, OUTBOX_KIND, row->is_outcome ? "outcome" : "dead-letter");
+        fake_cell_text(result, OUTBOX_TOPIC, row->taken_topic);
+        fake_cell_int(result, OUTBOX_PARTITION, row->partition);
+        fake_cell_int(result, OUTBOX_OFFSET, row->offset);
+        fake_cell_text(result, OUTBOX_UNIT, row->unit);
+        fake_cell_text(result, OUTBOX_TYPE, "nianshen.unit-review.accepted.v1");
+        fake_cell_text(result, OUTBOX_CE_ID, "id");
+        fake_cell_int(result, OUTBOX_TIME, 1780000000000);
+        if (fake_database.has_causation) fake_cell_text(result, OUTBOX_CAUSATION, "cause");
+        fake_cell_text(result, OUTBOX_BODY, "{}");
+        fake_cell_text(result, OUTBOX_CODE, "not-json");
+        fake_cell_text(result, OUTBOX_TEXT, "text");
+        fake_cell_text(result, OUTBOX_HAS_MORE, waiting > FAKE_ROWS_MAX ? "t" : "f");
         result->rows++;
     }
 }
