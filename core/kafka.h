@@ -128,6 +128,20 @@ int kafka_reader_fd(const struct kafka_reader *reader);
 bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int timeout_ms, int64_t *first_offset,
                          int64_t *next_offset, struct fault *fault);
 
+struct kafka_bounds {
+    enum topic_kind topic;
+    int32_t partition;
+    int64_t first_offset, next_offset;
+    struct fault fault; /* FAULT_NONE: the offsets are known; else why not */
+};
+
+/*
+ * The same of many partitions (`topic` and `partition` filled in), in one question to each broker that leads some of them: one that has no
+ * leader, or whose leader does not answer, takes no other's answer away. Waits up to `timeout_ms` for the metadata of each topic and for
+ * each leader. False, with a fault, when no broker tells who leads.
+ */
+bool kafka_reader_bounds_all(struct kafka_reader *reader, struct kafka_bounds *list, size_t count, int timeout_ms, struct fault *fault);
+
 /* The first record that was appended at `at_ms` or later, asked of the broker now; the end when there is none. */
 bool kafka_reader_offset_at(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int64_t at_ms, int timeout_ms,
                             int64_t *offset, struct fault *fault);

@@ -1,4 +1,4 @@
-/* What the broker holds of a partition, asked for many of them: behind a broker that does not answer each would cost another time-out. */
+/* What the broker holds of the partitions of a table. */
 #ifndef NIANSHEN_OPS_BOUNDS_H
 #define NIANSHEN_OPS_BOUNDS_H
 
@@ -9,14 +9,17 @@
 #include "ops/session.h"
 
 struct bounds {
-    struct kafka_reader *reader; /* NULL: the broker was not reached, or bounds_open was not called */
-    const char *bootstrap;
+    struct kafka_bounds *list;
+    size_t count;
 };
 
-bool bounds_open(struct bounds *bounds, struct session *session);
-void bounds_close(struct bounds *bounds);
-/* First and next offset of the input topic named `topic`. False when the broker does not tell: said on stderr once, then never asked again.
+/*
+ * Asks for those of all rows, whose first columns are topic and partition. What the broker does not tell is said once on stderr, and is no
+ * failure. False, with the session's fault, when memory or the configuration forbids asking; bounds_free either way.
  */
-bool bounds_ask(struct bounds *bounds, const char *topic, int32_t partition, int64_t *first, int64_t *end);
+bool bounds_ask(struct bounds *bounds, struct session *session, const struct database_result *rows);
+/* Of that row; NULL when the broker does not tell. */
+const struct kafka_bounds *bounds_of(const struct bounds *bounds, const struct database_result *rows, size_t row);
+void bounds_free(struct bounds *bounds);
 
 #endif

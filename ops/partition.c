@@ -56,15 +56,16 @@ static const struct table_column list_columns[] = {
     {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
-static bool list_add(struct session *session, struct table *table, struct bounds *bounds, const struct database_result *result, size_t row)
+static bool list_add(struct session *session, struct table *table, const struct bounds *bounds, const struct database_result *result,
+                     size_t row)
 {
     const char *cells[LIST_COLUMNS];
     char first_text[NUMBER_BYTES], end_text[NUMBER_BYTES];
-    int64_t first, end;
+    const struct kafka_bounds *told = bounds_of(bounds, result, row);
     for (size_t i = 0; i < LIST_COLUMNS; i++) cells[i] = result_is_null(result, row, i) ? NULL : result_text(result, row, i);
-    if (bounds_ask(bounds, cells[TOPIC_AT], (int32_t)result_int8(result, row, PARTITION_AT), &first, &end)) {
-        (void)snprintf(first_text, sizeof first_text, "%" PRId64, first);
-        (void)snprintf(end_text, sizeof end_text, "%" PRId64, end);
+    if (told != NULL) {
+        (void)snprintf(first_text, sizeof first_text, "%" PRId64, told->first_offset);
+        (void)snprintf(end_text, sizeof end_text, "%" PRId64, told->next_offset);
         cells[FIRST_AT] = first_text;
         cells[END_AT] = end_text;
     }
@@ -79,14 +80,14 @@ static void list_print(struct session *session)
     session_ask(session, list_sql);
     bool is_good = (table != NULL || fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out",
                                                language_pick("内存不足", "out of memory for a table"))) &&
-                   session_run(session, &result) && (result_rows(result) == 0 || bounds_open(&bounds, session));
+                   session_run(session, &result) && bounds_ask(&bounds, session, result);
     for (size_t row = 0; is_good && row < result_rows(result); row++) is_good = list_add(session, table, &bounds, result, row);
     if (is_good) table_print(table, stdout);
     if (is_good && table_rows(table) == 0)
         fputs(language_pick("还没有工作进程接管分区：请启动 nianshen-worker\n",
                             "no worker has taken a partition yet: start nianshen-worker\n"),
               stderr);
-    bounds_close(&bounds);
+    bounds_free(&bounds);
     result_free(result);
     table_free(table);
 }
@@ -152,17 +153,13 @@ static bool resume_compare(struct resumption *resumption)
 {
     struct session *session = resumption->session;
     const struct kafka_position *at = &resumption->at;
-    struct bounds bounds = {0};
     int64_t first, end;
     if (!resumption->is_moved) return true;
-    if (!bounds_open(&bounds, session)) return false;
-    bool is_told = bounds_ask(&bounds, topic_kind_name(at->topic), at->partition, &first, &end);
-    bounds_close(&bounds);
-    if (!is_told)
-        return fault_set(&session->fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away",
-                         language_pick("连不上 %s 处的 Kafka，无法得知主题的范围；请稍后再试",
-                                       "the topic is not known without Kafka at %s; try again later"),
-                         config_text(session->config, "kafka_bootstrap"));
+    struct kafka_reader *reader = kafka_reader_new(session->config, &session->fault);
+    if (reader == NULL) return false;
+    bool is_told = kafka_reader_bounds(reader, at->topic, at->partition, SESSION_BROKER_TIMEOUT_MS, &first, &end, &session->fault);
+    kafka_reader_free(reader);
+    if (!is_told) return false;
     return (first <= at->offset && at->offset <= end) ||
            fault_set(&session->fault, FAULT_REJECT, EX_DATAERR, "offset-outside",
                      language_pick("--from-offset %" PRId64 "：主题 %s 分区 %" PRId32 " 只有偏移量 %" PRId64 " 至 %" PRId64

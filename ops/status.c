@@ -57,19 +57,21 @@ static void report_halted(struct session *session, const char *topic, const char
     session->exit_status = STATUS_ALARM;
 }
 
-static bool add_partition(struct session *session, struct table *table, struct bounds *bounds, const struct database_result *result,
+static bool add_partition(struct session *session, struct table *table, const struct bounds *bounds, const struct database_result *result,
                           size_t row)
 {
     const char *cells[STATUS_COLUMNS];
     char end_text[NUMBER_BYTES], lag_text[NUMBER_BYTES];
-    int64_t first, end, next = result_int8(result, row, NEXT_AT);
+    int64_t next = result_int8(result, row, NEXT_AT);
+    const struct kafka_bounds *told = bounds_of(bounds, result, row);
     for (size_t i = 0; i < STATUS_COLUMNS; i++) cells[i] = result_is_null(result, row, i) ? NULL : result_text(result, row, i);
-    if (bounds_ask(bounds, cells[TOPIC_AT], (int32_t)result_int8(result, row, PARTITION_AT), &first, &end)) {
-        (void)snprintf(end_text, sizeof end_text, "%" PRId64, end);
-        (void)snprintf(lag_text, sizeof lag_text, "%" PRId64, end - next);
+    if (told != NULL) {
+        (void)snprintf(end_text, sizeof end_text, "%" PRId64, told->next_offset);
+        (void)snprintf(lag_text, sizeof lag_text, "%" PRId64, told->next_offset - next);
         cells[END_AT] = end_text;
         cells[LAG_AT] = lag_text;
-        if (end < next || first > next) report_truncated(session, cells[TOPIC_AT], cells[PARTITION_AT], end < next);
+        bool is_behind_end = told->next_offset < next;
+        if (is_behind_end || told->first_offset > next) report_truncated(session, cells[TOPIC_AT], cells[PARTITION_AT], is_behind_end);
     }
     if (cells[HALTED_AT] != NULL) report_halted(session, cells[TOPIC_AT], cells[PARTITION_AT]);
     return table_add(table, cells, &session->fault);
@@ -81,14 +83,14 @@ static bool print_partitions(struct session *session, const struct database_resu
     struct bounds bounds = {0};
     bool is_good = table != NULL ||
                    fault_set(&session->fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a table"));
-    is_good = is_good && (result_rows(result) == 0 || bounds_open(&bounds, session));
+    is_good = is_good && bounds_ask(&bounds, session, result);
     for (size_t row = 0; is_good && row < result_rows(result); row++) is_good = add_partition(session, table, &bounds, result, row);
     if (is_good) table_print(table, stdout);
     if (is_good && table_rows(table) == 0)
         fputs(language_pick("还没有工作进程接管分区：请启动 nianshen-worker\n",
                             "no worker has taken a partition yet: start nianshen-worker\n"),
               stderr);
-    bounds_close(&bounds);
+    bounds_free(&bounds);
     table_free(table);
     return is_good;
 }

@@ -14,6 +14,7 @@ void assignment_init(struct assignment *assignment, int64_t now_ms)
 {
     *assignment = (struct assignment){.since_ms = now_ms};
     backoff_init(&assignment->backoff, (uint32_t)getpid() + 2);
+    backoff_init(&assignment->bounds_backoff, (uint32_t)getpid() + 3);
 }
 
 /* ---- Kafka's word ---- */
@@ -106,7 +107,7 @@ static void question_failed(struct worker *worker, const struct fault *fault)
     worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
 }
 
-/* ---- doubt and halt ---- */
+/* ---- doubt ---- */
 
 void assignment_doubt(struct worker *worker)
 {
@@ -120,21 +121,46 @@ void assignment_doubt(struct worker *worker)
     if (worker->assignment.is_assigned && !worker->assignment.is_revoking) reading_start(worker);
 }
 
-static void again_later(struct worker *worker, const struct partition *partition, const struct fault *why)
+/* ---- partitions that can't be read for now ---- */
+
+static void away_log(const struct worker *worker, const struct partition *partition, const char *text)
 {
-    worker->assignment.retry_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.backoff);
-    worker->assignment.is_settled = false;
     log_warning("partition-unavailable", log_text("topic", topic_kind_name(partition->at.topic)),
-                log_number("partition", partition->at.number), log_text("code", why->code), log_text("text", why->text));
+                log_number("partition", partition->at.number), log_number("away_ms", worker->now_ms - partition->away_since_ms),
+                log_text("text", text));
+}
+
+/* Told when it begins, not at each try. */
+static void away_note(struct worker *worker, struct partition *partition, const struct fault *why)
+{
+    if (partition->away_since_ms != 0) return;
+    partition->away_since_ms = worker->now_ms;
+    away_log(worker, partition, why->text);
+}
+
+static void bounds_later(struct worker *worker)
+{
+    worker->assignment.bounds_at_ms = worker->now_ms + backoff_next_ms(&worker->assignment.bounds_backoff);
+    worker->assignment.is_settled = false;
 }
 
 void assignment_again(struct worker *worker, struct partition *partition, const struct fault *why)
 {
     partition->state = PARTITION_CLAIMED;
     partition->end_offset = -1;
-    worker->assignment.must_start = true;
-    again_later(worker, partition, why);
+    away_note(worker, partition, why);
+    bounds_later(worker);
 }
+
+void assignment_back(struct worker *worker, struct partition *partition)
+{
+    log_info("partition-back", log_text("topic", topic_kind_name(partition->at.topic)), log_number("partition", partition->at.number),
+             log_number("away_ms", worker->now_ms - partition->away_since_ms));
+    partition->away_since_ms = 0;
+    if (partitions_away_since_ms(&worker->partitions) == 0) backoff_reset(&worker->assignment.bounds_backoff);
+}
+
+/* ---- halt ---- */
 
 static void halt_log(const struct partition *partition)
 {
@@ -285,7 +311,7 @@ static void claimed(struct worker *worker, struct database_result **result, cons
     }
     for (size_t row = 0; row < result_rows(*result); row++) claim_row(worker, *result, row);
     backoff_reset(&worker->assignment.backoff);
-    worker->assignment.must_start = true;
+    worker->assignment.bounds_at_ms = 0;
     log_info("claimed", log_number("partitions", result_rows(*result)));
     outbox_want(&worker->outbox); /* the owner before may have left some */
 }
@@ -403,12 +429,15 @@ static void looked_at(struct worker *worker, struct database_result **result, co
 }
 
 /* Whoever reads the log now must see it, not only who read it when it began. */
-static void halted_alarm(struct worker *worker)
+static void alarm_repeat(struct worker *worker)
 {
     if (worker->now_ms < worker->assignment.alarm_at_ms) return;
     worker->assignment.alarm_at_ms = worker->now_ms + ASSIGNMENT_ALARM_MS;
-    for (size_t i = 0; i < worker->partitions.count; i++)
-        if (is_halted(worker, &worker->partitions.list[i])) halt_log(&worker->partitions.list[i]);
+    for (size_t i = 0; i < worker->partitions.count; i++) {
+        const struct partition *partition = &worker->partitions.list[i];
+        if (is_halted(worker, partition)) halt_log(partition);
+        if (partition_is_away(partition)) away_log(worker, partition, "still can't be read");
+    }
 }
 
 /* Where no record comes nothing would tell that another worker has the partition, and its outbox would wait for ever. */
@@ -418,7 +447,7 @@ static bool look_step(struct worker *worker)
     if (worker->now_ms < assignment->look_at_ms || !link_is_idle(&worker->link)) return false;
     assignment->look_at_ms = worker->now_ms + ASSIGNMENT_LOOK_MS;
     if (partitions_ask(worker, positions_sql, is_looked_at) == 0) return false;
-    halted_alarm(worker);
+    alarm_repeat(worker);
     link_ask(worker, looked_at);
     return true;
 }
@@ -431,6 +460,7 @@ static void bounds_compare(struct worker *worker, struct partition *partition, i
     int64_t next = partition->stored_offset;
     if (first_offset <= next && next <= end_offset) {
         partition->state = PARTITION_READY;
+        worker->assignment.must_start = true;
         /* Old records that were applied may have been deleted on purpose: then there is nothing left to prove. */
         partition->must_prove = partition->has_last && partition->last.offset >= first_offset;
         return;
@@ -442,26 +472,51 @@ static void bounds_compare(struct worker *worker, struct partition *partition, i
     assignment_halt(worker, partition, text);
 }
 
-/* One partition a round, since asking waits for the broker. A partition that is unknown may only be not known yet, after an outage. */
+static void bounds_take(struct worker *worker, const struct kafka_bounds *bounds)
+{
+    struct partition *partition = partitions_find(&worker->partitions, bounds->topic, bounds->partition);
+    if (bounds->fault.kind == FAULT_NONE) {
+        bounds_compare(worker, partition, bounds->first_offset, bounds->next_offset);
+    } else if (bounds->fault.kind == FAULT_FATAL) {
+        worker_fail(worker, &bounds->fault);
+    } else {
+        away_note(worker, partition, &bounds->fault);
+    }
+}
+
+static size_t bounds_wanted(const struct partitions *partitions, struct kafka_bounds *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partitions->list[i].state == PARTITION_CLAIMED)
+            list[count++] = (struct kafka_bounds){.topic = partitions->list[i].at.topic, .partition = partitions->list[i].at.number};
+    return count;
+}
+
+/*
+ * Of all that are claimed at once. What has no answer is asked for again a little later, and keeps none of the others from being read; a
+ * partition that is unknown may only be not known yet, after an outage.
+ */
 static bool bounds_step(struct worker *worker)
 {
+    struct fault fault = {0};
     struct partitions *partitions = &worker->partitions;
-    for (size_t i = 0; i < partitions->count; i++) {
-        struct fault fault = {0};
-        struct partition *partition = &partitions->list[i];
-        int64_t first, end;
-        if (partition->state != PARTITION_CLAIMED) continue;
-        if (kafka_reader_bounds(worker->reader, partition->at.topic, partition->at.number, ASSIGNMENT_BOUNDS_MS, &first, &end, &fault)) {
-            bounds_compare(worker, partition, first, end);
-        } else if (fault.kind == FAULT_FATAL) {
-            worker_fail(worker, &fault);
-        } else {
-            if (fault.kind == FAULT_RETRY) health_broker_away(worker, &fault);
-            again_later(worker, partition, &fault);
-        }
+    size_t claimed = partitions_in(partitions, PARTITION_CLAIMED);
+    if (claimed == 0 || worker->now_ms < worker->assignment.bounds_at_ms) return false;
+    struct kafka_bounds *list = calloc(claimed, sizeof *list);
+    if (list == NULL) {
+        fault_set(&fault, FAULT_FATAL, EX_OSERR, "memory", "no memory left for the bounds of %zu partitions", claimed);
+        worker_fail(worker, &fault);
         return true;
     }
-    return false;
+    size_t count = bounds_wanted(partitions, list);
+    bool is_told = kafka_reader_bounds_all(worker->reader, list, count, ASSIGNMENT_BOUNDS_MS, &fault);
+    worker_clock_look(worker); /* the question may have waited */
+    for (size_t i = 0; is_told && i < count; i++) bounds_take(worker, &list[i]);
+    free(list);
+    if (!is_told) health_broker_away(worker, &fault);
+    if (partitions_in(partitions, PARTITION_CLAIMED) > 0) bounds_later(worker);
+    return true;
 }
 
 /* ---- the step ---- */

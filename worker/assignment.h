@@ -11,10 +11,10 @@
 enum {
     ASSIGNMENT_RECLAIM_MS = 10000, /* a partition that another worker holds although Kafka gave it to us is claimed again after this */
     ASSIGNMENT_REVOKE_MS = 5000, /* to finish what is under way before partitions are given back */
-    ASSIGNMENT_BOUNDS_MS = 2000, /* the longest wait for a partition's bounds */
+    ASSIGNMENT_BOUNDS_MS = 2000, /* the longest wait for a broker that is asked for bounds of partitions */
     ASSIGNMENT_LOOK_MS =
         3000, /* how often our partitions are looked at: another worker may own one, an operator may have resumed a halted one */
-    ASSIGNMENT_ALARM_MS = 60000, /* how often they are named in the log again */
+    ASSIGNMENT_ALARM_MS = 60000, /* how often those that are not read are named in the log again */
 };
 
 struct worker;
@@ -28,9 +28,10 @@ struct assignment {
     int64_t since_ms; /* of is_assigned's last change */
     int64_t revoke_by_ms;
     int64_t retry_at_ms;
-    int64_t look_at_ms, alarm_at_ms; /* at our partitions; about halted ones */
+    int64_t bounds_at_ms; /* not before: some had no answer */
+    int64_t look_at_ms, alarm_at_ms; /* at our partitions; about those that are not read */
     struct kafka_position halting; /* whose halt is being stored */
-    struct backoff backoff;
+    struct backoff backoff, bounds_backoff; /* of questions to the database; to the broker */
 };
 
 void assignment_init(struct assignment *assignment, int64_t now_ms);
@@ -41,8 +42,10 @@ void assignment_revoke(struct worker *worker);
 
 /* What is known about positions may be wrong (connection lost, fenced): drops all that was taken, and finds out anew. */
 void assignment_doubt(struct worker *worker);
-/* This partition could not be read: it is compared with its topic and started again a little later. */
+/* This partition could not be read: it is away, and is compared with its topic and started again a little later. */
 void assignment_again(struct worker *worker, struct partition *partition, const struct fault *why);
+/* Something came of a partition that was away. */
+void assignment_back(struct worker *worker, struct partition *partition);
 /* This partition can't go on; all others do. */
 void assignment_halt(struct worker *worker, struct partition *partition, const char *why);
 

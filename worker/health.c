@@ -196,6 +196,8 @@ static void until_end_look(struct worker *worker)
     absence_ends(worker, worker->health.broker_away_since_ms, "broker-away", "gave up: the broker of kafka_bootstrap does not answer");
     absence_ends(worker, worker->link.away_since_ms, "database-away",
                  "gave up: the database does not answer; see PGHOST, PGPORT, PGDATABASE");
+    absence_ends(worker, partitions_away_since_ms(&worker->partitions), "partition-away",
+                 "gave up: a partition can't be read, see partition-unavailable above; does its leader run?");
     if (!worker->topic_check.is_done || assignment->is_revoking || worker->is_stopping) return;
     if (!assignment->is_assigned) {
         if (unchanged_ms < HEALTH_UNASSIGNED_MS) return;

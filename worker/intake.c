@@ -83,6 +83,7 @@ static void record_take(struct worker *worker)
 {
     struct intake *intake = &worker->intake;
     struct partition *partition = partitions_find(&worker->partitions, intake->waiting.topic, intake->waiting.partition);
+    if (partition != NULL && partition_is_read(partition) && partition_is_away(partition)) assignment_back(worker, partition);
     if (partition != NULL && partition->state == PARTITION_READING && intake->waiting.offset >= partition->at.taken_offset) {
         record_add(worker, partition);
         return;
@@ -99,6 +100,7 @@ static void end_take(struct worker *worker, const struct kafka_position *end)
     struct fault fault = {0};
     struct partition *partition = partitions_find(&worker->partitions, end->topic, end->partition);
     if (partition == NULL || !partition_is_read(partition)) return;
+    if (partition_is_away(partition)) assignment_back(worker, partition);
     if (partition->state == PARTITION_PROVING) {
         assignment_halt(
             worker, partition,

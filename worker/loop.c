@@ -61,6 +61,18 @@ static void loop_wait(struct worker *worker)
     health_spent(worker, worker->link.state == LINK_BUSY ? SPENT_WAIT : SPENT_IDLE);
 }
 
+/* ---- the clock ---- */
+
+void worker_clock_look(struct worker *worker)
+{
+    worker->now_ms = moment_monotonic_ms();
+}
+
+int64_t worker_clock_us(void)
+{
+    return moment_monotonic_us();
+}
+
 /* ---- the loop ---- */
 
 static bool signals_step(struct worker *worker)
@@ -87,18 +99,13 @@ static const struct {
 static bool round_run(struct worker *worker)
 {
     bool moved = false;
-    worker->now_ms = moment_monotonic_ms();
+    worker_clock_look(worker);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         moved = steps[i].run(worker) || moved;
         health_spent(worker, steps[i].spent);
     }
     health_step(worker);
     return moved;
-}
-
-int64_t worker_clock_us(void)
-{
-    return moment_monotonic_us();
 }
 
 static void owner_name(struct worker *worker)
@@ -119,7 +126,7 @@ static bool worker_open(struct worker *worker, struct fault *fault)
         .bytes = (size_t)config_number(worker->config, "batch_bytes"),
     };
     owner_name(worker);
-    worker->now_ms = moment_monotonic_ms();
+    worker_clock_look(worker);
     topic_check_init(&worker->topic_check);
     assignment_init(&worker->assignment, worker->now_ms);
     apply_init(&worker->apply);

@@ -41,9 +41,24 @@ size_t partitions_in(const struct partitions *partitions, enum partition_state s
     return count;
 }
 
+int64_t partitions_away_since_ms(const struct partitions *partitions)
+{
+    int64_t first_ms = 0;
+    for (size_t i = 0; i < partitions->count; i++) {
+        const struct partition *partition = &partitions->list[i];
+        if (partition_is_away(partition) && (first_ms == 0 || partition->away_since_ms < first_ms)) first_ms = partition->away_since_ms;
+    }
+    return first_ms;
+}
+
 bool partition_is_ours(const struct partition *partition)
 {
     return partition->state != PARTITION_UNCLAIMED && partition->state != PARTITION_DOUBTED;
+}
+
+bool partition_is_away(const struct partition *partition)
+{
+    return partition->away_since_ms != 0 && partition_is_ours(partition) && partition->state != PARTITION_HALTED;
 }
 
 bool partition_is_read(const struct partition *partition)

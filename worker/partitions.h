@@ -33,6 +33,7 @@ struct partition {
     struct batch_partition at; /* how far it is taken into micro-batches */
     enum partition_state state;
     int64_t claim_at_ms; /* UNCLAIMED: not before */
+    int64_t away_since_ms; /* nothing could be read of it since then, nor its bounds be known; 0: nothing is wrong */
     int64_t stored_offset; /* the next offset, as the database has it */
     int64_t end_offset; /* the end that was reached with nothing after it yet; -1: not at the end */
     int64_t committed_offset; /* told to Kafka, for lag tools */
@@ -58,10 +59,14 @@ void partitions_clear(struct partitions *partitions);
 struct partition *partitions_find(struct partitions *partitions, enum topic_kind topic, int32_t number);
 /* How many are in that state. */
 size_t partitions_in(const struct partitions *partitions, enum partition_state state);
+/* When the first of those that are away went; 0: none is. */
+int64_t partitions_away_since_ms(const struct partitions *partitions);
 /* Adds three parameters, the arrays of topics, partitions and epochs that are ours. Returns how many. */
 size_t partitions_query_owned(const struct partitions *partitions, struct database_query *query);
 /* True from the claim on until it is doubted: the epoch is valid. */
 bool partition_is_ours(const struct partition *partition);
+/* True when it is ours to read and can't be read. */
+bool partition_is_away(const struct partition *partition);
 /* True when records of it are taken. */
 bool partition_is_read(const struct partition *partition);
 /* The last record is the witness from now on. */

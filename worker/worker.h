@@ -35,7 +35,7 @@ enum {
     WORKER_LEAVE_MS = 1500, /* for leaving the group after that */
     WORKER_CLOSE_S = 3, /* for all of the closing: what hangs is left behind */
     WORKER_OWNER_BYTES_MAX = 256,
-    WORKER_ABSENT_MS = 10000 /* --until-end gives up on an absent broker or database after this */
+    WORKER_ABSENT_MS = 10000 /* --until-end gives up on an absent broker, partition or database after this */
 };
 
 struct worker {
@@ -68,6 +68,8 @@ struct worker {
 /* Runs until a signal, the end of --until-end or a fault that can't be waited out; returns the exit status. */
 int worker_run(const struct config *config);
 
+/* Sets now_ms: once a round, and after a call that may have waited. */
+void worker_clock_look(struct worker *worker);
 /* The monotonic clock as it is now, for measuring; what is to be done when is decided by now_ms. */
 int64_t worker_clock_us(void);
 

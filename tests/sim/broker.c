@@ -410,6 +410,15 @@ int kafka_reader_fd(const struct kafka_reader *reader)
     return -1;
 }
 
+bool kafka_reader_bounds_all(struct kafka_reader *reader, struct kafka_bounds *list, size_t count, int timeout_ms, struct fault *fault)
+{
+    if (is_away()) return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away", "simulated");
+    for (size_t i = 0; i < count; i++)
+        kafka_reader_bounds(reader, list[i].topic, list[i].partition, timeout_ms, &list[i].first_offset, &list[i].next_offset,
+                            &list[i].fault);
+    return true;
+}
+
 bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int32_t partition, int timeout_ms, int64_t *first_offset,
                          int64_t *next_offset, struct fault *fault)
 {

@@ -212,6 +212,22 @@ def test_reviewers(make_world, units):
     assert world.outcomes.wait("P0", "decision.rejected", causation=decision.id).data["code"] == "unknown-reviewer"
 
 
+def test_ends_that_the_broker_does_not_tell(make_world):
+    """Of one partition: all others show what the broker says. Of none: all show what the worker saw last."""
+    world = make_world([people.unit("P0", SUPERIOR, 470_000, 4)])
+    world.client().send(events.unit_review("P0", YEAR))
+    world.run_until_end().expect(0)
+    of_unit = ("unit-review", world.partition_of("P0"))
+    world.client().send(events.unit_review("P0", YEAR))  # No worker has seen it.
+    world.sql("SELECT FROM nianshen.claim('{approval}', '{900}', 'of another broker')")
+    for command in ("status", "partition list"):
+        told = world.ops(*command.split(), "--json", env={"LC_ALL": "C"}).expect(0, says=["1 are as the worker saw them last", "approval partition 900"])
+        ends = {(row["topic"], row["partition"]): row["end"] for row in json.loads(told.out)}
+        assert (ends[of_unit], ends["approval", 900]) == (2, None)
+        silent = world.ops(*command.split(), "--json", "--kafka-bootstrap=127.0.0.1:1", env={"LC_ALL": "C"}).expect(0, says="Kafka at 127.0.0.1:1 does not tell")
+        assert {(row["topic"], row["partition"]): row["end"] for row in json.loads(silent.out)}[of_unit] == 1
+
+
 def test_lists_as_json_and_as_tables(main, desk):
     """--json is data for programs, and what a person sees has the same rows."""
     submission, _ = desk.pending("身份证号码,不通过原因\r\n" + desk.unit.members[0].id_number + ",退休\r\n")

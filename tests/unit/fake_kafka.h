@@ -20,6 +20,7 @@ struct fake_partition {
     size_t count;
     int64_t first, end; /* what the broker says */
     bool is_read, is_end_told;
+    int absences; /* so many questions of a worker for its bounds have no answer */
     int64_t next; /* of the consumer */
 };
 
@@ -54,7 +55,6 @@ static struct {
     int handles; /* open ones */
     void (*before_poll)(void); /* the test's chance to change something */
     int unavailable; /* so many times, before a record is told, its partition becomes unreadable and the record is skipped */
-    int unknown_bounds; /* so many questions for bounds find no such partition */
     int broker_absences; /* so many topic checks find no broker */
     const char *finding; /* a wrong topic */
     bool is_finding_weak; /* only a warning */
@@ -319,12 +319,29 @@ bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int
 {
     (void)reader, (void)timeout_ms;
     if (fake_refuses("reader_bounds", fault)) return false;
-    if (fake_kafka.unknown_bounds > 0) {
-        fake_kafka.unknown_bounds--;
-        return fault_set(fault, FAULT_REJECT, EX_CONFIG, "kafka-refused", "unknown by the script");
-    }
     *first_offset = fake_kafka.partitions[topic][partition].first;
     *next_offset = fake_kafka.partitions[topic][partition].end;
+    return true;
+}
+
+static void fake_bounds(struct kafka_bounds *bounds)
+{
+    const struct fake_partition *partition = &fake_kafka.partitions[bounds->topic][bounds->partition];
+    if (fake_refuses("reader_bounds_of_one", &bounds->fault)) return;
+    if (partition->absences > 0) {
+        fake_kafka.partitions[bounds->topic][bounds->partition].absences--;
+        fault_set(&bounds->fault, FAULT_REJECT, EX_CONFIG, "kafka-refused", "unknown by the script");
+        return;
+    }
+    bounds->first_offset = partition->first;
+    bounds->next_offset = partition->end;
+}
+
+bool kafka_reader_bounds_all(struct kafka_reader *reader, struct kafka_bounds *list, size_t count, int timeout_ms, struct fault *fault)
+{
+    (void)reader, (void)timeout_ms;
+    if (fake_refuses("reader_bounds_all", fault)) return false;
+    for (size_t i = 0; i < count; i++) fake_bounds(&list[i]);
     return true;
 }
 

@@ -9,7 +9,7 @@
 #include "core/config.h"
 #include "core/kafka.h"
 
-enum { MOCK_PARTITIONS = 3 };
+enum { MOCK_BROKERS = 2, MOCK_PARTITIONS = 3 };
 
 static struct {
     rd_kafka_t *client;
@@ -42,7 +42,7 @@ static int mock_setup(void **state)
     (void)state;
     char text[256];
     mock.client = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof text);
-    mock.cluster = rd_kafka_mock_cluster_new(mock.client, 1);
+    mock.cluster = rd_kafka_mock_cluster_new(mock.client, MOCK_BROKERS);
     for (int kind = 0; kind < TOPIC_KINDS; kind++) {
         snprintf(text, sizeof text, "nianshen.%s", topic_kind_name((enum topic_kind)kind));
         rd_kafka_mock_topic_create(mock.cluster, text, MOCK_PARTITIONS, 1);

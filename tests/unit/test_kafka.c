@@ -15,6 +15,20 @@
 
 enum { WAIT_MS = 20000 };
 
+static void brokers_set(bool is_up)
+{
+    for (int32_t broker = 1; broker <= MOCK_BROKERS; broker++)
+        (is_up ? rd_kafka_mock_broker_set_up : rd_kafka_mock_broker_set_down)(mock.cluster, broker);
+}
+
+/* As the mock broker knows it; good until the next call. */
+static const char *topic_full(enum topic_kind kind)
+{
+    static char text[TOPIC_NAME_BYTES_MAX];
+    snprintf(text, sizeof text, "nianshen.%s", topic_kind_name(kind));
+    return text;
+}
+
 /* ---- pure ---- */
 
 /* Hashes as the Java client computes them (its UtilsTest). */
@@ -213,6 +227,77 @@ static void test_reader_reads_from_where_it_is_told(void **state)
     kafka_reader_free(reader);
 }
 
+/* Of all partitions of all topics, and one that there is not. */
+static size_t bounds_fill(struct kafka_bounds *list)
+{
+    size_t count = 0;
+    for (int kind = 0; kind < TOPIC_INPUTS; kind++)
+        for (int32_t partition = 0; partition < MOCK_PARTITIONS; partition++)
+            list[count++] = (struct kafka_bounds){.topic = (enum topic_kind)kind, .partition = partition};
+    list[count++] = (struct kafka_bounds){.topic = TOPIC_APPROVAL, .partition = MOCK_PARTITIONS};
+    return count;
+}
+
+enum { BOUNDS_ASKED = TOPIC_INPUTS * MOCK_PARTITIONS + 1 };
+
+/* Who leads may be asked of the very broker that went down just now: asked again then, as the worker does. */
+static void bounds_ask(struct kafka_reader *reader, struct kafka_bounds list[BOUNDS_ASKED], int timeout_ms)
+{
+    struct fault fault = {0};
+    size_t count = bounds_fill(list);
+    int64_t end_ms = moment_monotonic_ms() + WAIT_MS;
+    assert_int_equal(count, BOUNDS_ASKED);
+    while (!kafka_reader_bounds_all(reader, list, count, timeout_ms, &fault)) {
+        assert_true(moment_monotonic_ms() < end_ms);
+        fault_clear(&fault);
+        bounds_fill(list);
+    }
+    assert_int_equal(list[count - 1].fault.kind, FAULT_REJECT);
+    for (size_t i = 0; i + 1 < count; i++) {
+        int64_t first, next;
+        if (list[i].fault.kind != FAULT_NONE) continue;
+        assert_true(kafka_reader_bounds(reader, list[i].topic, list[i].partition, WAIT_MS, &first, &next, &fault));
+        assert_int_equal(list[i].first_offset, first);
+        assert_int_equal(list[i].next_offset, next);
+    }
+}
+
+/* One that has no leader, and a leader that does not answer, keep no other's bounds from being known. */
+static void test_bounds_of_many(void **state)
+{
+    (void)state;
+    static struct kafka_bounds list[BOUNDS_ASKED];
+    struct fault fault = {0};
+    struct kafka_reader *reader = kafka_reader_new(mock.config, &fault);
+    assert_non_null(reader);
+    produce(TOPIC_UNIT_REVIEW, 1, 4);
+    for (int kind = 0; kind < TOPIC_INPUTS; kind++)
+        for (int32_t partition = 0; partition < MOCK_PARTITIONS; partition++)
+            rd_kafka_mock_partition_set_leader(mock.cluster, topic_full(kind), partition, 1 + partition % MOCK_BROKERS);
+    bounds_ask(reader, list, WAIT_MS);
+    for (size_t i = 0; i + 1 < BOUNDS_ASKED; i++) assert_int_equal(list[i].fault.kind, FAULT_NONE);
+    assert_int_equal(list[1].next_offset, 4);
+
+    rd_kafka_mock_partition_set_leader(mock.cluster, topic_full(TOPIC_UNIT_REVIEW), 0, -1);
+    bounds_ask(reader, list, WAIT_MS);
+    for (size_t i = 0; i + 1 < BOUNDS_ASKED; i++) assert_int_equal(list[i].fault.kind, i == 0 ? FAULT_RETRY : FAULT_NONE);
+    rd_kafka_mock_partition_set_leader(mock.cluster, topic_full(TOPIC_UNIT_REVIEW), 0, 1);
+
+    rd_kafka_mock_broker_set_down(mock.cluster, 2);
+    bounds_ask(reader, list, 1000);
+    rd_kafka_mock_broker_set_up(mock.cluster, 2);
+    for (size_t i = 0; i + 1 < BOUNDS_ASKED; i++)
+        assert_int_equal(list[i].fault.kind, list[i].partition % MOCK_BROKERS == 1 ? FAULT_RETRY : FAULT_NONE);
+
+    brokers_set(false);
+    bounds_fill(list);
+    bool is_told = kafka_reader_bounds_all(reader, list, BOUNDS_ASKED, 1000, &fault);
+    brokers_set(true);
+    assert_false(is_told);
+    assert_int_equal(fault.kind, FAULT_RETRY);
+    kafka_reader_free(reader);
+}
+
 static void test_reader_halts_beyond_the_end(void **state)
 {
     (void)state;
@@ -308,11 +393,11 @@ static void test_an_outage_is_told(void **state)
     struct kafka_consumer *consumer = consumer_join("outage");
     struct kafka_happening happening = {0};
     assert_true(kafka_consumer_probe(consumer, WAIT_MS));
-    rd_kafka_mock_broker_set_down(mock.cluster, 1);
+    brokers_set(false);
     assert_int_equal(consumer_next(consumer, &happening), KAFKA_OUTAGE);
     assert_int_equal(happening.fault.kind, FAULT_RETRY);
     assert_false(kafka_consumer_probe(consumer, 200));
-    rd_kafka_mock_broker_set_up(mock.cluster, 1);
+    brokers_set(true);
     int64_t end_ms = moment_monotonic_ms() + WAIT_MS;
     while (!kafka_consumer_probe(consumer, 500) && moment_monotonic_ms() < end_ms) continue;
     assert_true(kafka_consumer_probe(consumer, WAIT_MS));
@@ -329,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_an_outage_ends_with_a_delivery),
         cmocka_unit_test(test_fixed_properties_are_refused),
         cmocka_unit_test(test_reader_reads_from_where_it_is_told),
+        cmocka_unit_test(test_bounds_of_many),
         cmocka_unit_test(test_reader_halts_beyond_the_end),
         cmocka_unit_test(test_nothing_stale_after_a_start),
         cmocka_unit_test(test_partitions_left_out_stay_silent),

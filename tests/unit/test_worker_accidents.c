@@ -57,15 +57,23 @@ FAKED(int64_t, moment_monotonic_ms, true, (void), (), clock_read())
 FAKED(int, poll, true, (struct pollfd * list, nfds_t count, int timeout_ms), (list, count, timeout_ms), clock_wait(timeout_ms))
 static struct {
     int stalled; /* lines of the watchdog */
+    int partitions_away, partitions_back;
 } told;
 
-static void told_note(void)
+static int *told_count(const char *event)
 {
-    told.stalled++;
+    if (strcmp(event, "stalled") == 0) return &told.stalled;
+    if (strcmp(event, "partition-unavailable") == 0) return &told.partitions_away;
+    return strcmp(event, "partition-back") == 0 ? &told.partitions_back : NULL;
 }
 
-FAKED(void, log_write, strcmp(event, "stalled") == 0, (enum log_level level, const char *event, const struct log_field *fields),
-      (level, event, fields), told_note())
+static void told_note(const char *event)
+{
+    ++*told_count(event);
+}
+
+FAKED(void, log_write, told_count(event) != NULL, (enum log_level level, const char *event, const struct log_field *fields),
+      (level, event, fields), told_note(event))
 FAILING(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags), -1)
 FAILING(ssize_t, getrandom, (void *bytes, size_t count, unsigned flags), (bytes, count, flags), -1)
 
@@ -201,9 +209,11 @@ static const struct accident {
     {"consumer_poll", FAULT_RETRY, "", {.kind = KAFKA_RECORD, .record = {.partition = 7}}, scene_ordinary},
     {"consumer_probe", FAULT_RETRY, "", {0}, scene_ordinary},
     {"reader_start", FAULT_RETRY, "", {0}, scene_ordinary},
-    {"reader_bounds", FAULT_RETRY, "", {0}, scene_ordinary},
-    {"reader_bounds", FAULT_REJECT, "", {0}, scene_ordinary},
-    {"reader_bounds", FAULT_FATAL, "", {0}, scene_ordinary},
+    {"reader_bounds_all", FAULT_RETRY, "", {0}, scene_ordinary},
+    {"reader_bounds_all", FAULT_FATAL, "", {0}, scene_ordinary},
+    {"reader_bounds_of_one", FAULT_RETRY, "", {0}, scene_ordinary},
+    {"reader_bounds_of_one", FAULT_REJECT, "", {0}, scene_ordinary},
+    {"reader_bounds_of_one", FAULT_FATAL, "", {0}, scene_ordinary},
     {"reader_poll", FAULT_RETRY, "", {.kind = KAFKA_OUTAGE}, scene_ordinary},
     {"reader_poll", FAULT_RETRY, "", {.kind = KAFKA_HALTED}, scene_held},
     {"reader_poll", FAULT_RETRY, "", {.kind = KAFKA_OUTAGE}, scene_held},
@@ -375,6 +385,61 @@ static void test_until_end_gives_up(void **state)
     play.at = 1;
     assert_int_equal(run_worker(true), EX_UNAVAILABLE);
 }
+
+/* ---- a partition whose leader is away ---- */
+
+static struct fake_partition *const led_by_none = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][0];
+static struct fake_partition *const led_by_another = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][1];
+
+static void assert_only_the_other_is_applied(void)
+{
+    assert_int_equal(fake_database.positions[TOPIC_UNIT_REVIEW][0].next, 0);
+    assert_int_equal(fake_database.positions[TOPIC_UNIT_REVIEW][1].next, led_by_another->end);
+}
+
+/* From the start: all others are read meanwhile. Told at once and again each minute, and that it is back. */
+static void test_a_partition_without_a_leader(void **state)
+{
+    (void)state;
+    append_units("a");
+    led_by_none->absences = 1 << 20;
+    assert_int_equal(play_run(150000), EX_OK);
+    assert_only_the_other_is_applied();
+    assert_int_equal(told.partitions_away, 3);
+    assert_true((1 << 20) - led_by_none->absences >= 150000 / BACKOFF_MAX_MS); /* asked for again and again, */
+    assert_true((1 << 20) - led_by_none->absences < 2 * 150000 / BACKOFF_MAX_MS + 10); /* and not at every turn */
+    assert_int_equal(run_worker(true), EX_UNAVAILABLE);
+    led_by_none->absences = 3;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_int_equal(told.partitions_back, 1);
+    assert_all_applied_once();
+}
+
+static void lose_the_leader(void)
+{
+    if (fake_database.applies != 1 || led_by_none->absences > 0) return;
+    led_by_none->absences = 1 << 20;
+    fake_kafka.unavailable = 1;
+    append_units("b");
+}
+
+/* In the middle: what was read and not applied of it is read again, once it can be. */
+static void test_a_partition_loses_its_leader(void **state)
+{
+    (void)state;
+    append_units("a");
+    play.each = lose_the_leader;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(fake_database.positions[TOPIC_UNIT_REVIEW][1].next, led_by_another->end);
+    assert_true(fake_database.positions[TOPIC_UNIT_REVIEW][0].next < led_by_none->end);
+    assert_int_equal(told.partitions_away, 1);
+    play.each = NULL;
+    led_by_none->absences = 0;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_all_applied_once();
+}
+
+/* ---- slow answers ---- */
 
 /* A database that never answers: told of after a while, and given up for another connection. */
 static void test_a_database_that_hangs(void **state)
@@ -1184,6 +1249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_any_refusal_at_any_call, play_setup),
         cmocka_unit_test_setup(test_until_end_gives_up, play_setup),
+        cmocka_unit_test_setup(test_a_partition_without_a_leader, play_setup),
+        cmocka_unit_test_setup(test_a_partition_loses_its_leader, play_setup),
         cmocka_unit_test_setup(test_a_database_that_hangs, play_setup),
         cmocka_unit_test_setup(test_partitions_are_given_back_in_time, play_setup),
         cmocka_unit_test_setup(test_rows_that_are_none_of_ours, play_setup),

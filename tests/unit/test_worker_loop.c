@@ -340,7 +340,7 @@ static void test_what_is_only_unavailable_does_not_halt(void **state)
 {
     (void)state;
     append_units("a");
-    fake_kafka.unknown_bounds = 2;
+    fake_kafka.partitions[TOPIC_UNIT_REVIEW][0].absences = 2;
     fake_kafka.unavailable = 3;
     assert_int_equal(run_worker(true), 0);
     assert_all_applied_once();
