@@ -140,7 +140,8 @@ bool link_step(struct worker *worker)
     struct fault fault = {0};
     struct link *link = &worker->link;
     struct database_result *result = NULL;
-    if (link->state == LINK_CLOSED) return open_begin(worker);
+    if (link->state == LINK_CLOSED && !open_begin(worker)) return false;
+    if (link->database == NULL) return true; /* not even begun */
     switch (database_poll(link->database, link->state == LINK_BUSY ? &result : NULL, &fault)) {
     case DATABASE_BUSY:
         return time_is_up(worker);

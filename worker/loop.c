@@ -91,9 +91,9 @@ static const struct {
     bool (*run)(struct worker *worker);
     enum spent spent;
 } steps[] = {
-    {signals_step, SPENT_OTHER},    {topic_check_step, SPENT_OTHER}, {link_step, SPENT_SEND},
-    {assignment_step, SPENT_OTHER}, {witness_step, SPENT_OTHER},     {outbox_step, SPENT_PUBLISH},
-    {intake_step, SPENT_OTHER},     {apply_step, SPENT_SEND},        {held_step, SPENT_OTHER},
+    {signals_step, SPENT_OTHER},    {link_step, SPENT_SEND},     {topic_check_step, SPENT_OTHER},
+    {assignment_step, SPENT_OTHER}, {witness_step, SPENT_OTHER}, {outbox_step, SPENT_PUBLISH},
+    {intake_step, SPENT_OTHER},     {apply_step, SPENT_SEND},    {held_step, SPENT_OTHER},
 };
 
 static bool round_run(struct worker *worker)
