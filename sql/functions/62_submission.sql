@@ -1,12 +1,13 @@
 -- Judging the submissions that are complete and the head of their unit's queue.
 
--- What the reviewer sees, in the canonical form of RFC 8785 (keys in order, no blanks; to_json escapes as it asks).
+-- What the reviewer sees, in the canonical form of RFC 8785 (keys in order, no blanks; to_json escapes as it asks). The failing numbers are in ascending
+-- order as they were sent: of a submission that is not, no reviewer hears.
 CREATE OR REPLACE FUNCTION nianshen.submission_canonical(p_submission nianshen.submission, p_listed bigint, p_failed bigint, p_profile jsonb) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN '{"failed":[' || coalesce((
-               SELECT string_agg('{"id_number":' || to_json(e.id_key) || ',"reason":' || to_json(e.reason) || '}', ',' ORDER BY e.id_key)
-               FROM nianshen.entry e WHERE e.submission_key = (p_submission).submission_key), '')
+               SELECT string_agg('{"id_number":' || to_json(e.id_key) || ',"reason":' || to_json(e.reason) || '}', ',')
+               FROM (SELECT e.id_key, e.reason FROM nianshen.entry e WHERE e.submission_key = (p_submission).submission_key ORDER BY e.chunk, e.index) e), '')
         || '],"listed":' || p_listed || ',"mode":' || to_json((p_submission).mode) || ',"passed":' || p_listed - p_failed
         || ',"profile":{' || CASE p_profile WHEN '{}' THEN '' ELSE (
                SELECT string_agg(to_json(p.key) || ':' || to_json(p.value), ',' ORDER BY p.key COLLATE "C") FROM jsonb_each_text(p_profile) p) END
