@@ -144,6 +144,12 @@ static void bounds_later(struct worker *worker)
     worker->assignment.is_settled = false;
 }
 
+/* One that has bounds may still not be read: then the waits grow on. */
+static void bounds_known(struct worker *worker)
+{
+    if (partitions_away_since_ms(&worker->partitions) == 0) backoff_reset(&worker->assignment.bounds_backoff);
+}
+
 void assignment_again(struct worker *worker, struct partition *partition, const struct fault *why)
 {
     partition->state = PARTITION_CLAIMED;
@@ -157,7 +163,7 @@ void assignment_back(struct worker *worker, struct partition *partition)
     log_info("partition-back", log_text("topic", topic_kind_name(partition->at.topic)), log_number("partition", partition->at.number),
              log_number("away_ms", worker->now_ms - partition->away_since_ms));
     partition->away_since_ms = 0;
-    if (partitions_away_since_ms(&worker->partitions) == 0) backoff_reset(&worker->assignment.bounds_backoff);
+    bounds_known(worker);
 }
 
 /* ---- halt ---- */
@@ -515,7 +521,10 @@ static bool bounds_step(struct worker *worker)
     for (size_t i = 0; is_told && i < count; i++) bounds_take(worker, &list[i]);
     free(list);
     if (!is_told) health_broker_away(worker, &fault);
-    if (partitions_in(partitions, PARTITION_CLAIMED) > 0) bounds_later(worker);
+    if (partitions_in(partitions, PARTITION_CLAIMED) > 0)
+        bounds_later(worker);
+    else
+        bounds_known(worker);
     return true;
 }
 

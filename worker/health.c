@@ -198,6 +198,8 @@ static void until_end_look(struct worker *worker)
                  "gave up: the database does not answer; see PGHOST, PGPORT, PGDATABASE");
     absence_ends(worker, partitions_away_since_ms(&worker->partitions), "partition-away",
                  "gave up: a partition can't be read, see partition-unavailable above; does its leader run?");
+    absence_ends(worker, worker->outbox.put_off_since_ms, "partition-away",
+                 "gave up: dead letters wait for their originals, see originals-unavailable above; does the partition's leader run?");
     if (!worker->topic_check.is_done || assignment->is_revoking || worker->is_stopping) return;
     if (!assignment->is_assigned) {
         if (unchanged_ms < HEALTH_UNASSIGNED_MS) return;

@@ -24,10 +24,10 @@ static void delivered(void *context, uint64_t tag, enum kafka_delivery result, i
 {
     struct outbox *outbox = context;
     (void)partition, (void)offset;
-    outbox->states[tag] = result == KAFKA_DELIVERED ? OUTBOX_DELIVERED : OUTBOX_REFUSED;
+    outbox->states[tag] = result == KAFKA_DELIVERED ? OUTBOX_DELIVERED : OUTBOX_LEFT;
     outbox->unreported--;
     if (result == KAFKA_DELIVERED) return;
-    outbox->is_refused = true;
+    outbox->has_left = true;
     log_error("delivery-refused", log_number("outbox_id", result_int8(outbox->rows, (size_t)tag, OUTBOX_ID)),
               log_text("text", fault->text));
 }
@@ -124,8 +124,9 @@ static void taken(struct worker *worker, struct database_result **result, const 
     *result = NULL;
     outbox->row_count = result_rows(outbox->rows);
     outbox->next = outbox->unreported = 0;
+    outbox->unread_since_ms = 0;
     outbox->mark_at_ms = worker->now_ms + OUTBOX_MARK_MS;
-    outbox->is_refused = false;
+    outbox->has_left = false;
     outbox->phase = OUTBOX_PUBLISHING;
     memset(outbox->states, 0, sizeof outbox->states);
     rows_order(outbox);
@@ -171,6 +172,38 @@ static void dead_letter_log(const struct dead_letter_reason *reason, bool is_gon
                 log_text("code", reason->code));
 }
 
+/*
+ * An original that does not come, of a partition whose leader is away: the dead letters of that partition are taken again later, and hold
+ * back no outcome and no other dead letter.
+ */
+static void originals_put_off(struct worker *worker, const struct kafka_position *origin)
+{
+    struct outbox *outbox = &worker->outbox;
+    const char *topic = topic_kind_name(origin->topic);
+    for (size_t row = 0; row < outbox->row_count; row++) {
+        bool is_of_it = !is_outcome(outbox->rows, row) && strcmp(result_text(outbox->rows, row, OUTBOX_TOPIC), topic) == 0 &&
+                        result_int8(outbox->rows, row, OUTBOX_PARTITION) == origin->partition;
+        if (is_of_it && outbox->states[row] == OUTBOX_TO_SEND) outbox->states[row] = OUTBOX_LEFT;
+    }
+    outbox->has_left = true;
+    outbox->unread_since_ms = 0;
+    original_rest(&outbox->source, worker->reader);
+    if (outbox->put_off_since_ms != 0) return;
+    outbox->put_off_since_ms = worker->now_ms;
+    log_warning("originals-unavailable", log_text("topic", topic), log_number("partition", origin->partition),
+                log_text("text", "dead letters wait for their originals, which can't be read again now"));
+}
+
+/* Not here yet. */
+static bool original_awaited(struct worker *worker, const struct kafka_position *origin, struct fault *fault)
+{
+    struct outbox *outbox = &worker->outbox;
+    if (outbox->unread_since_ms == 0) outbox->unread_since_ms = worker->now_ms;
+    if (worker->now_ms - outbox->unread_since_ms >= OUTBOX_ORIGINAL_MS) originals_put_off(worker, origin);
+    fault_clear(fault);
+    return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
+}
+
 /* Without its original a dead letter still says where and why: holding it back would hold back all that is behind it. */
 static bool original_send(struct worker *worker, size_t row, struct fault *fault)
 {
@@ -183,21 +216,21 @@ static bool original_send(struct worker *worker, size_t row, struct fault *fault
         .code = result_text(rows, row, OUTBOX_CODE),
         .text = result_is_null(rows, row, OUTBOX_TEXT) ? NULL : result_text(rows, row, OUTBOX_TEXT),
     };
-    if (worker->now_ms < outbox->read_at_ms) return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "not now");
     if (!topic_kind_of_name(result_text(rows, row, OUTBOX_TOPIC), &reason.origin.topic))
         return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "outbox", "a dead letter of an unknown topic");
+    if (worker->now_ms < outbox->read_at_ms) return original_awaited(worker, &reason.origin, fault);
     switch (original_find(&outbox->source, worker->reader, &reason.origin, 0, &record, fault)) {
     case ORIGINAL_WAIT:
-        return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
+        return original_awaited(worker, &reason.origin, fault);
     case ORIGINAL_FAULT:
         log_debug("original-unreadable", log_text("code", fault->code), log_text("text", fault->text));
         outbox->read_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
-        fault_clear(fault);
-        return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original can't be read now");
+        return original_awaited(worker, &reason.origin, fault);
     case ORIGINAL_FOUND:
     case ORIGINAL_GONE:
         break;
     }
+    outbox->unread_since_ms = 0;
     bool is_sent = dead_letter_send(outbox->producer, &record, &reason, row, fault);
     if (is_sent) dead_letter_log(&reason, record.handle == NULL);
     kafka_record_release(&record);
@@ -210,25 +243,27 @@ static void refused_at_once(struct outbox *outbox, size_t row, const struct faul
     delivered(outbox, row, KAFKA_REFUSED, -1, -1, fault);
 }
 
+static void row_send(struct worker *worker, size_t row)
+{
+    struct fault fault = {0};
+    struct outbox *outbox = &worker->outbox;
+    if (is_outcome(outbox->rows, row) ? outcome_send(worker, row, &fault) : original_send(worker, row, &fault)) {
+        outbox->states[row] = OUTBOX_SENT;
+        outbox->unreported++;
+    } else if (fault.kind != FAULT_RETRY) {
+        refused_at_once(outbox, row, &fault);
+    }
+}
+
 /* Hands rows over, as far as it goes now. */
 static bool send_step(struct worker *worker)
 {
     struct outbox *outbox = &worker->outbox;
     size_t first = outbox->next;
-    while (outbox->next < outbox->row_count) {
-        struct fault fault = {0};
+    for (; outbox->next < outbox->row_count; outbox->next++) {
         size_t row = outbox->order[outbox->next];
-        if (outbox->states[row] == OUTBOX_TO_SEND) {
-            bool is_sent = is_outcome(outbox->rows, row) ? outcome_send(worker, row, &fault) : original_send(worker, row, &fault);
-            if (!is_sent && fault.kind == FAULT_RETRY) break;
-            if (is_sent) {
-                outbox->states[row] = OUTBOX_SENT;
-                outbox->unreported++;
-            } else {
-                refused_at_once(outbox, row, &fault);
-            }
-        }
-        outbox->next++;
+        if (outbox->states[row] == OUTBOX_TO_SEND) row_send(worker, row);
+        if (outbox->states[row] == OUTBOX_TO_SEND) break;
     }
     return outbox->next > first;
 }
@@ -284,21 +319,22 @@ static void rows_marked(struct worker *worker)
     for (size_t row = 0; row < outbox->row_count; row++)
         if (is_delivered(outbox, row)) counts.published++;
     health_count(worker, &counts);
-    if (outbox->is_refused) {
-        outbox_want(outbox); /* what was refused */
+    if (outbox->has_left) {
+        outbox_want(outbox);
         outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
     } else {
+        outbox->put_off_since_ms = 0;
         backoff_reset(&outbox->backoff);
     }
     original_rest(&outbox->source, worker->reader);
     rest(worker);
 }
 
-/* What was refused waits, and so does what the broker has still to report. */
+/* What is left waits, and so does what the broker has still to report. */
 static bool is_ready_for_rows(const struct worker *worker)
 {
     const struct outbox *outbox = &worker->outbox;
-    bool is_free = outbox->phase == OUTBOX_RESTING || (outbox->phase == OUTBOX_CARRIED && !outbox->is_refused);
+    bool is_free = outbox->phase == OUTBOX_RESTING || (outbox->phase == OUTBOX_CARRIED && !outbox->has_left);
     return is_free && worker->now_ms >= outbox->take_at_ms;
 }
 

@@ -15,6 +15,7 @@
 enum {
     OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
     OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say */
+    OUTBOX_ORIGINAL_MS = 2000, /* so long an original is waited for before the dead letters of its partition are put off */
     OUTBOX_MARK_MS = 100, /* after it was taken; so long what is published waits for a micro-batch that marks it in its transaction */
 };
 
@@ -42,7 +43,7 @@ enum outbox_column {
 struct worker;
 
 enum outbox_phase { OUTBOX_RESTING, OUTBOX_TAKING, OUTBOX_PUBLISHING, OUTBOX_MARKING, OUTBOX_CARRIED };
-enum outbox_row { OUTBOX_TO_SEND, OUTBOX_SENT, OUTBOX_DELIVERED, OUTBOX_REFUSED };
+enum outbox_row { OUTBOX_TO_SEND, OUTBOX_SENT, OUTBOX_DELIVERED, OUTBOX_LEFT };
 
 struct outbox {
     struct kafka_producer *producer; /* NULL until the topics are checked */
@@ -53,12 +54,14 @@ struct outbox {
     uint16_t order[OUTBOX_ROWS_MAX]; /* in which the rows are sent */
     size_t next; /* place in the order: all before were handed to the producer */
     size_t unreported;
-    bool is_refused; /* one of the rows */
+    bool has_left; /* rows that are to be taken again: the broker refused them, or their originals did not come */
     bool is_wanted; /* there may be something */
     int64_t take_at_ms; /* neither taken nor marked before */
     int64_t look_at_ms; /* whatever is wanted */
     int64_t mark_at_ms; /* without a micro-batch */
     int64_t read_at_ms; /* no original before */
+    int64_t unread_since_ms; /* the original of the row at `next` does not come; 0: it is not waited for */
+    int64_t put_off_since_ms; /* dead letters were in each taking since then; 0: not in the last one */
     struct backoff backoff;
     struct original_source source;
 };

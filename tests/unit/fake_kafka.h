@@ -21,6 +21,7 @@ struct fake_partition {
     int64_t first, end; /* what the broker says */
     bool is_read, is_end_told;
     int absences; /* so many questions of a worker for its bounds have no answer */
+    bool is_silent; /* nothing comes of it to a reader */
     int64_t next; /* of the consumer */
 };
 
@@ -55,7 +56,8 @@ static struct {
     int handles; /* open ones */
     void (*before_poll)(void); /* the test's chance to change something */
     int unavailable; /* so many times, before a record is told, its partition becomes unreadable and the record is skipped */
-    int broker_absences; /* so many topic checks find no broker */
+    int broker_absences; /* so many topic checks find no broker, */
+    int bounds_absences; /* and so many questions for bounds of partitions */
     const char *finding; /* a wrong topic */
     bool is_finding_weak; /* only a warning */
     enum fault_kind refusal; /* of calls that failing.h lets fail */
@@ -293,7 +295,8 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
     struct kafka_position *at = &fake_kafka.reading;
     (void)reader, (void)timeout_ms;
     *out = (struct kafka_happening){.kind = KAFKA_NOTHING};
-    if (!fake_kafka.is_reading || fake_kafka.is_reader_silent) return out->kind;
+    if (!fake_kafka.is_reading || fake_kafka.is_reader_silent || fake_kafka.partitions[at->topic][at->partition].is_silent)
+        return out->kind;
     if (fake_refuses("reader_poll", &out->fault)) {
         out->position = fake_kafka.refused_as.position;
         return out->kind = fake_kafka.refused_as.kind;
@@ -341,6 +344,10 @@ bool kafka_reader_bounds_all(struct kafka_reader *reader, struct kafka_bounds *l
 {
     (void)reader, (void)timeout_ms;
     if (fake_refuses("reader_bounds_all", fault)) return false;
+    if (fake_kafka.bounds_absences > 0) {
+        fake_kafka.bounds_absences--;
+        return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away", "by the script");
+    }
     for (size_t i = 0; i < count; i++) fake_bounds(&list[i]);
     return true;
 }

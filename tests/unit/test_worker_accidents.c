@@ -57,23 +57,39 @@ FAKED(int64_t, moment_monotonic_ms, true, (void), (), clock_read())
 FAKED(int, poll, true, (struct pollfd * list, nfds_t count, int timeout_ms), (list, count, timeout_ms), clock_wait(timeout_ms))
 static struct {
     int stalled; /* lines of the watchdog */
-    int partitions_away, partitions_back;
+    int partitions_away, partitions_back, originals_away;
+    int64_t away_ms, back_ms; /* of the last of these */
 } told;
 
-static int *told_count(const char *event)
+static const struct {
+    const char *event;
+    int *count;
+    int64_t *last_ms; /* may be NULL */
+} counted[] = {
+    {"stalled", &told.stalled, NULL},
+    {"partition-unavailable", &told.partitions_away, &told.away_ms},
+    {"partition-back", &told.partitions_back, &told.back_ms},
+    {"originals-unavailable", &told.originals_away, NULL},
+};
+
+static bool is_counted(const char *event)
 {
-    if (strcmp(event, "stalled") == 0) return &told.stalled;
-    if (strcmp(event, "partition-unavailable") == 0) return &told.partitions_away;
-    return strcmp(event, "partition-back") == 0 ? &told.partitions_back : NULL;
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+        if (strcmp(event, counted[i].event) == 0) return true;
+    return false;
 }
 
 static void told_note(const char *event)
 {
-    ++*told_count(event);
+    for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++) {
+        if (strcmp(event, counted[i].event) != 0) continue;
+        ++*counted[i].count;
+        if (counted[i].last_ms != NULL) *counted[i].last_ms = play.now_ms;
+    }
 }
 
-FAKED(void, log_write, told_count(event) != NULL, (enum log_level level, const char *event, const struct log_field *fields),
-      (level, event, fields), told_note(event))
+FAKED(void, log_write, is_counted(event), (enum log_level level, const char *event, const struct log_field *fields), (level, event, fields),
+      told_note(event))
 FAILING(int, signalfd, (int fd, const sigset_t *signals, int flags), (fd, signals, flags), -1)
 FAILING(ssize_t, getrandom, (void *bytes, size_t count, unsigned flags), (bytes, count, flags), -1)
 
@@ -435,6 +451,74 @@ static void test_a_partition_loses_its_leader(void **state)
     assert_int_equal(told.partitions_away, 1);
     play.each = NULL;
     led_by_none->absences = 0;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_all_applied_once();
+}
+
+static void assign_once_more(void)
+{
+    if (fake_kafka.stops > 0 || fake_database.applies == 0) return;
+    fake_kafka.must_revoke = true;
+    led_by_none->absences = 1;
+}
+
+/* An outage that the waits grew long in is over: what fails for the first time is asked for again at once. */
+static void test_a_short_absence_after_a_long_outage(void **state)
+{
+    (void)state;
+    append_units("a");
+    fake_kafka.bounds_absences = 20;
+    play.each = assign_once_more;
+    assert_int_equal(play_run(4 * PLAY_MS), EX_OK);
+    assert_int_equal(fake_kafka.stops, 1);
+    assert_int_equal(told.partitions_back, 1);
+    assert_true(told.back_ms - told.away_ms < 1000);
+    assert_all_applied_once();
+}
+
+static const char *unit_of(int32_t partition)
+{
+    static char unit[16];
+    for (int i = 0; i < UNITS; i++) {
+        snprintf(unit, sizeof unit, "U%04d", i);
+        if (kafka_partition_of(unit, strlen(unit), FAKE_PARTITIONS) == partition) break;
+    }
+    return unit;
+}
+
+static void append_more(void)
+{
+    if (fake_database.applies > 0 && led_by_none->count <= 2 * UNITS) append_units("b");
+}
+
+static bool only_waits_for_its_leader(const struct fake_outbox_row *row)
+{
+    return !row->is_outcome && row->partition == 0 && !row->is_done;
+}
+
+/* The originals of one partition can't be read again: its dead letters wait, all else leaves, also what comes later. Told once. */
+static void test_originals_without_a_leader(void **state)
+{
+    (void)state;
+    size_t waiting = 0;
+    append_units("a");
+    for (int number = 0; number < FAKE_PARTITIONS; number++)
+        for (int i = 0; i < UNITS; i++) fake_append_broken(unit_of(number)); /* each by itself would take too long to put off */
+    led_by_none->is_silent = true;
+    play.each = append_more;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    for (size_t i = 0; i < fake_database.outbox_count; i++) {
+        if (only_waits_for_its_leader(&fake_database.outbox[i]))
+            waiting++;
+        else
+            assert_true(fake_database.outbox[i].is_done);
+    }
+    assert_int_equal(waiting, UNITS);
+    assert_int_equal(told.originals_away, 1);
+    play.end_ms = play.now_ms + PLAY_MS; /* by itself before that */
+    assert_int_equal(run_worker(true), EX_UNAVAILABLE);
+    play.end_ms = 0;
+    led_by_none->is_silent = false;
     assert_int_equal(run_worker(true), EX_OK);
     assert_all_applied_once();
 }
@@ -1251,6 +1335,8 @@ int main(void)
         cmocka_unit_test_setup(test_until_end_gives_up, play_setup),
         cmocka_unit_test_setup(test_a_partition_without_a_leader, play_setup),
         cmocka_unit_test_setup(test_a_partition_loses_its_leader, play_setup),
+        cmocka_unit_test_setup(test_a_short_absence_after_a_long_outage, play_setup),
+        cmocka_unit_test_setup(test_originals_without_a_leader, play_setup),
         cmocka_unit_test_setup(test_a_database_that_hangs, play_setup),
         cmocka_unit_test_setup(test_partitions_are_given_back_in_time, play_setup),
         cmocka_unit_test_setup(test_rows_that_are_none_of_ours, play_setup),
