@@ -217,7 +217,7 @@ static void ends_ask(struct kafka_reader *reader, struct kafka_bounds *list, siz
     rd_kafka_topic_partition_list_destroy(asked);
 }
 
-/* That a leader of many is asked once, and one that is silent is waited for once. */
+/* Both ends of all that it leads, which is done with then. One that is silent is waited for once. */
 static void leader_ask(struct kafka_reader *reader, struct kafka_bounds *list, size_t count, int32_t *leaders, int32_t leader,
                        int timeout_ms)
 {

@@ -121,7 +121,7 @@ void assignment_doubt(struct worker *worker)
     if (worker->assignment.is_assigned && !worker->assignment.is_revoking) reading_start(worker);
 }
 
-/* ---- partitions that can't be read for now ---- */
+/* ---- partitions that are away ---- */
 
 static void away_log(const struct worker *worker, const struct partition *partition, const char *text)
 {
