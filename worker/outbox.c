@@ -130,10 +130,12 @@ static void taken(struct worker *worker, struct database_result **result, const 
     outbox->phase = OUTBOX_PUBLISHING;
     memset(outbox->states, 0, sizeof outbox->states);
     rows_order(outbox);
-    if (outbox->row_count == 0)
+    if (outbox->row_count == 0) {
+        outbox->put_off_since_ms = 0; /* another worker may have published what was */
         rest(worker);
-    else if (result_bool(outbox->rows, 0, OUTBOX_HAS_MORE))
+    } else if (result_bool(outbox->rows, 0, OUTBOX_HAS_MORE)) {
         outbox_want(outbox);
+    }
 }
 
 static bool take_step(struct worker *worker)
@@ -186,7 +188,7 @@ static void originals_put_off(struct worker *worker, const struct kafka_position
         if (is_of_it && outbox->states[row] == OUTBOX_TO_SEND) outbox->states[row] = OUTBOX_LEFT;
     }
     outbox->has_left = true;
-    outbox->unread_since_ms = 0;
+    outbox->unread_since_ms = outbox->read_at_ms = 0; /* what comes next is of another partition */
     original_rest(&outbox->source, worker->reader);
     if (outbox->put_off_since_ms != 0) return;
     outbox->put_off_since_ms = worker->now_ms;

@@ -22,6 +22,7 @@ struct fake_partition {
     bool is_read, is_end_told;
     int absences; /* so many questions of a worker for its bounds have no answer */
     bool is_silent; /* nothing comes of it to a reader */
+    bool is_unreadable; /* a reader of it is told of an outage */
     int64_t next; /* of the consumer */
 };
 
@@ -297,6 +298,10 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
     *out = (struct kafka_happening){.kind = KAFKA_NOTHING};
     if (!fake_kafka.is_reading || fake_kafka.is_reader_silent || fake_kafka.partitions[at->topic][at->partition].is_silent)
         return out->kind;
+    if (fake_kafka.partitions[at->topic][at->partition].is_unreadable) {
+        fault_set(&out->fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away", "by the script");
+        return out->kind = KAFKA_OUTAGE;
+    }
     if (fake_refuses("reader_poll", &out->fault)) {
         out->position = fake_kafka.refused_as.position;
         return out->kind = fake_kafka.refused_as.kind;

@@ -58,7 +58,7 @@ FAKED(int, poll, true, (struct pollfd * list, nfds_t count, int timeout_ms), (li
 static struct {
     int stalled; /* lines of the watchdog */
     int partitions_away, partitions_back, originals_away;
-    int64_t away_ms, back_ms; /* of the last of these */
+    int64_t away_ms, back_ms, originals_ms; /* of the last of these */
 } told;
 
 static const struct {
@@ -69,7 +69,7 @@ static const struct {
     {"stalled", &told.stalled, NULL},
     {"partition-unavailable", &told.partitions_away, &told.away_ms},
     {"partition-back", &told.partitions_back, &told.back_ms},
-    {"originals-unavailable", &told.originals_away, NULL},
+    {"originals-unavailable", &told.originals_away, &told.originals_ms},
 };
 
 static bool is_counted(const char *event)
@@ -521,6 +521,49 @@ static void test_originals_without_a_leader(void **state)
     led_by_none->is_silent = false;
     assert_int_equal(run_worker(true), EX_OK);
     assert_all_applied_once();
+}
+
+static int64_t last_read_ms; /* of the dead letters' originals that can be read */
+
+static void note_what_was_read(void)
+{
+    if (fake_kafka.is_reading && fake_kafka.reading.partition == 1) last_read_ms = play.now_ms;
+}
+
+/* The waits that one partition's originals caused are none of the next one's. */
+static void test_originals_behind_unreadable_ones(void **state)
+{
+    (void)state;
+    for (int number = 0; number < FAKE_PARTITIONS; number++) fake_append_broken(unit_of(number));
+    led_by_none->is_unreadable = true;
+    last_read_ms = 0;
+    play.wait_ms = 5;
+    play.each_round = note_what_was_read;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_true(fake_database.outbox[1].is_done != fake_database.outbox[0].is_done);
+    assert_int_equal(told.originals_away, 1);
+    assert_in_range(last_read_ms, told.originals_ms, told.originals_ms + 50);
+}
+
+/* Another worker publishes what was put off here; later there is one more. */
+static void publish_elsewhere(void)
+{
+    if (told.originals_away != 1) return;
+    for (size_t i = 0; i < fake_database.outbox_count; i++)
+        if (led_by_none->count == 1) fake_database.outbox[i].is_done = true;
+    if (led_by_none->count == 1 && play.now_ms > play.end_ms - PLAY_MS / 2) fake_append_broken(unit_of(0));
+}
+
+/* With nothing left to wait for the waiting is over: it is told anew when it begins anew. */
+static void test_originals_that_are_no_longer_wanted(void **state)
+{
+    (void)state;
+    fake_append_broken(unit_of(0));
+    led_by_none->is_silent = true;
+    play.each = publish_elsewhere;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(led_by_none->count, 2);
+    assert_int_equal(told.originals_away, 2);
 }
 
 /* ---- slow answers ---- */
@@ -1337,6 +1380,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_partition_loses_its_leader, play_setup),
         cmocka_unit_test_setup(test_a_short_absence_after_a_long_outage, play_setup),
         cmocka_unit_test_setup(test_originals_without_a_leader, play_setup),
+        cmocka_unit_test_setup(test_originals_behind_unreadable_ones, play_setup),
+        cmocka_unit_test_setup(test_originals_that_are_no_longer_wanted, play_setup),
         cmocka_unit_test_setup(test_a_database_that_hangs, play_setup),
         cmocka_unit_test_setup(test_partitions_are_given_back_in_time, play_setup),
         cmocka_unit_test_setup(test_rows_that_are_none_of_ours, play_setup),
