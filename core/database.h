@@ -52,10 +52,12 @@ void query_bytea(struct database_query *query, const void *bytes, size_t count);
 void query_text_array(struct database_query *query);
 void query_int4_array(struct database_query *query);
 void query_int8_array(struct database_query *query);
+void query_bool_array(struct database_query *query);
 void query_bytea_array(struct database_query *query);
 void query_add_text(struct database_query *query, const char *text, size_t length);
 void query_add_int4(struct database_query *query, int32_t value);
 void query_add_int8(struct database_query *query, int64_t value);
+void query_add_bool(struct database_query *query, bool value);
 void query_add_bytea(struct database_query *query, const void *bytes, size_t count);
 void query_add_null(struct database_query *query);
 size_t query_bytes(const struct database_query *query); /* size of all parameters */

@@ -173,6 +173,11 @@ void query_int8_array(struct database_query *query)
     query_array(query, DATABASE_INT8_ARRAY, DATABASE_INT8);
 }
 
+void query_bool_array(struct database_query *query)
+{
+    query_array(query, DATABASE_BOOL_ARRAY, DATABASE_BOOL);
+}
+
 void query_bytea_array(struct database_query *query)
 {
     query_array(query, DATABASE_BYTEA_ARRAY, DATABASE_BYTEA);
@@ -223,6 +228,12 @@ void query_add_int8(struct database_query *query, int64_t value)
     char bytes[8];
     store_int8(bytes, (uint64_t)value);
     query_add_bytes(query, DATABASE_INT8, bytes, sizeof bytes);
+}
+
+void query_add_bool(struct database_query *query, bool value)
+{
+    char byte = value ? 1 : 0;
+    query_add_bytes(query, DATABASE_BOOL, &byte, sizeof byte);
 }
 
 void query_add_null(struct database_query *query)

@@ -35,17 +35,22 @@ static void rest(struct worker *worker, int64_t for_ms)
     held->look_at_ms = worker->now_ms + for_ms;
 }
 
-static void try_later(struct worker *worker, const struct fault *fault)
+static void retry_log(const struct fault *fault)
 {
     log_warning("held-retry", log_text("code", fault->code), log_text("text", fault->text));
+}
+
+static void try_later(struct worker *worker, const struct fault *fault)
+{
+    retry_log(fault);
     rest(worker, backoff_next_ms(&worker->held.backoff));
 }
 
 /* The partition of the record, if it is ours. */
-static const struct partition *our_partition(struct worker *worker)
+static struct partition *our_partition(struct worker *worker)
 {
     const struct kafka_position *wanted = &worker->held.wanted;
-    const struct partition *partition = partitions_find(&worker->partitions, wanted->topic, wanted->partition);
+    struct partition *partition = partitions_find(&worker->partitions, wanted->topic, wanted->partition);
     return partition != NULL && partition_is_ours(partition) ? partition : NULL;
 }
 
@@ -65,8 +70,9 @@ static void taken(struct worker *worker, struct database_result **result, const 
         worker_fail(worker, fault);
         return;
     }
-    held->is_clear = fault == NULL && result_rows(*result) == 0;
-    if (fault != NULL || held->is_clear || !topic_kind_of_name(result_text(*result, 0, 0), &held->wanted.topic)) {
+    bool has_none = fault == NULL && result_rows(*result) == 0;
+    held->is_clear = has_none && held->is_whole;
+    if (fault != NULL || has_none || !topic_kind_of_name(result_text(*result, 0, 0), &held->wanted.topic)) {
         rest(worker, HELD_EVERY_MS);
         return;
     }
@@ -78,16 +84,37 @@ static void taken(struct worker *worker, struct database_result **result, const 
         return;
     }
     held->epoch = partition->at.epoch;
+    held->wanted_since_ms = worker->now_ms;
     held->phase = HELD_READING;
+}
+
+/* Of a topic that was not compared with what was applied of it nothing is read again. */
+static bool is_read_and_due(const struct partition *partition)
+{
+    return partition_is_read(partition) && partition->held_at_ms == 0;
+}
+
+/* Tries those again whose time has come. Returns whether nothing but halted partitions is left out. */
+static bool partitions_look(struct worker *worker)
+{
+    bool is_whole = true;
+    for (size_t i = 0; i < worker->partitions.count; i++) {
+        struct partition *partition = &worker->partitions.list[i];
+        if (worker->now_ms >= partition->held_at_ms) partition->held_at_ms = 0;
+        is_whole = is_whole && (is_read_and_due(partition) || partition->state == PARTITION_HALTED);
+    }
+    return is_whole;
 }
 
 static bool take_step(struct worker *worker)
 {
-    bool may_ask = worker->assignment.is_settled && !worker->assignment.is_revoking && !worker->is_stopping && link_is_idle(&worker->link);
-    if (!may_ask || worker->now_ms < worker->held.look_at_ms) return false;
+    bool may_ask = !worker->assignment.is_revoking && !worker->is_stopping && link_is_idle(&worker->link);
+    bool is_known = worker->assignment.is_settled || partitions_away_since_ms(&worker->partitions) != 0; /* what is to be read */
+    if (!may_ask || !is_known || worker->now_ms < worker->held.look_at_ms) return false;
     struct database_query *query =
         link_query(&worker->link, "SELECT topic, partition, record_offset FROM nianshen.held_take($1, $2, $3, 1)");
-    if (partitions_query_owned(&worker->partitions, query) == 0) return false;
+    worker->held.is_whole = partitions_look(worker);
+    if (partitions_query(&worker->partitions, is_read_and_due, query) == 0) return false;
     worker->held.phase = HELD_TAKING;
     link_ask(worker, taken);
     return true;
@@ -125,6 +152,17 @@ static void record_decode(struct worker *worker, struct kafka_record *record)
     try_later(worker, &fault);
 }
 
+/* The record can't be read: those of other partitions are tried meanwhile. */
+static void put_off(struct worker *worker, const struct fault *fault)
+{
+    struct held *held = &worker->held;
+    struct partition *partition = our_partition(worker);
+    retry_log(fault);
+    if (partition != NULL) partition->held_at_ms = worker->now_ms + backoff_next_ms(&held->backoff);
+    original_rest(&held->source, held->reader);
+    rest(worker, 0);
+}
+
 static bool read_step(struct worker *worker)
 {
     struct fault fault = {0};
@@ -136,7 +174,10 @@ static bool read_step(struct worker *worker)
     }
     switch (original_find(&held->source, held->reader, &held->wanted, 0, &record, &fault)) {
     case ORIGINAL_WAIT:
-        return false;
+        if (worker->now_ms - held->wanted_since_ms < HELD_ORIGINAL_MS) return false;
+        fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "held-record-unavailable", "the record at offset %lld of %s [%d] does not come",
+                  (long long)held->wanted.offset, topic_kind_name(held->wanted.topic), (int)held->wanted.partition);
+        break;
     case ORIGINAL_FOUND:
         record_decode(worker, &record);
         kafka_record_release(&record);
@@ -149,7 +190,7 @@ static bool read_step(struct worker *worker)
     case ORIGINAL_FAULT:
         break;
     }
-    try_later(worker, &fault);
+    put_off(worker, &fault);
     return true;
 }
 

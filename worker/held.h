@@ -1,7 +1,7 @@
 /*
  * Records of units that were held and are released now: taken from the database in the order of their topic, read again from Kafka, and
  * applied one by one with a position that does not move. New records of the unit stay held until these are through. One at a time: it
- * is rare, and whatever fails is known by its record.
+ * is rare, and whatever fails is known by its record. One that can't be read holds back only those of its partition.
  */
 #ifndef NIANSHEN_WORKER_HELD_H
 #define NIANSHEN_WORKER_HELD_H
@@ -10,7 +10,10 @@
 #include "core/original.h"
 #include "worker/backoff.h"
 
-enum { HELD_EVERY_MS = 5000 /* looked at this often */ };
+enum {
+    HELD_EVERY_MS = 5000, /* looked at this often */
+    HELD_ORIGINAL_MS = 2000, /* so long a record is waited for before those of other partitions are tried */
+};
 
 struct worker;
 
@@ -22,9 +25,11 @@ struct held {
     struct batch *batch; /* of that one record */
     struct original_source source;
     struct kafka_position wanted;
+    int64_t wanted_since_ms;
     int64_t epoch; /* of its partition, when it was taken: under another one it may have been applied meanwhile */
     bool is_holding; /* it failed again: its unit is to be held again */
-    bool is_clear; /* the last look found nothing */
+    bool is_whole; /* the last look was for the records of all partitions */
+    bool is_clear; /* and found nothing */
     int64_t look_at_ms;
     struct backoff backoff;
 };

@@ -12,7 +12,7 @@
 #include "worker/dead_letter.h"
 #include "worker/worker.h"
 
-static const char take_sql[] = "SELECT " OUTBOX_COLUMNS " FROM nianshen.outbox_take($1, $2, $3, $4)";
+static const char take_sql[] = "SELECT " OUTBOX_COLUMNS " FROM nianshen.outbox_take($1, $2, $3, $4, $5)";
 
 void outbox_init(struct outbox *outbox)
 {
@@ -113,6 +113,30 @@ static void rows_order(struct outbox *outbox)
     qsort_r(outbox->order, outbox->row_count, sizeof outbox->order[0], row_compare, outbox->rows);
 }
 
+static bool is_dead_letter_of(const struct outbox *outbox, size_t row, enum topic_kind topic, int32_t partition)
+{
+    return !is_outcome(outbox->rows, row) && strcmp(result_text(outbox->rows, row, OUTBOX_TOPIC), topic_kind_name(topic)) == 0 &&
+           result_int8(outbox->rows, row, OUTBOX_PARTITION) == partition;
+}
+
+static bool has_dead_letter_of(const struct outbox *outbox, const struct partition *partition)
+{
+    for (size_t row = 0; row < outbox->row_count; row++)
+        if (is_dead_letter_of(outbox, row, partition->at.topic, partition->at.number)) return true;
+    return false;
+}
+
+/* Of all that waits nothing needs an original of the partition any more: another worker may have published it. */
+static void unread_forget(struct worker *worker)
+{
+    struct partitions *partitions = &worker->partitions;
+    for (size_t i = 0; i < partitions->count; i++) {
+        struct partition *partition = &partitions->list[i];
+        bool was_asked_for = partition->unread_since_ms != 0 && partition->originals_at_ms == 0;
+        if (was_asked_for && !has_dead_letter_of(&worker->outbox, partition)) partition->unread_since_ms = 0;
+    }
+}
+
 static void taken(struct worker *worker, struct database_result **result, const struct fault *fault)
 {
     struct outbox *outbox = &worker->outbox;
@@ -130,12 +154,31 @@ static void taken(struct worker *worker, struct database_result **result, const 
     outbox->phase = OUTBOX_PUBLISHING;
     memset(outbox->states, 0, sizeof outbox->states);
     rows_order(outbox);
-    if (outbox->row_count == 0) {
-        outbox->put_off_since_ms = 0; /* another worker may have published what was */
-        rest(worker);
-    } else if (result_bool(outbox->rows, 0, OUTBOX_HAS_MORE)) {
+    if (outbox->row_count > 0 && result_bool(outbox->rows, 0, OUTBOX_HAS_MORE))
         outbox_want(outbox);
+    else
+        unread_forget(worker);
+    if (outbox->row_count == 0) rest(worker);
+}
+
+/* Of the partitions whose originals could not be read one is tried again at a time, for what is taken with it waits meanwhile. */
+static void unread_retry(struct worker *worker)
+{
+    struct partition *first = NULL;
+    for (size_t i = 0; i < worker->partitions.count; i++) {
+        struct partition *partition = &worker->partitions.list[i];
+        bool is_due = partition->originals_at_ms != 0 && worker->now_ms >= partition->originals_at_ms;
+        if (is_due && (first == NULL || partition->originals_at_ms < first->originals_at_ms)) first = partition;
     }
+    if (first != NULL) first->originals_at_ms = 0;
+}
+
+/* One parameter: of which of those that are ours the dead letters stay. */
+static void outcomes_only_add(const struct partitions *partitions, struct database_query *query)
+{
+    query_bool_array(query);
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partition_is_ours(&partitions->list[i])) query_add_bool(query, partitions->list[i].originals_at_ms != 0);
 }
 
 static bool take_step(struct worker *worker)
@@ -144,8 +187,10 @@ static bool take_step(struct worker *worker)
     bool is_due = outbox->is_wanted || worker->now_ms >= outbox->look_at_ms;
     if (!is_due || worker->now_ms < outbox->take_at_ms || worker->assignment.is_revoking || !link_is_idle(&worker->link)) return false;
     struct database_query *query = link_query(&worker->link, take_sql);
-    if (partitions_query_owned(&worker->partitions, query) == 0) return false;
+    if (partitions_query(&worker->partitions, partition_is_ours, query) == 0) return false;
     query_int4(query, OUTBOX_ROWS_MAX);
+    unread_retry(worker);
+    outcomes_only_add(&worker->partitions, query);
     outbox->is_wanted = false;
     outbox->phase = OUTBOX_TAKING;
     link_ask(worker, taken);
@@ -181,19 +226,27 @@ static void dead_letter_log(const struct dead_letter_reason *reason, bool is_gon
 static void originals_put_off(struct worker *worker, const struct kafka_position *origin)
 {
     struct outbox *outbox = &worker->outbox;
-    const char *topic = topic_kind_name(origin->topic);
+    struct partition *partition = partitions_find(&worker->partitions, origin->topic, origin->partition);
     for (size_t row = 0; row < outbox->row_count; row++) {
-        bool is_of_it = !is_outcome(outbox->rows, row) && strcmp(result_text(outbox->rows, row, OUTBOX_TOPIC), topic) == 0 &&
-                        result_int8(outbox->rows, row, OUTBOX_PARTITION) == origin->partition;
+        bool is_of_it = is_dead_letter_of(outbox, row, origin->topic, origin->partition);
         if (is_of_it && outbox->states[row] == OUTBOX_TO_SEND) outbox->states[row] = OUTBOX_LEFT;
     }
-    outbox->has_left = true;
     outbox->unread_since_ms = outbox->read_at_ms = 0; /* what comes next is of another partition */
     original_rest(&outbox->source, worker->reader);
-    if (outbox->put_off_since_ms != 0) return;
-    outbox->put_off_since_ms = worker->now_ms;
-    log_warning("originals-unavailable", log_text("topic", topic), log_number("partition", origin->partition),
+    if (partition == NULL) return; /* another worker's by now */
+    partition->originals_at_ms = worker->now_ms + OUTBOX_EVERY_MS;
+    if (partition->unread_since_ms != 0) return;
+    partition->unread_since_ms = worker->now_ms;
+    log_warning("originals-unavailable", log_text("topic", topic_kind_name(origin->topic)), log_number("partition", origin->partition),
                 log_text("text", "dead letters wait for their originals, which can't be read again now"));
+}
+
+/* One came, or the broker said that it is gone. */
+static void originals_are_back(struct worker *worker, const struct kafka_position *origin)
+{
+    struct partition *partition = partitions_find(&worker->partitions, origin->topic, origin->partition);
+    if (partition != NULL) partition->unread_since_ms = 0;
+    worker->outbox.unread_since_ms = 0;
 }
 
 /* Not here yet. */
@@ -232,7 +285,7 @@ static bool original_send(struct worker *worker, size_t row, struct fault *fault
     case ORIGINAL_GONE:
         break;
     }
-    outbox->unread_since_ms = 0;
+    originals_are_back(worker, &reason.origin);
     bool is_sent = dead_letter_send(outbox->producer, &record, &reason, row, fault);
     if (is_sent) dead_letter_log(&reason, record.handle == NULL);
     kafka_record_release(&record);
@@ -325,19 +378,19 @@ static void rows_marked(struct worker *worker)
         outbox_want(outbox);
         outbox->take_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
     } else {
-        outbox->put_off_since_ms = 0;
         backoff_reset(&outbox->backoff);
     }
     original_rest(&outbox->source, worker->reader);
     rest(worker);
 }
 
-/* What is left waits, and so does what the broker has still to report. */
+/* What is left waits, and so does what the broker has still to report. While dead letters stay, only a question of its own leaves them out.
+ */
 static bool is_ready_for_rows(const struct worker *worker)
 {
     const struct outbox *outbox = &worker->outbox;
     bool is_free = outbox->phase == OUTBOX_RESTING || (outbox->phase == OUTBOX_CARRIED && !outbox->has_left);
-    return is_free && worker->now_ms >= outbox->take_at_ms;
+    return is_free && worker->now_ms >= outbox->take_at_ms && partitions_unread_since_ms(&worker->partitions) == 0;
 }
 
 void outbox_carry(struct worker *worker, struct database_query *query)

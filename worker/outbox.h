@@ -14,7 +14,7 @@
 
 enum {
     OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
-    OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say */
+    OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say, and for originals that could not be read */
     OUTBOX_ORIGINAL_MS = 2000, /* so long an original is waited for before the dead letters of its partition are put off */
     OUTBOX_MARK_MS = 100, /* after it was taken; so long what is published waits for a micro-batch that marks it in its transaction */
 };
@@ -54,14 +54,13 @@ struct outbox {
     uint16_t order[OUTBOX_ROWS_MAX]; /* in which the rows are sent */
     size_t next; /* place in the order: all before were handed to the producer */
     size_t unreported;
-    bool has_left; /* rows that are to be taken again: the broker refused them, or their originals did not come */
+    bool has_left; /* rows that are to be taken again: the broker refused them */
     bool is_wanted; /* there may be something */
     int64_t take_at_ms; /* neither taken nor marked before */
     int64_t look_at_ms; /* whatever is wanted */
     int64_t mark_at_ms; /* without a micro-batch */
     int64_t read_at_ms; /* no original before */
     int64_t unread_since_ms; /* the original of the row at `next` does not come; 0: it is not waited for */
-    int64_t put_off_since_ms; /* dead letters were in each taking since then; 0: not in the last one */
     struct backoff backoff;
     struct original_source source;
 };

@@ -41,13 +41,24 @@ size_t partitions_in(const struct partitions *partitions, enum partition_state s
     return count;
 }
 
+static void earlier(int64_t *first_ms, int64_t since_ms)
+{
+    if (since_ms != 0 && (*first_ms == 0 || since_ms < *first_ms)) *first_ms = since_ms;
+}
+
 int64_t partitions_away_since_ms(const struct partitions *partitions)
 {
     int64_t first_ms = 0;
-    for (size_t i = 0; i < partitions->count; i++) {
-        const struct partition *partition = &partitions->list[i];
-        if (partition_is_away(partition) && (first_ms == 0 || partition->away_since_ms < first_ms)) first_ms = partition->away_since_ms;
-    }
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partition_is_away(&partitions->list[i])) earlier(&first_ms, partitions->list[i].away_since_ms);
+    return first_ms;
+}
+
+int64_t partitions_unread_since_ms(const struct partitions *partitions)
+{
+    int64_t first_ms = 0;
+    for (size_t i = 0; i < partitions->count; i++)
+        if (partition_is_ours(&partitions->list[i])) earlier(&first_ms, partitions->list[i].unread_since_ms);
     return first_ms;
 }
 
@@ -80,21 +91,22 @@ bool record_is_marked(const struct kafka_record *record, const struct record_mar
     return memcmp(sha256, mark->sha256, sizeof sha256) == 0;
 }
 
-size_t partitions_query_owned(const struct partitions *partitions, struct database_query *query)
+size_t partitions_query(const struct partitions *partitions, bool (*is_wanted)(const struct partition *partition),
+                        struct database_query *query)
 {
     size_t count = 0;
     query_text_array(query);
     for (size_t i = 0; i < partitions->count; i++) {
-        if (!partition_is_ours(&partitions->list[i])) continue;
+        if (!is_wanted(&partitions->list[i])) continue;
         const char *topic = topic_kind_name(partitions->list[i].at.topic);
         query_add_text(query, topic, strlen(topic));
         count++;
     }
     query_int4_array(query);
     for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_int4(query, partitions->list[i].at.number);
+        if (is_wanted(&partitions->list[i])) query_add_int4(query, partitions->list[i].at.number);
     query_int8_array(query);
     for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_int8(query, partitions->list[i].at.epoch);
+        if (is_wanted(&partitions->list[i])) query_add_int8(query, partitions->list[i].at.epoch);
     return count;
 }

@@ -95,8 +95,10 @@ END
 $$;
 
 -- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one; in each row, whether
--- that left some. Dead letters of a halted partition stay: their originals would be read from a topic that may not be theirs.
-CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
+-- that left some. Dead letters of a halted partition stay: their originals would be read from a topic that may not be theirs. So do those of the partitions
+-- that p_outcomes_only names, place by place: their originals can't be read now.
+CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer,
+                                                p_outcomes_only boolean[] DEFAULT '{}')
 RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, unit text, ce_type text, ce_id text,
                ce_time_ms bigint, ce_causationid text, body text, code text, text text, has_more boolean)
 -- Not STABLE: asked in one statement with the apply that writes the rows, it would not see them.
@@ -108,11 +110,12 @@ BEGIN
     RETURN QUERY
     WITH waiting AS ( -- one more than is asked for, if there is one
         SELECT o.*
-        FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
+        FROM unnest(p_topic, p_partition, p_epoch, p_outcomes_only) AS p (topic, partition, epoch, outcomes_only)
         JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
         LEFT JOIN outbox_position q ON q.topic = k.topic AND q.partition = k.partition
         CROSS JOIN LATERAL (SELECT * FROM outbox b WHERE b.topic = k.topic AND b.partition = k.partition AND b.published_ms IS NULL
-                                AND b.outbox_id > coalesce(q.published_to, 0) AND (k.halted IS NULL OR b.kind = 'outcome')
+                                AND b.outbox_id > coalesce(q.published_to, 0)
+                                AND (b.kind = 'outcome' OR (k.halted IS NULL AND p.outcomes_only IS NOT TRUE))
                             ORDER BY b.outbox_id LIMIT p_limit + 1) o
         ORDER BY o.outbox_id LIMIT p_limit + 1
     ), weighed AS (

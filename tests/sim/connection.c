@@ -130,6 +130,11 @@ void query_add_int4(struct database_query *query, int32_t value)
     query_add_int8(query, value);
 }
 
+void query_add_bool(struct database_query *query, bool value)
+{
+    query_add_int8(query, value);
+}
+
 void query_add_null(struct database_query *query)
 {
     query_add_bytea(query, NULL, 0);
@@ -148,6 +153,11 @@ void query_int4_array(struct database_query *query)
 }
 
 void query_int8_array(struct database_query *query)
+{
+    query_text_array(query);
+}
+
+void query_bool_array(struct database_query *query)
 {
     query_text_array(query);
 }

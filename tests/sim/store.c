@@ -242,19 +242,32 @@ static bool is_owned(const struct database_query *call, enum topic_kind topic, i
     return false;
 }
 
-static bool is_taken(const struct database_query *call, const struct row *row)
+/* Whether the caller leaves out the dead letters of the row's partition. `outcomes_only`: the parameter that says so, 0: there is none. */
+static bool is_left_out(const struct database_query *call, const struct row *row, size_t outcomes_only)
 {
-    return !row->is_done && is_owned(call, row->topic, row->partition);
+    if (row->is_outcome || outcomes_only == 0) return false;
+    for (size_t i = 0; i < call_count(call, outcomes_only); i++) {
+        enum topic_kind topic;
+        int partition;
+        (void)position_of(call, 1, i, &topic, &partition);
+        if (topic == row->topic && partition == row->partition) return call_int(call, outcomes_only, i) != 0;
+    }
+    return false;
 }
 
-static void outbox_take(const struct database_query *call, int64_t limit, struct database_result *result)
+static bool is_taken(const struct database_query *call, const struct row *row, size_t outcomes_only)
+{
+    return !row->is_done && is_owned(call, row->topic, row->partition) && !is_left_out(call, row, outcomes_only);
+}
+
+static void outbox_take(const struct database_query *call, int64_t limit, size_t outcomes_only, struct database_result *result)
 {
     int64_t waiting = 0;
     for (int i = 0; i < store.row_count; i++)
-        if (is_taken(call, &store.rows[i])) waiting++;
+        if (is_taken(call, &store.rows[i], outcomes_only)) waiting++;
     for (int i = 0; i < store.row_count && (int64_t)result_rows(result) < limit; i++) {
         const struct row *row = &store.rows[i];
-        if (!is_taken(call, row)) continue;
+        if (!is_taken(call, row, outcomes_only)) continue;
         const struct sim_record *record = broker_record(row->topic, row->partition, row->offset);
         answer_int(result, OUTBOX_ID, i);
         answer_text(result, OUTBOX_KIND, row->is_outcome ? "outcome" : "dead-letter");
@@ -299,7 +312,7 @@ static const char *apply(const struct database_query *call, struct database_resu
     size_t counts = brings_rows ? OUTBOX_COLUMN_COUNT : 0;
     for (size_t column = APPLY_APPLIED; column < APPLY_OUTBOX; column++) answer_int(result, counts + column, 0);
     answer_int(result, counts + APPLY_OUTBOX, store.row_count - rows);
-    if (brings_rows && store.row_count > rows) outbox_take(call, call_int(call, 48, 0), result);
+    if (brings_rows && store.row_count > rows) outbox_take(call, call_int(call, 48, 0), 0, result);
     if (result_rows(result) == 0) answer_row(result);
     return "";
 }
@@ -423,7 +436,7 @@ const char *store_run(const struct database_query *call, struct database_result 
     else if (call_is(call, "nianshen.held_take("))
         held_take(call, result);
     else if (call_is(call, "nianshen.outbox_take("))
-        outbox_take(call, call_int(call, 4, 0), result);
+        outbox_take(call, call_int(call, 4, 0), 5, result);
     else if (call_is(call, "nianshen.outbox_done("))
         outbox_mark(call, 1);
     else if (call_is(call, "nianshen.halt("))

@@ -7,6 +7,13 @@ SELECT pg_temp.feed(pg_temp.chunk('s1', 1, 1, 1, '[["K01", "retired"]]'), pg_tem
 SELECT pg_temp.feed(pg_temp.decision('approved', 's1', 'sha256:00'), pg_temp.decision('withdrawn', 's7')) AS fed \gset
 SELECT pg_temp.feed(pg_temp.decision('returned', 's8', 'sha256:00')) AS fed \gset
 SELECT is(pg_temp.state_of('s1') || ', ' || pg_temp.state_of('s2'), 'pending, waiting', 'one is pending, the next waits behind it');
+CREATE FUNCTION pg_temp.kinds_taken(p_outcomes_only boolean[]) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(DISTINCT t.kind, ' ')
+    FROM kafka_partition k, outbox_take(ARRAY[k.topic], ARRAY[k.partition], ARRAY[k.epoch], 10, p_outcomes_only) t WHERE k.topic = 'member-review'
+$$;
+SELECT is(pg_temp.kinds_taken('{}'), 'dead-letter outcome', 'outcomes and dead letters are taken together');
+SELECT is(pg_temp.kinds_taken('{f}'), 'dead-letter outcome', 'as long as originals can be read');
+SELECT is(pg_temp.kinds_taken('{t}'), 'outcome', 'without dead letters when they can not');
 SELECT redrive_start('member-review', 0, 2, false) AS action \gset
 
 SELECT throws_ok($$SELECT partition_resume('member-review', 0, 0, 'x')$$, 'NS002', NULL, 'a partition that is not halted is not resumed');

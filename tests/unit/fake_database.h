@@ -159,6 +159,11 @@ void query_int8_array(struct database_query *query)
     query_text_array(query);
 }
 
+void query_bool_array(struct database_query *query)
+{
+    query_text_array(query);
+}
+
 void query_bytea_array(struct database_query *query)
 {
     query_text_array(query);
@@ -210,6 +215,11 @@ void query_add_int4(struct database_query *query, int32_t value)
 }
 
 void query_add_int8(struct database_query *query, int64_t value)
+{
+    fake_number(query, value);
+}
+
+void query_add_bool(struct database_query *query, bool value)
 {
     fake_number(query, value);
 }
@@ -414,20 +424,42 @@ static void fake_outbox_mark(const struct database_query *query, size_t topics)
     }
 }
 
-static size_t fake_outbox_waiting(void)
+/* The place of a partition among those that the first two parameters name; -1: it is not asked for. */
+static int fake_place_asked(const struct database_query *query, enum topic_kind topic, int64_t partition)
+{
+    for (size_t i = 0; i < query->parameters[0].count; i++)
+        if (strcmp(fake_text(query, 1, i), topic_kind_name(topic)) == 0 && fake_int(query, 2, i) == partition) return (int)i;
+    return -1;
+}
+
+/* A dead letter that stays, for its original can't be read: `outcomes_only` is the parameter that says of which partitions, 0: there is
+ * none. */
+static bool fake_outbox_stays(const struct database_query *query, const struct fake_outbox_row *row, size_t outcomes_only)
+{
+    if (row->is_outcome || outcomes_only == 0) return false;
+    int place = fake_place_asked(query, row->topic, row->partition);
+    return place >= 0 && fake_int(query, outcomes_only, (size_t)place) != 0;
+}
+
+static bool fake_outbox_waits(const struct database_query *query, const struct fake_outbox_row *row, size_t outcomes_only)
+{
+    return !row->is_done && !fake_outbox_stays(query, row, outcomes_only);
+}
+
+static size_t fake_outbox_waiting(const struct database_query *query, size_t outcomes_only)
 {
     size_t waiting = 0;
     for (size_t i = 0; i < fake_database.outbox_count; i++)
-        if (!fake_database.outbox[i].is_done) waiting++;
+        if (fake_outbox_waits(query, &fake_database.outbox[i], outcomes_only)) waiting++;
     return waiting;
 }
 
-static void fake_outbox_take(struct database_result *result)
+static void fake_outbox_take(const struct database_query *query, size_t outcomes_only, struct database_result *result)
 {
-    size_t waiting = fake_outbox_waiting();
+    size_t waiting = fake_outbox_waiting(query, outcomes_only);
     for (size_t i = 0; i < fake_database.outbox_count && result->rows < FAKE_ROWS_MAX; i++) {
         struct fake_outbox_row *row = &fake_database.outbox[i];
-        if (row->is_done) continue;
+        if (!fake_outbox_waits(query, row, outcomes_only)) continue;
         row->taken_topic = fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(row->topic);
         fake_cell_int(result, OUTBOX_ID, (int64_t)i);
         fake_cell_text(result, OUTBOX_KIND, row->is_outcome ? "outcome" : "dead-letter");
@@ -469,16 +501,17 @@ static const char *fake_apply(const struct database_query *query, struct databas
     fake_outbox_mark(query, 45);
     for (size_t column = APPLY_APPLIED; column < APPLY_OUTBOX; column++) fake_cell_int(result, counts + column, 0);
     fake_cell_int(result, counts + APPLY_OUTBOX, (int64_t)records);
-    if (brings_rows && fake_int(query, 48, 0) > 0) fake_outbox_take(result);
+    if (brings_rows && fake_int(query, 48, 0) > 0) fake_outbox_take(query, 0, result);
     if (result->rows == 0) result->rows = 1;
     return accident == FAKE_LOST_AFTER ? "lost" : "";
 }
 
 /* The first record that is held; the test keeps to one. */
-static void fake_held_take(struct database_result *result)
+static void fake_held_take(const struct database_query *query, struct database_result *result)
 {
     for (int place = 0; place < TOPIC_INPUTS * FAKE_PARTITIONS && fake_database.is_released; place++) {
         enum topic_kind topic = (enum topic_kind)(place / FAKE_PARTITIONS);
+        if (fake_place_asked(query, topic, place % FAKE_PARTITIONS) < 0) continue;
         for (int offset = 0; offset < FAKE_RECORDS_MAX; offset++) {
             if (result->rows > 0 || !fake_database.positions[topic][place % FAKE_PARTITIONS].held[offset]) continue;
             fake_cell_text(result, 0, fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(topic));
@@ -504,9 +537,10 @@ static const char *fake_run(const struct database_query *query, struct database_
         fake_positions(query, result);
     } else if (strstr(query->sql, "nianshen.outbox_take(") != NULL) {
         fake_database.takes_alone++;
-        fake_outbox_take(result);
+        assert_int_equal(query->parameters[4].count, query->parameters[0].count);
+        fake_outbox_take(query, 5, result);
     } else if (strstr(query->sql, "nianshen.held_take(") != NULL) {
-        fake_held_take(result);
+        fake_held_take(query, result);
     } else if (strstr(query->sql, "nianshen.outbox_done(") != NULL) {
         fake_database.marks_alone++;
         fake_outbox_mark(query, 1);

@@ -103,11 +103,15 @@ static void test_number_arrays(void **state)
     query_bytea_array(query);
     query_add_bytea(query, "\x80", 1);
     query_int4_array(query);
+    query_bool_array(query);
+    query_add_bool(query, true);
+    query_add_bool(query, false);
     assert_parameter(0, DATABASE_INT4_ARRAY, "\0\0\0\x01\0\0\0\0\0\0\0\x17\0\0\0\x01\0\0\0\x01\0\0\0\x04\0\0\0\x07", 28);
     assert_parameter(1, DATABASE_INT8_ARRAY, "\0\0\0\x01\0\0\0\0\0\0\0\x14\0\0\0\x01\0\0\0\x01\0\0\0\x08\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
                      32);
     assert_parameter(2, DATABASE_BYTEA_ARRAY, "\0\0\0\x01\0\0\0\0\0\0\0\x11\0\0\0\x01\0\0\0\x01\0\0\0\x01\x80", 25);
     assert_parameter(3, DATABASE_INT4_ARRAY, "\0\0\0\x01\0\0\0\0\0\0\0\x17\0\0\0\0\0\0\0\x01", 20);
+    assert_parameter(4, DATABASE_BOOL_ARRAY, "\0\0\0\x01\0\0\0\0\0\0\0\x10\0\0\0\x02\0\0\0\x01\0\0\0\x01\x01\0\0\0\x01\0", 30);
 }
 
 /* Buffers that grow keep what was there; a reset forgets it. */

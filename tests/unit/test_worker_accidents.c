@@ -566,6 +566,82 @@ static void test_originals_that_are_no_longer_wanted(void **state)
     assert_int_equal(told.originals_away, 2);
 }
 
+/* More dead letters without their originals than are taken at a time, and written first: what is behind them leaves all the same. */
+static void test_more_unreadable_originals_than_are_taken(void **state)
+{
+    (void)state;
+    size_t waiting = 0;
+    for (int i = 0; i < FAKE_ROWS_MAX + 1; i++)
+        fake_database.outbox[fake_database.outbox_count++] = (struct fake_outbox_row){.topic = TOPIC_UNIT_REVIEW, .unit = "U0001"};
+    append_units("a");
+    led_by_none->is_silent = true;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    for (size_t i = 0; i < fake_database.outbox_count; i++) {
+        if (fake_database.outbox[i].is_outcome)
+            assert_true(fake_database.outbox[i].is_done);
+        else if (!fake_database.outbox[i].is_done)
+            waiting++;
+    }
+    assert_int_equal(waiting, FAKE_ROWS_MAX + 1);
+}
+
+static struct {
+    int appended;
+    int64_t since_ms, longest_ms; /* an outcome waits; 0: none does */
+} outcome_wait;
+
+static bool outcomes_wait(void)
+{
+    for (size_t i = 0; i < fake_database.outbox_count; i++)
+        if (fake_database.outbox[i].is_outcome && !fake_database.outbox[i].is_done) return true;
+    return false;
+}
+
+static void all_but_one_are_silent(bool is_silent)
+{
+    for (int i = 0; i < TOPIC_INPUTS * FAKE_PARTITIONS; i++) {
+        struct fake_partition *partition = &fake_kafka.partitions[i / FAKE_PARTITIONS][i % FAKE_PARTITIONS];
+        partition->is_silent = is_silent && partition != led_by_another;
+    }
+}
+
+/* One record at a time, of the only partition that can be read again, after all others were found to be silent. They come back later. */
+static void append_and_wait(void)
+{
+    char id[16];
+    if (told.originals_away < TOPIC_INPUTS * FAKE_PARTITIONS - 1 || outcomes_wait()) return;
+    int64_t waited_ms = outcome_wait.since_ms == 0 ? 0 : play.now_ms - outcome_wait.since_ms;
+    if (waited_ms > outcome_wait.longest_ms) outcome_wait.longest_ms = waited_ms;
+    outcome_wait.since_ms = 0;
+    if (play.now_ms > play.end_ms - PLAY_MS) {
+        all_but_one_are_silent(false);
+    } else if (outcome_wait.appended < FAKE_RECORDS_MAX) {
+        snprintf(id, sizeof id, "%d", outcome_wait.appended++);
+        fake_append(unit_of(1), id);
+        outcome_wait.since_ms = play.now_ms;
+    }
+}
+
+/* Those whose originals can't be read are tried one at a time, so that an outcome waits for one at most; and when they are back all leave.
+ */
+static void test_outcomes_among_unreadable_originals(void **state)
+{
+    (void)state;
+    memset(&outcome_wait, 0, sizeof outcome_wait);
+    for (int i = 0; i < TOPIC_INPUTS * FAKE_PARTITIONS; i++)
+        if (&fake_kafka.partitions[i / FAKE_PARTITIONS][i % FAKE_PARTITIONS] != led_by_another)
+            fake_database.outbox[fake_database.outbox_count++] = (struct fake_outbox_row){
+                .topic = (enum topic_kind)(i / FAKE_PARTITIONS), .partition = i % FAKE_PARTITIONS, .unit = "U0001"};
+    all_but_one_are_silent(true);
+    play.each = append_and_wait;
+    play.wait_ms = 5;
+    assert_int_equal(play_run(3 * PLAY_MS), EX_OK);
+    assert_int_equal(told.originals_away, TOPIC_INPUTS * FAKE_PARTITIONS - 1);
+    assert_true(outcome_wait.appended > 10);
+    assert_in_range(outcome_wait.longest_ms, 1, OUTBOX_ORIGINAL_MS + OUTBOX_ORIGINAL_MS / 2);
+    for (size_t i = 0; i < fake_database.outbox_count; i++) assert_true(fake_database.outbox[i].is_done);
+}
+
 /* ---- slow answers ---- */
 
 /* A database that never answers: told of after a while, and given up for another connection. */
@@ -1179,6 +1255,79 @@ static void test_a_held_record_that_can_not_be_held(void **state)
     assert_true(position->held[0]);
 }
 
+/* One that can't be read holds back only those of its partition, and is applied once it can be. `worker` does not end before. */
+static void play_held_records_behind(void (*vanish)(void), void (*come_back)(void))
+{
+    struct fake_position *positions = fake_database.positions[TOPIC_UNIT_REVIEW];
+    for (int number = 0; number < FAKE_PARTITIONS; number++) fake_append(unit_of(number), "a");
+    assert_int_equal(run_worker(true), EX_OK);
+    fake_database.is_released = positions[0].held[0] = positions[1].held[0] = true;
+    vanish();
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_true(positions[0].held[0]);
+    assert_false(positions[1].held[0]);
+    assert_int_equal(fake_database.applies, 2);
+    if (come_back == NULL) return;
+    come_back();
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_false(positions[0].held[0]);
+}
+
+static void fall_silent(void)
+{
+    led_by_none->is_silent = true;
+}
+
+static void speak(void)
+{
+    led_by_none->is_silent = false;
+}
+
+static void test_a_held_record_behind_one_that_does_not_come(void **state)
+{
+    (void)state;
+    play_held_records_behind(fall_silent, speak);
+}
+
+static void be_deleted(void)
+{
+    delete_all(led_by_none);
+}
+
+static void test_a_held_record_behind_one_that_is_gone(void **state)
+{
+    (void)state;
+    play_held_records_behind(be_deleted, NULL);
+}
+
+static void go_away(void)
+{
+    led_by_none->absences = 1 << 20;
+}
+
+static void return_to_work(void)
+{
+    led_by_none->absences = 0;
+}
+
+static void test_a_held_record_behind_a_partition_without_a_leader(void **state)
+{
+    (void)state;
+    play_held_records_behind(go_away, return_to_work);
+}
+
+/* Nothing new comes, and a held record does not either: that is not the end. */
+static void test_the_end_waits_for_a_held_record(void **state)
+{
+    (void)state;
+    struct fake_position *position = hold_again();
+    for (int number = 0; number < FAKE_PARTITIONS; number++) fake_kafka.partitions[TOPIC_UNIT_REVIEW][number].is_silent = true;
+    play.end_ms = play.now_ms + PLAY_MS;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_int_equal(play.end_ms, 0); /* it was asked to end */
+    assert_true(position->held[0]);
+}
+
 static void stop_when_read(void)
 {
     if (fake_kafka.is_reading && fake_kafka.reading.offset > 0) raise(SIGTERM);
@@ -1382,6 +1531,8 @@ int main(void)
         cmocka_unit_test_setup(test_originals_without_a_leader, play_setup),
         cmocka_unit_test_setup(test_originals_behind_unreadable_ones, play_setup),
         cmocka_unit_test_setup(test_originals_that_are_no_longer_wanted, play_setup),
+        cmocka_unit_test_setup(test_more_unreadable_originals_than_are_taken, play_setup),
+        cmocka_unit_test_setup(test_outcomes_among_unreadable_originals, play_setup),
         cmocka_unit_test_setup(test_a_database_that_hangs, play_setup),
         cmocka_unit_test_setup(test_partitions_are_given_back_in_time, play_setup),
         cmocka_unit_test_setup(test_rows_that_are_none_of_ours, play_setup),
@@ -1396,6 +1547,10 @@ int main(void)
         cmocka_unit_test_setup(test_the_witness, play_setup),
         cmocka_unit_test_setup(test_a_witness_without_bounds, play_setup),
         cmocka_unit_test_setup(test_a_held_record_that_is_gone, play_setup),
+        cmocka_unit_test_setup(test_a_held_record_behind_one_that_does_not_come, play_setup),
+        cmocka_unit_test_setup(test_a_held_record_behind_one_that_is_gone, play_setup),
+        cmocka_unit_test_setup(test_a_held_record_behind_a_partition_without_a_leader, play_setup),
+        cmocka_unit_test_setup(test_the_end_waits_for_a_held_record, play_setup),
         cmocka_unit_test_setup(test_originals, play_setup),
         cmocka_unit_test_setup(test_an_end_of_an_earlier_start, play_setup),
         cmocka_unit_test_setup(test_long_texts_of_dead_letters, play_setup),
