@@ -88,20 +88,20 @@ static void taken(struct worker *worker, struct database_result **result, const 
     held->phase = HELD_READING;
 }
 
-/* Of a topic that was not compared with what was applied of it nothing is read again. */
-static bool is_read_and_due(const struct partition *partition)
+/* Of a topic that was not compared with what was applied of it nothing is read again; of a halted partition the database names nothing. */
+static bool is_looked_at(const struct partition *partition)
 {
-    return partition_is_read(partition) && partition->held_at_ms == 0;
+    return (partition_is_read(partition) || partition->state == PARTITION_HALTED) && partition->held_at_ms == 0;
 }
 
-/* Tries those again whose time has come. Returns whether nothing but halted partitions is left out. */
+/* Tries those again whose time has come. Returns whether all are looked at. */
 static bool partitions_look(struct worker *worker)
 {
     bool is_whole = true;
     for (size_t i = 0; i < worker->partitions.count; i++) {
         struct partition *partition = &worker->partitions.list[i];
         if (worker->now_ms >= partition->held_at_ms) partition->held_at_ms = 0;
-        is_whole = is_whole && (is_read_and_due(partition) || partition->state == PARTITION_HALTED);
+        is_whole = is_whole && is_looked_at(partition);
     }
     return is_whole;
 }
@@ -114,7 +114,7 @@ static bool take_step(struct worker *worker)
     struct database_query *query =
         link_query(&worker->link, "SELECT topic, partition, record_offset FROM nianshen.held_take($1, $2, $3, 1)");
     worker->held.is_whole = partitions_look(worker);
-    if (partitions_query(&worker->partitions, is_read_and_due, query) == 0) return false;
+    if (partitions_query(&worker->partitions, is_looked_at, query) == 0) return false;
     worker->held.phase = HELD_TAKING;
     link_ask(worker, taken);
     return true;

@@ -384,8 +384,7 @@ static void rows_marked(struct worker *worker)
     rest(worker);
 }
 
-/* What is left waits, and so does what the broker has still to report. While dead letters stay, only a question of its own leaves them out.
- */
+/* What is left waits, and so does what the broker has still to report. Dead letters that stay are left out by take_step only. */
 static bool is_ready_for_rows(const struct worker *worker)
 {
     const struct outbox *outbox = &worker->outbox;

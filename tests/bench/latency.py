@@ -85,7 +85,7 @@ def submissions(units, reviews):
 
 
 def prepared_world(stack, count):
-    """Units whose reviews were taken, and a worker that waits for their submissions."""
+    """Units whose reviews were taken, in a database as autovacuum and checkpoints would have left it by the time of their submissions."""
     world = World(stack, "w5", partitions=PARTITIONS)
     units = [people.unit(f"L{n:06d}", SUPERIOR, n * MEMBERS % ID_NUMBERS, MEMBERS) for n in range(count)]
     world.load(units, seconds=600).expect(0)
@@ -96,6 +96,9 @@ def prepared_world(stack, count):
         world.client().record(review.topic, review.key, value, headers)
     world.client().flush()
     world.run_until_end(seconds=600).expect(0)
+    with stack.cluster.connect(world.database) as admin:
+        admin.execute("VACUUM (FREEZE, ANALYZE)")
+        admin.execute("CHECKPOINT")
     stack.worlds.append(world)
     return world, units, reviews
 

@@ -1328,6 +1328,20 @@ static void test_the_end_waits_for_a_held_record(void **state)
     assert_true(position->held[0]);
 }
 
+/* Of halted partitions nothing is looked for, and nothing is waited for. */
+static void test_the_end_of_halted_partitions(void **state)
+{
+    (void)state;
+    append_units("a");
+    for (int i = 0; i < TOPIC_INPUTS * FAKE_PARTITIONS; i++) {
+        struct fake_position *position = &fake_database.positions[i / FAKE_PARTITIONS][i % FAKE_PARTITIONS];
+        snprintf(position->halted, sizeof position->halted, "made anew");
+    }
+    play.end_ms = play.now_ms + PLAY_MS;
+    assert_int_equal(run_worker(true), EX_DATAERR);
+    play.end_ms = 0;
+}
+
 static void stop_when_read(void)
 {
     if (fake_kafka.is_reading && fake_kafka.reading.offset > 0) raise(SIGTERM);
@@ -1551,6 +1565,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_held_record_behind_one_that_is_gone, play_setup),
         cmocka_unit_test_setup(test_a_held_record_behind_a_partition_without_a_leader, play_setup),
         cmocka_unit_test_setup(test_the_end_waits_for_a_held_record, play_setup),
+        cmocka_unit_test_setup(test_the_end_of_halted_partitions, play_setup),
         cmocka_unit_test_setup(test_originals, play_setup),
         cmocka_unit_test_setup(test_an_end_of_an_earlier_start, play_setup),
         cmocka_unit_test_setup(test_long_texts_of_dead_letters, play_setup),
