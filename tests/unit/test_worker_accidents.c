@@ -1255,7 +1255,7 @@ static void test_a_held_record_that_can_not_be_held(void **state)
     assert_true(position->held[0]);
 }
 
-/* One that can't be read holds back only those of its partition, and is applied once it can be. `worker` does not end before. */
+/* One that can't be read holds back only those of its partition, and is applied once it can be. */
 static void play_held_records_behind(void (*vanish)(void), void (*come_back)(void))
 {
     struct fake_position *positions = fake_database.positions[TOPIC_UNIT_REVIEW];
