@@ -6,7 +6,7 @@ import time
 
 from confluent_kafka import Consumer, Producer
 
-from parts import REVIEWER, SUPERIOR, YEAR, Measure, cpu_of, peak_mib
+from parts import REVIEWER, SUPERIOR, YEAR, Measure, cpu_of, peak_mib, tidy
 from results import Series
 from support import events, people
 from support.events import partition_of
@@ -96,8 +96,8 @@ def prepared_world(stack, count):
         world.client().record(review.topic, review.key, value, headers)
     world.client().flush()
     world.run_until_end(seconds=600).expect(0)
+    tidy(stack, world.database)
     with stack.cluster.connect(world.database) as admin:
-        admin.execute("VACUUM (FREEZE, ANALYZE)")
         admin.execute("CHECKPOINT")
     stack.worlds.append(world)
     return world, units, reviews

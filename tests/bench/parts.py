@@ -161,6 +161,12 @@ def expect(what, found, wanted):
 
 # ---- the stack ----
 
+def tidy(stack, database):
+    """As autovacuum would have left it by the time of the campaign."""
+    with stack.cluster.connect(database) as admin:
+        admin.execute("VACUUM (FREEZE, ANALYZE)")
+
+
 class Bench(World):
     """A world with a load of its own. `base` is the database that all runs begin from."""
 
@@ -219,13 +225,8 @@ class Bench(World):
     def prepare(self):
         seconds = self.load_roster()
         self.open_campaign(YEAR, [(REVIEWER, SUPERIOR)])
-        self.tidy(self.database)
+        tidy(self.stack, self.database)
         return seconds
-
-    def tidy(self, database):
-        """As autovacuum would have left it by the time of the campaign."""
-        with self.stack.cluster.connect(database) as admin:
-            admin.execute("VACUUM (FREEZE, ANALYZE)")
 
     # ---- copies ----
 
@@ -251,7 +252,7 @@ class Bench(World):
         with self.stack.cluster.connect() as admin:
             admin.execute(f'DROP DATABASE "{self.database}"')
         self.database = database
-        self.tidy(database)
+        tidy(self.stack, database)
 
     def drop(self, database):
         with self.stack.cluster.connect() as admin:
