@@ -5,6 +5,7 @@
 #include "core/kafka.h"
 
 enum {
+    ORIGINAL_AWAIT_MS = 2000, /* one that does not come is waited for so long, before what else waits is tried */
     ORIGINAL_BOUNDS_MS = 2000, /* the longest wait for a partition's bounds */
     ORIGINAL_SKIP_MAX = 1000, /* reading on past so many records is cheaper than starting anew */
 };

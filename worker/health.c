@@ -169,7 +169,7 @@ static bool all_is_finished(const struct worker *worker)
 {
     for (size_t i = 0; i < worker->partitions.count; i++)
         if (!partition_is_finished(&worker->partitions.list[i])) return false;
-    return outbox_is_empty(&worker->outbox) && partitions_unread_since_ms(&worker->partitions) == 0 && held_is_clear(&worker->held);
+    return outbox_is_empty(&worker->outbox) && partitions_originals_away_since_ms(&worker->partitions) == 0 && held_is_clear(&worker->held);
 }
 
 static void end_reached(struct worker *worker)
@@ -198,7 +198,7 @@ static void until_end_look(struct worker *worker)
                  "gave up: the database does not answer; see PGHOST, PGPORT, PGDATABASE");
     absence_ends(worker, partitions_away_since_ms(&worker->partitions), "partition-away",
                  "gave up: a partition can't be read, see partition-unavailable above; does its leader run?");
-    absence_ends(worker, partitions_unread_since_ms(&worker->partitions), "partition-away",
+    absence_ends(worker, partitions_originals_away_since_ms(&worker->partitions), "partition-away",
                  "gave up: dead letters wait for their originals, see originals-unavailable above; does the partition's leader run?");
     if (!worker->topic_check.is_done || assignment->is_revoking || worker->is_stopping) return;
     if (!assignment->is_assigned) {

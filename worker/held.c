@@ -174,7 +174,7 @@ static bool read_step(struct worker *worker)
     }
     switch (original_find(&held->source, held->reader, &held->wanted, 0, &record, &fault)) {
     case ORIGINAL_WAIT:
-        if (worker->now_ms - held->wanted_since_ms < HELD_ORIGINAL_MS) return false;
+        if (worker->now_ms - held->wanted_since_ms < ORIGINAL_AWAIT_MS) return false;
         fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "held-record-unavailable", "the record at offset %lld of %s [%d] does not come",
                   (long long)held->wanted.offset, topic_kind_name(held->wanted.topic), (int)held->wanted.partition);
         break;

@@ -10,10 +10,7 @@
 #include "core/original.h"
 #include "worker/backoff.h"
 
-enum {
-    HELD_EVERY_MS = 5000, /* looked at this often */
-    HELD_ORIGINAL_MS = 2000, /* so long a record is waited for before those of other partitions are tried */
-};
+enum { HELD_EVERY_MS = 5000 /* looked at this often */ };
 
 struct worker;
 

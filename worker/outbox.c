@@ -127,13 +127,13 @@ static bool has_dead_letter_of(const struct outbox *outbox, const struct partiti
 }
 
 /* Of all that waits nothing needs an original of the partition any more: another worker may have published it. */
-static void unread_forget(struct worker *worker)
+static void originals_forget(struct worker *worker)
 {
     struct partitions *partitions = &worker->partitions;
     for (size_t i = 0; i < partitions->count; i++) {
         struct partition *partition = &partitions->list[i];
-        bool was_asked_for = partition->unread_since_ms != 0 && partition->originals_at_ms == 0;
-        if (was_asked_for && !has_dead_letter_of(&worker->outbox, partition)) partition->unread_since_ms = 0;
+        bool was_asked_for = partition->originals_away_since_ms != 0 && partition->originals_at_ms == 0;
+        if (was_asked_for && !has_dead_letter_of(&worker->outbox, partition)) partition->originals_away_since_ms = 0;
     }
 }
 
@@ -157,12 +157,12 @@ static void taken(struct worker *worker, struct database_result **result, const 
     if (outbox->row_count > 0 && result_bool(outbox->rows, 0, OUTBOX_HAS_MORE))
         outbox_want(outbox);
     else
-        unread_forget(worker);
+        originals_forget(worker);
     if (outbox->row_count == 0) rest(worker);
 }
 
 /* Of the partitions whose originals could not be read one is tried again at a time, for what is taken with it waits meanwhile. */
-static void unread_retry(struct worker *worker)
+static void originals_retry(struct worker *worker)
 {
     struct partition *first = NULL;
     for (size_t i = 0; i < worker->partitions.count; i++) {
@@ -189,7 +189,7 @@ static bool take_step(struct worker *worker)
     struct database_query *query = link_query(&worker->link, take_sql);
     if (partitions_query(&worker->partitions, partition_is_ours, query) == 0) return false;
     query_int4(query, OUTBOX_ROWS_MAX);
-    unread_retry(worker);
+    originals_retry(worker);
     outcomes_only_add(&worker->partitions, query);
     outbox->is_wanted = false;
     outbox->phase = OUTBOX_TAKING;
@@ -235,8 +235,8 @@ static void originals_put_off(struct worker *worker, const struct kafka_position
     original_rest(&outbox->source, worker->reader);
     if (partition == NULL) return; /* another worker's by now */
     partition->originals_at_ms = worker->now_ms + OUTBOX_EVERY_MS;
-    if (partition->unread_since_ms != 0) return;
-    partition->unread_since_ms = worker->now_ms;
+    if (partition->originals_away_since_ms != 0) return;
+    partition->originals_away_since_ms = worker->now_ms;
     log_warning("originals-unavailable", log_text("topic", topic_kind_name(origin->topic)), log_number("partition", origin->partition),
                 log_text("text", "dead letters wait for their originals, which can't be read again now"));
 }
@@ -245,7 +245,7 @@ static void originals_put_off(struct worker *worker, const struct kafka_position
 static void originals_are_back(struct worker *worker, const struct kafka_position *origin)
 {
     struct partition *partition = partitions_find(&worker->partitions, origin->topic, origin->partition);
-    if (partition != NULL) partition->unread_since_ms = 0;
+    if (partition != NULL) partition->originals_away_since_ms = 0;
     worker->outbox.unread_since_ms = 0;
 }
 
@@ -254,7 +254,7 @@ static bool original_awaited(struct worker *worker, const struct kafka_position 
 {
     struct outbox *outbox = &worker->outbox;
     if (outbox->unread_since_ms == 0) outbox->unread_since_ms = worker->now_ms;
-    if (worker->now_ms - outbox->unread_since_ms >= OUTBOX_ORIGINAL_MS) originals_put_off(worker, origin);
+    if (worker->now_ms - outbox->unread_since_ms >= ORIGINAL_AWAIT_MS) originals_put_off(worker, origin);
     fault_clear(fault);
     return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
 }
@@ -389,7 +389,7 @@ static bool is_ready_for_rows(const struct worker *worker)
 {
     const struct outbox *outbox = &worker->outbox;
     bool is_free = outbox->phase == OUTBOX_RESTING || (outbox->phase == OUTBOX_CARRIED && !outbox->has_left);
-    return is_free && worker->now_ms >= outbox->take_at_ms && partitions_unread_since_ms(&worker->partitions) == 0;
+    return is_free && worker->now_ms >= outbox->take_at_ms && partitions_originals_away_since_ms(&worker->partitions) == 0;
 }
 
 void outbox_carry(struct worker *worker, struct database_query *query)

@@ -15,7 +15,6 @@
 enum {
     OUTBOX_ROWS_MAX = 2000, /* taken at a time, and so in flight; the database also stops after 4 MiB */
     OUTBOX_EVERY_MS = 5000, /* looked at this often, whatever the micro-batches say, and for originals that could not be read */
-    OUTBOX_ORIGINAL_MS = 2000, /* so long an original is waited for before the dead letters of its partition are put off */
     OUTBOX_MARK_MS = 100, /* after it was taken; so long what is published waits for a micro-batch that marks it in its transaction */
 };
 

@@ -54,11 +54,11 @@ int64_t partitions_away_since_ms(const struct partitions *partitions)
     return first_ms;
 }
 
-int64_t partitions_unread_since_ms(const struct partitions *partitions)
+int64_t partitions_originals_away_since_ms(const struct partitions *partitions)
 {
     int64_t first_ms = 0;
     for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) earlier(&first_ms, partitions->list[i].unread_since_ms);
+        if (partition_is_ours(&partitions->list[i])) earlier(&first_ms, partitions->list[i].originals_away_since_ms);
     return first_ms;
 }
 

@@ -34,8 +34,8 @@ struct partition {
     enum partition_state state;
     int64_t claim_at_ms; /* UNCLAIMED: not before */
     int64_t away_since_ms; /* nothing could be read of it since then, nor its bounds be known; 0: nothing is wrong */
-    int64_t unread_since_ms; /* records that were read of it could not be read again since then; 0: nothing is wrong */
-    int64_t originals_at_ms; /* while they can't be: no original of a dead letter before; 0: any time */
+    int64_t originals_away_since_ms; /* originals of its dead letters could not be read since then; 0: nothing is wrong */
+    int64_t originals_at_ms; /* while they are away: not tried again before; 0: any time */
     int64_t held_at_ms; /* no held record of it before, for the last try failed; 0: any time */
     int64_t stored_offset; /* the next offset, as the database has it */
     int64_t end_offset; /* the end that was reached with nothing after it yet; -1: not at the end */
@@ -64,8 +64,8 @@ struct partition *partitions_find(struct partitions *partitions, enum topic_kind
 size_t partitions_in(const struct partitions *partitions, enum partition_state state);
 /* When the first of those that are away went; 0: none is. */
 int64_t partitions_away_since_ms(const struct partitions *partitions);
-/* When the first of ours went of which nothing can be read again; 0: none did. */
-int64_t partitions_unread_since_ms(const struct partitions *partitions);
+/* Since when originals of any of ours are away; 0: none are. */
+int64_t partitions_originals_away_since_ms(const struct partitions *partitions);
 /* Adds three parameters, the arrays of topics, partitions and epochs of those that are wanted. Returns how many. */
 size_t partitions_query(const struct partitions *partitions, bool (*is_wanted)(const struct partition *partition),
                         struct database_query *query);

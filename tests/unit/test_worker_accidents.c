@@ -638,7 +638,7 @@ static void test_outcomes_among_unreadable_originals(void **state)
     assert_int_equal(play_run(3 * PLAY_MS), EX_OK);
     assert_int_equal(told.originals_away, TOPIC_INPUTS * FAKE_PARTITIONS - 1);
     assert_true(outcome_wait.appended > 10);
-    assert_in_range(outcome_wait.longest_ms, 1, OUTBOX_ORIGINAL_MS + OUTBOX_ORIGINAL_MS / 2);
+    assert_in_range(outcome_wait.longest_ms, 1, ORIGINAL_AWAIT_MS + ORIGINAL_AWAIT_MS / 2);
     for (size_t i = 0; i < fake_database.outbox_count; i++) assert_true(fake_database.outbox[i].is_done);
 }
 
