@@ -320,6 +320,7 @@ static void claimed(struct worker *worker, struct database_result **result, cons
     worker->assignment.bounds_at_ms = 0;
     log_info("claimed", log_number("partitions", result_rows(*result)));
     outbox_want(&worker->outbox); /* the owner before may have left some */
+    held_want(&worker->held);
 }
 
 static bool claim_step(struct worker *worker)

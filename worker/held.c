@@ -21,6 +21,12 @@ void held_free(struct held *held)
     *held = (struct held){0};
 }
 
+void held_want(struct held *held)
+{
+    held->is_clear = false;
+    held->look_at_ms = 0;
+}
+
 bool held_is_clear(const struct held *held)
 {
     return held->phase == HELD_RESTING && held->is_clear;

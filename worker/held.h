@@ -33,6 +33,8 @@ struct held {
 
 void held_init(struct held *held);
 void held_free(struct held *held);
+/* Partitions came, and some of theirs may wait. */
+void held_want(struct held *held);
 /* True when nothing is known to wait. */
 bool held_is_clear(const struct held *held);
 

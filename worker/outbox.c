@@ -9,7 +9,7 @@
 #include "core/event.h"
 #include "core/log.h"
 #include "core/moment.h"
-#include "worker/dead_letter.h"
+#include "worker/outbox_originals.h"
 #include "worker/worker.h"
 
 static const char take_sql[] = "SELECT " OUTBOX_COLUMNS " FROM nianshen.outbox_take($1, $2, $3, $4, $5)";
@@ -83,7 +83,7 @@ static void question_failed(struct worker *worker, const struct fault *fault)
         worker_fail(worker, fault);
 }
 
-static bool is_outcome(const struct database_result *rows, size_t row)
+bool outbox_is_outcome(const struct database_result *rows, size_t row)
 {
     return strcmp(result_text(rows, row, OUTBOX_KIND), "outcome") == 0;
 }
@@ -98,7 +98,7 @@ static int row_compare(const void *a, const void *b, void *context)
 {
     const struct database_result *rows = context;
     size_t left = *(const uint16_t *)a, right = *(const uint16_t *)b;
-    bool is_left_outcome = is_outcome(rows, left), is_right_outcome = is_outcome(rows, right);
+    bool is_left_outcome = outbox_is_outcome(rows, left), is_right_outcome = outbox_is_outcome(rows, right);
     if (is_left_outcome != is_right_outcome) return is_left_outcome ? -1 : 1;
     if (is_left_outcome) return order_of((int64_t)left, (int64_t)right);
     int topics = strcmp(result_text(rows, left, OUTBOX_TOPIC), result_text(rows, right, OUTBOX_TOPIC));
@@ -111,30 +111,6 @@ static void rows_order(struct outbox *outbox)
 {
     for (size_t i = 0; i < outbox->row_count; i++) outbox->order[i] = (uint16_t)i;
     qsort_r(outbox->order, outbox->row_count, sizeof outbox->order[0], row_compare, outbox->rows);
-}
-
-static bool is_dead_letter_of(const struct outbox *outbox, size_t row, enum topic_kind topic, int32_t partition)
-{
-    return !is_outcome(outbox->rows, row) && strcmp(result_text(outbox->rows, row, OUTBOX_TOPIC), topic_kind_name(topic)) == 0 &&
-           result_int8(outbox->rows, row, OUTBOX_PARTITION) == partition;
-}
-
-static bool has_dead_letter_of(const struct outbox *outbox, const struct partition *partition)
-{
-    for (size_t row = 0; row < outbox->row_count; row++)
-        if (is_dead_letter_of(outbox, row, partition->at.topic, partition->at.number)) return true;
-    return false;
-}
-
-/* Of all that waits nothing needs an original of the partition any more: another worker may have published it. */
-static void originals_forget(struct worker *worker)
-{
-    struct partitions *partitions = &worker->partitions;
-    for (size_t i = 0; i < partitions->count; i++) {
-        struct partition *partition = &partitions->list[i];
-        bool was_asked_for = partition->originals_away_since_ms != 0 && partition->originals_at_ms == 0;
-        if (was_asked_for && !has_dead_letter_of(&worker->outbox, partition)) partition->originals_away_since_ms = 0;
-    }
 }
 
 static void taken(struct worker *worker, struct database_result **result, const struct fault *fault)
@@ -157,28 +133,8 @@ static void taken(struct worker *worker, struct database_result **result, const 
     if (outbox->row_count > 0 && result_bool(outbox->rows, 0, OUTBOX_HAS_MORE))
         outbox_want(outbox);
     else
-        originals_forget(worker);
+        outbox_originals_all_taken(worker);
     if (outbox->row_count == 0) rest(worker);
-}
-
-/* Of the partitions whose originals could not be read one is tried again at a time, for what is taken with it waits meanwhile. */
-static void originals_retry(struct worker *worker)
-{
-    struct partition *first = NULL;
-    for (size_t i = 0; i < worker->partitions.count; i++) {
-        struct partition *partition = &worker->partitions.list[i];
-        bool is_due = partition->originals_at_ms != 0 && worker->now_ms >= partition->originals_at_ms;
-        if (is_due && (first == NULL || partition->originals_at_ms < first->originals_at_ms)) first = partition;
-    }
-    if (first != NULL) first->originals_at_ms = 0;
-}
-
-/* One parameter: of which of those that are ours the dead letters stay. */
-static void outcomes_only_add(const struct partitions *partitions, struct database_query *query)
-{
-    query_bool_array(query);
-    for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_bool(query, partitions->list[i].originals_at_ms != 0);
 }
 
 static bool take_step(struct worker *worker)
@@ -189,8 +145,7 @@ static bool take_step(struct worker *worker)
     struct database_query *query = link_query(&worker->link, take_sql);
     if (partitions_query(&worker->partitions, partition_is_ours, query) == 0) return false;
     query_int4(query, OUTBOX_ROWS_MAX);
-    originals_retry(worker);
-    outcomes_only_add(&worker->partitions, query);
+    outbox_originals_add(worker, query);
     outbox->is_wanted = false;
     outbox->phase = OUTBOX_TAKING;
     link_ask(worker, taken);
@@ -212,86 +167,6 @@ static bool outcome_send(struct worker *worker, size_t row, struct fault *fault)
                                headers.count, row, fault);
 }
 
-static void dead_letter_log(const struct dead_letter_reason *reason, bool is_gone)
-{
-    log_warning(is_gone ? "dead-letter-without-original" : "dead-letter", log_text("topic", topic_kind_name(reason->origin.topic)),
-                log_number("partition", reason->origin.partition), log_number("offset", reason->origin.offset),
-                log_text("code", reason->code));
-}
-
-/*
- * An original that does not come, of a partition whose leader is away: the dead letters of that partition are taken again later, and hold
- * back no outcome and no other dead letter.
- */
-static void originals_put_off(struct worker *worker, const struct kafka_position *origin)
-{
-    struct outbox *outbox = &worker->outbox;
-    struct partition *partition = partitions_find(&worker->partitions, origin->topic, origin->partition);
-    for (size_t row = 0; row < outbox->row_count; row++) {
-        bool is_of_it = is_dead_letter_of(outbox, row, origin->topic, origin->partition);
-        if (is_of_it && outbox->states[row] == OUTBOX_TO_SEND) outbox->states[row] = OUTBOX_LEFT;
-    }
-    outbox->unread_since_ms = outbox->read_at_ms = 0; /* what comes next is of another partition */
-    original_rest(&outbox->source, worker->reader);
-    if (partition == NULL) return; /* another worker's by now */
-    partition->originals_at_ms = worker->now_ms + OUTBOX_EVERY_MS;
-    if (partition->originals_away_since_ms != 0) return;
-    partition->originals_away_since_ms = worker->now_ms;
-    log_warning("originals-unavailable", log_text("topic", topic_kind_name(origin->topic)), log_number("partition", origin->partition),
-                log_text("text", "dead letters wait for their originals, which can't be read again now"));
-}
-
-/* One came, or the broker said that it is gone. */
-static void originals_are_back(struct worker *worker, const struct kafka_position *origin)
-{
-    struct partition *partition = partitions_find(&worker->partitions, origin->topic, origin->partition);
-    if (partition != NULL) partition->originals_away_since_ms = 0;
-    worker->outbox.unread_since_ms = 0;
-}
-
-/* Not here yet. */
-static bool original_awaited(struct worker *worker, const struct kafka_position *origin, struct fault *fault)
-{
-    struct outbox *outbox = &worker->outbox;
-    if (outbox->unread_since_ms == 0) outbox->unread_since_ms = worker->now_ms;
-    if (worker->now_ms - outbox->unread_since_ms >= ORIGINAL_AWAIT_MS) originals_put_off(worker, origin);
-    fault_clear(fault);
-    return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
-}
-
-/* Without its original a dead letter still says where and why: holding it back would hold back all that is behind it. */
-static bool original_send(struct worker *worker, size_t row, struct fault *fault)
-{
-    struct outbox *outbox = &worker->outbox;
-    const struct database_result *rows = outbox->rows;
-    struct kafka_record record = {0};
-    struct dead_letter_reason reason = {
-        .topic_prefix = config_text(worker->config, "topic_prefix"),
-        .origin = {.partition = (int32_t)result_int8(rows, row, OUTBOX_PARTITION), .offset = result_int8(rows, row, OUTBOX_OFFSET)},
-        .code = result_text(rows, row, OUTBOX_CODE),
-        .text = result_is_null(rows, row, OUTBOX_TEXT) ? NULL : result_text(rows, row, OUTBOX_TEXT),
-    };
-    if (!topic_kind_of_name(result_text(rows, row, OUTBOX_TOPIC), &reason.origin.topic))
-        return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "outbox", "a dead letter of an unknown topic");
-    if (worker->now_ms < outbox->read_at_ms) return original_awaited(worker, &reason.origin, fault);
-    switch (original_find(&outbox->source, worker->reader, &reason.origin, 0, &record, fault)) {
-    case ORIGINAL_WAIT:
-        return original_awaited(worker, &reason.origin, fault);
-    case ORIGINAL_FAULT:
-        log_debug("original-unreadable", log_text("code", fault->code), log_text("text", fault->text));
-        outbox->read_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
-        return original_awaited(worker, &reason.origin, fault);
-    case ORIGINAL_FOUND:
-    case ORIGINAL_GONE:
-        break;
-    }
-    originals_are_back(worker, &reason.origin);
-    bool is_sent = dead_letter_send(outbox->producer, &record, &reason, row, fault);
-    if (is_sent) dead_letter_log(&reason, record.handle == NULL);
-    kafka_record_release(&record);
-    return is_sent;
-}
-
 static void refused_at_once(struct outbox *outbox, size_t row, const struct fault *fault)
 {
     outbox->unreported++;
@@ -302,7 +177,7 @@ static void row_send(struct worker *worker, size_t row)
 {
     struct fault fault = {0};
     struct outbox *outbox = &worker->outbox;
-    if (is_outcome(outbox->rows, row) ? outcome_send(worker, row, &fault) : original_send(worker, row, &fault)) {
+    if (outbox_is_outcome(outbox->rows, row) ? outcome_send(worker, row, &fault) : outbox_original_send(worker, row, &fault)) {
         outbox->states[row] = OUTBOX_SENT;
         outbox->unreported++;
     } else if (fault.kind != FAULT_RETRY) {

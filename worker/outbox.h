@@ -74,6 +74,8 @@ void outbox_want(struct outbox *outbox);
 bool outbox_is_publishing(const struct outbox *outbox);
 /* True when nothing is known to wait. */
 bool outbox_is_empty(const struct outbox *outbox);
+/* True for an outcome, false for a dead letter. */
+bool outbox_is_outcome(const struct database_result *rows, size_t row);
 
 /*
  * Adds four parameters to a micro-batch's query: what is published and not marked, if anything (topics, partitions and ids), and how many

@@ -57,7 +57,7 @@ FAKED(int64_t, moment_monotonic_ms, true, (void), (), clock_read())
 FAKED(int, poll, true, (struct pollfd * list, nfds_t count, int timeout_ms), (list, count, timeout_ms), clock_wait(timeout_ms))
 static struct {
     int stalled; /* lines of the watchdog */
-    int partitions_away, partitions_back, originals_away;
+    int partitions_away, partitions_back, originals_away, originals_back;
     int64_t away_ms, back_ms, originals_ms; /* of the last of these */
 } told;
 
@@ -70,6 +70,7 @@ static const struct {
     {"partition-unavailable", &told.partitions_away, &told.away_ms},
     {"partition-back", &told.partitions_back, &told.back_ms},
     {"originals-unavailable", &told.originals_away, &told.originals_ms},
+    {"originals-back", &told.originals_back, NULL},
 };
 
 static bool is_counted(const char *event)
@@ -564,6 +565,7 @@ static void test_originals_that_are_no_longer_wanted(void **state)
     assert_int_equal(play_run(PLAY_MS), EX_OK);
     assert_int_equal(led_by_none->count, 2);
     assert_int_equal(told.originals_away, 2);
+    assert_int_equal(told.originals_back, 1);
 }
 
 /* More dead letters without their originals than are taken at a time, and written first: what is behind them leaves all the same. */
@@ -624,9 +626,8 @@ static void append_and_wait(void)
 
 /* Those whose originals can't be read are tried one at a time, so that an outcome waits for one at most; and when they are back all leave.
  */
-static void test_outcomes_among_unreadable_originals(void **state)
+static void play_outcomes_among_unreadable_originals(void)
 {
-    (void)state;
     memset(&outcome_wait, 0, sizeof outcome_wait);
     for (int i = 0; i < TOPIC_INPUTS * FAKE_PARTITIONS; i++)
         if (&fake_kafka.partitions[i / FAKE_PARTITIONS][i % FAKE_PARTITIONS] != led_by_another)
@@ -640,6 +641,33 @@ static void test_outcomes_among_unreadable_originals(void **state)
     assert_true(outcome_wait.appended > 10);
     assert_in_range(outcome_wait.longest_ms, 1, ORIGINAL_AWAIT_MS + ORIGINAL_AWAIT_MS / 2);
     for (size_t i = 0; i < fake_database.outbox_count; i++) assert_true(fake_database.outbox[i].is_done);
+    assert_int_equal(told.originals_back, TOPIC_INPUTS * FAKE_PARTITIONS - 1);
+}
+
+static void test_outcomes_among_unreadable_originals(void **state)
+{
+    (void)state;
+    play_outcomes_among_unreadable_originals();
+}
+
+static int takes_seen;
+
+/* Each time rows were taken the next question for some fails. */
+static void refuse_every_other_take(void)
+{
+    if (fake_database.takes_alone == takes_seen) return;
+    takes_seen = fake_database.takes_alone;
+    failing_start("outbox_take", 1);
+}
+
+/* The one that is tried stays the only one when the question that it is tried with fails. */
+static void test_unreadable_originals_and_failed_questions(void **state)
+{
+    (void)state;
+    takes_seen = 0;
+    play.each_round = refuse_every_other_take;
+    play_outcomes_among_unreadable_originals();
+    assert_true(takes_seen > 10);
 }
 
 /* ---- slow answers ---- */
@@ -1328,6 +1356,35 @@ static void test_the_end_waits_for_a_held_record(void **state)
     assert_true(position->held[0]);
 }
 
+/* Once it was looked for held records all partitions come anew, one of them with a record that another worker held meanwhile. */
+static struct fake_position *held_elsewhere;
+static bool was_looked_for;
+
+static void come_anew_after_a_look(void)
+{
+    bool is_asked = fake_is_asked("held_take");
+    was_looked_for = was_looked_for || is_asked;
+    if (fake_kafka.stops > 0) return;
+    fake_kafka.is_group_silent = fake_kafka.is_in_group && (!was_looked_for || is_asked); /* not the end yet */
+    if (!was_looked_for || is_asked) return;
+    held_elsewhere->held[0] = true;
+    fake_kafka.must_revoke = true;
+}
+
+static void test_the_end_looks_at_what_came_last(void **state)
+{
+    (void)state;
+    held_elsewhere = hold_again();
+    held_elsewhere->held[0] = was_looked_for = false;
+    fake_database.busy_questions = 1;
+    fake_kafka.is_in_group = false;
+    fake_kafka.before_poll = come_anew_after_a_look;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_true(was_looked_for);
+    assert_int_equal(fake_kafka.stops, 1);
+    assert_false(held_elsewhere->held[0]);
+}
+
 /* Of halted partitions nothing is looked for, and nothing is waited for. */
 static void test_the_end_of_halted_partitions(void **state)
 {
@@ -1547,6 +1604,7 @@ int main(void)
         cmocka_unit_test_setup(test_originals_that_are_no_longer_wanted, play_setup),
         cmocka_unit_test_setup(test_more_unreadable_originals_than_are_taken, play_setup),
         cmocka_unit_test_setup(test_outcomes_among_unreadable_originals, play_setup),
+        cmocka_unit_test_setup(test_unreadable_originals_and_failed_questions, play_setup),
         cmocka_unit_test_setup(test_a_database_that_hangs, play_setup),
         cmocka_unit_test_setup(test_partitions_are_given_back_in_time, play_setup),
         cmocka_unit_test_setup(test_rows_that_are_none_of_ours, play_setup),
@@ -1565,6 +1623,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_held_record_behind_one_that_is_gone, play_setup),
         cmocka_unit_test_setup(test_a_held_record_behind_a_partition_without_a_leader, play_setup),
         cmocka_unit_test_setup(test_the_end_waits_for_a_held_record, play_setup),
+        cmocka_unit_test_setup(test_the_end_looks_at_what_came_last, play_setup),
         cmocka_unit_test_setup(test_the_end_of_halted_partitions, play_setup),
         cmocka_unit_test_setup(test_originals, play_setup),
         cmocka_unit_test_setup(test_an_end_of_an_earlier_start, play_setup),
