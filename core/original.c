@@ -24,7 +24,11 @@ static enum original_found gone_or_not(struct kafka_reader *reader, const struct
 {
     int64_t first, next;
     if (!kafka_reader_bounds(reader, wanted->topic, wanted->partition, ORIGINAL_BOUNDS_MS, &first, &next, fault)) return ORIGINAL_FAULT;
-    if (wanted->offset < first || wanted->offset >= next || wanted->offset < end_offset) return ORIGINAL_GONE;
+    if (wanted->offset >= next) {
+        fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "original-cut", "the topic ends at offset %lld, before the record", (long long)next);
+        return ORIGINAL_CUT;
+    }
+    if (wanted->offset < first || wanted->offset < end_offset) return ORIGINAL_GONE;
     fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "original-unreadable", "the record can't be read yet");
     return ORIGINAL_FAULT;
 }
@@ -42,18 +46,20 @@ static enum original_found stopped_short(struct original_source *source, struct 
     return gone_or_not(reader, wanted, end_offset, fault);
 }
 
-static enum original_found record_look(struct original_source *source, const struct kafka_position *wanted, struct kafka_record *record)
+static enum original_found record_look(struct original_source *source, const struct kafka_position *wanted, int64_t append_ms,
+                                       struct kafka_record *record)
 {
     int64_t offset = record->offset;
+    bool is_of_that_time = append_ms == ORIGINAL_ANY_MS || record->append_ms == append_ms;
     source->is_fresh = false;
     source->next.offset = offset + 1;
-    if (offset == wanted->offset) return ORIGINAL_FOUND;
+    if (offset == wanted->offset && is_of_that_time) return ORIGINAL_FOUND;
     kafka_record_release(record);
     return offset < wanted->offset ? ORIGINAL_WAIT : ORIGINAL_GONE;
 }
 
 enum original_found original_find(struct original_source *source, struct kafka_reader *reader, const struct kafka_position *wanted,
-                                  int timeout_ms, struct kafka_record *record, struct fault *fault)
+                                  int64_t append_ms, int timeout_ms, struct kafka_record *record, struct fault *fault)
 {
     if (!is_ahead(source, wanted) && !source_start(source, reader, wanted, fault)) return ORIGINAL_FAULT;
     for (int i = 0; i < RECORDS_A_STEP; i++) {
@@ -62,7 +68,7 @@ enum original_found original_find(struct original_source *source, struct kafka_r
         switch (kafka_reader_poll(reader, i == 0 ? timeout_ms : 0, &happening)) {
         case KAFKA_RECORD:
             *record = happening.record;
-            found = record_look(source, wanted, record);
+            found = record_look(source, wanted, append_ms, record);
             if (found != ORIGINAL_WAIT) return found;
             break;
         case KAFKA_END:

@@ -11,11 +11,11 @@
 enum { NUMBER_TEXT_BYTES = 24 };
 
 /* Of the chosen rows. */
-enum { TOPIC_AT, PARTITION_AT, OFFSET_AT, CODE_AT, UNIT_AT };
+enum { TOPIC_AT, PARTITION_AT, OFFSET_AT, CODE_AT, UNIT_AT, APPENDED_AT };
 
 /* Unit reviews before what waits for them; within a partition as the records stand. */
 static const char choice_sql[] =
-    "SELECT topic, partition, record_offset, code, unit FROM nianshen.dead_letter WHERE " DEAD_LETTER_FILTER_SQL
+    "SELECT topic, partition, record_offset, code, unit, append_ms FROM nianshen.dead_letter WHERE " DEAD_LETTER_FILTER_SQL
     " ORDER BY array_position(ARRAY['unit-review', 'member-review', 'approval'], topic), partition, "
     "record_offset LIMIT $7";
 
@@ -61,6 +61,11 @@ void choice_place(const struct choice *choice, size_t index, struct kafka_positi
         .offset = result_int8(choice->rows, index, OFFSET_AT),
     };
     (void)topic_kind_of_name(result_text(choice->rows, index, TOPIC_AT), &at->topic); /* the ledger knows no others */
+}
+
+int64_t choice_append_ms(const struct choice *choice, size_t index)
+{
+    return result_int8(choice->rows, index, APPENDED_AT);
 }
 
 static const char *result_name(const struct choice *choice, enum choice_result result)

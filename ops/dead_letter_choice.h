@@ -66,8 +66,9 @@ bool choice_check(struct session *session);
 bool choice_make(struct choice *choice, struct session *session, const struct choice_verb *verb, const char *const *states);
 void choice_free(struct choice *choice);
 
-/* The place of a chosen dead letter. */
+/* The place of a chosen dead letter; when it was appended there, in milliseconds of the epoch. */
 void choice_place(const struct choice *choice, size_t index, struct kafka_position *at);
+int64_t choice_append_ms(const struct choice *choice, size_t index);
 /* Notes what became of it. `new_place` and `text` may be NULL. */
 bool choice_note(struct choice *choice, size_t index, enum choice_result result, const struct kafka_position *new_place, const char *text);
 

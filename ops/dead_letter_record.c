@@ -40,11 +40,13 @@ void dead_letter_reader_free(struct dead_letter_reader *reader)
 
 static bool record_is_gone(const struct kafka_position *at, struct fault *fault)
 {
-    return fault_set(fault, FAULT_REJECT, EX_NOINPUT, "record-gone",
-                     language_pick("主题 %s 分区 %" PRId32 " 偏移量 %" PRId64 " 处的记录已不在主题中；已发布的副本在 dead-letter 主题中",
-                                   "the record at %s partition %" PRId32 " offset %" PRId64
-                                   " is not in its topic any more; what was published of it is in the topic dead-letter"),
-                     topic_kind_name(at->topic), at->partition, at->offset);
+    return fault_set(
+        fault, FAULT_REJECT, EX_NOINPUT, "record-gone",
+        language_pick(
+            "主题 %s 分区 %" PRId32 " 偏移量 %" PRId64 " 处的记录已不在主题中，该处可能已是另一条记录；已发布的副本在 dead-letter 主题中",
+            "the record at %s partition %" PRId32 " offset %" PRId64
+            " is not in its topic any more, where another one may have its place; what was published of it is in the topic dead-letter"),
+        topic_kind_name(at->topic), at->partition, at->offset);
 }
 
 static bool broker_is_absent(const struct dead_letter_reader *reader, const struct fault *outage, struct fault *fault)
@@ -64,17 +66,19 @@ static int64_t clock_seconds(void)
 }
 
 /* An outage is waited out until the time is over, which counts from the last record that came. */
-bool dead_letter_read(struct dead_letter_reader *reader, const struct kafka_position *at, struct kafka_record *record, struct fault *fault)
+bool dead_letter_read(struct dead_letter_reader *reader, const struct kafka_position *at, int64_t append_ms, struct kafka_record *record,
+                      struct fault *fault)
 {
     struct fault why = {0};
     int64_t end = clock_seconds() + SESSION_BROKER_TIMEOUT_MS / 1000;
     while (clock_seconds() < end) {
         int64_t next = reader->source.next.offset;
         struct fault now = {0};
-        switch (original_find(&reader->source, reader->kafka, at, POLL_MS, record, &now)) {
+        switch (original_find(&reader->source, reader->kafka, at, append_ms, POLL_MS, record, &now)) {
         case ORIGINAL_FOUND:
             return true;
         case ORIGINAL_GONE:
+        case ORIGINAL_CUT:
             return record_is_gone(at, fault);
         case ORIGINAL_FAULT:
             why = now;

@@ -14,10 +14,11 @@ struct dead_letter_reader *dead_letter_reader_new(const struct config *config, s
 void dead_letter_reader_free(struct dead_letter_reader *reader);
 
 /*
- * Reads one record, which the caller releases before the reader is freed. Asked for in the order of offsets, the reader mostly reads on.
- * FAULT_REJECT with code record-gone (EX_NOINPUT): it is not in its topic any more; FAULT_RETRY with code broker-absent (EX_UNAVAILABLE):
- * nothing came for SESSION_BROKER_TIMEOUT_MS.
+ * Reads the record that was appended at `append_ms`; the caller releases it before the reader is freed. Asked for in the order of offsets,
+ * the reader mostly reads on. FAULT_REJECT with code record-gone (EX_NOINPUT): it is not in its topic any more; FAULT_RETRY with code
+ * broker-absent (EX_UNAVAILABLE): nothing came for SESSION_BROKER_TIMEOUT_MS.
  */
-bool dead_letter_read(struct dead_letter_reader *reader, const struct kafka_position *at, struct kafka_record *record, struct fault *fault);
+bool dead_letter_read(struct dead_letter_reader *reader, const struct kafka_position *at, int64_t append_ms, struct kafka_record *record,
+                      struct fault *fault);
 
 #endif

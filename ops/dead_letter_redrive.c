@@ -203,7 +203,7 @@ static bool redrive_one(struct redrive *redrive, size_t index)
     struct kafka_record record;
     struct fault fault = {0};
     choice_place(&redrive->choice, index, &at);
-    if (!dead_letter_read(redrive->reader, &at, &record, &fault)) {
+    if (!dead_letter_read(redrive->reader, &at, choice_append_ms(&redrive->choice, index), &record, &fault)) {
         if (fault.kind == FAULT_REJECT) return choice_note(&redrive->choice, index, CHOICE_GONE, NULL, fault.text);
         session->fault = fault;
         return false;

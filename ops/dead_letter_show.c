@@ -31,7 +31,7 @@ struct shown {
 /* ---- the verdict ---- */
 
 /* In the order of `verdict_sql`, behind it what the table of codes says: to people in their language, to programs in both. */
-enum { CODE_AT = 5, VERDICT_SQL_COLUMNS = 9, VERDICT_COLUMNS = VERDICT_SQL_COLUMNS + 4 };
+enum { APPENDED_AT = 3, CODE_AT = 5, VERDICT_SQL_COLUMNS = 9, VERDICT_COLUMNS = VERDICT_SQL_COLUMNS + 4 };
 
 static const struct table_column verdict_columns[] = {
     {{"主题", "topic"}, "topic", TABLE_TEXT},          {{"分区", "partition"}, "partition", TABLE_NUMBER},
@@ -73,8 +73,8 @@ static void ask_about(struct session *session, const char *sql, const struct kaf
     query_int8(query, at->offset);
 }
 
-/* NULL: the fault is set. */
-static struct table *read_verdict(struct session *session, const struct kafka_position *at)
+/* And when the record was appended. NULL: the fault is set. */
+static struct table *read_verdict(struct session *session, const struct kafka_position *at, int64_t *append_ms)
 {
     struct database_result *result = NULL;
     struct table *table = table_new(verdict_columns, config_switch(session->config, "json"));
@@ -91,6 +91,7 @@ static struct table *read_verdict(struct session *session, const struct kafka_po
                                           "there are"),
                             topic_kind_name(at->topic), at->partition, at->offset);
     is_good = is_good && add_verdict(session, table, result);
+    if (is_good) *append_ms = result_int8(result, 0, APPENDED_AT);
     result_free(result);
     if (is_good) return table;
     table_free(table);
@@ -164,11 +165,11 @@ static bool describe_record(struct session *session, const struct kafka_record *
 }
 
 /* The record is released before its reader is freed, which would wait for it. */
-static bool read_record(struct session *session, const struct kafka_position *at, struct shown *shown)
+static bool read_record(struct session *session, const struct kafka_position *at, int64_t append_ms, struct shown *shown)
 {
     struct kafka_record record;
     struct dead_letter_reader *reader = dead_letter_reader_new(session->config, &session->fault);
-    bool is_there = reader != NULL && dead_letter_read(reader, at, &record, &session->fault);
+    bool is_there = reader != NULL && dead_letter_read(reader, at, append_ms, &record, &session->fault);
     bool is_good = is_there && describe_record(session, &record, shown);
     if (is_there) kafka_record_release(&record);
     dead_letter_reader_free(reader);
@@ -212,10 +213,11 @@ static bool read_place(struct session *session, struct kafka_position *at)
 /* The verdict is worth printing even when the broker is away: the exit status says that the record is missing. */
 static void show_dead_letter(struct session *session, const struct kafka_position *at)
 {
-    struct shown shown = {.verdict = read_verdict(session, at)};
+    int64_t append_ms = 0;
+    struct shown shown = {.verdict = read_verdict(session, at, &append_ms)};
     if (shown.verdict != NULL) shown.history = read_history(session, at);
     if (shown.history != NULL) {
-        (void)read_record(session, at, &shown);
+        (void)read_record(session, at, append_ms, &shown);
         if (config_switch(session->config, "json"))
             print_for_programs(&shown);
         else

@@ -19,6 +19,13 @@ void assignment_init(struct assignment *assignment, int64_t now_ms)
 
 /* ---- Kafka's word ---- */
 
+void assignment_proven(struct worker *worker, struct partition *partition)
+{
+    partition->state = PARTITION_READING;
+    outbox_want(&worker->outbox);
+    held_want(&worker->held);
+}
+
 /* Reads what is readable from where it stands, and nothing else. */
 static void reading_start(struct worker *worker)
 {
@@ -28,7 +35,10 @@ static void reading_start(struct worker *worker)
     size_t count = 0;
     for (size_t i = 0; i < partitions->count && at != NULL; i++) {
         struct partition *partition = &partitions->list[i];
-        if (partition->state == PARTITION_READY) partition->state = partition->must_prove ? PARTITION_PROVING : PARTITION_READING;
+        if (partition->state == PARTITION_READY && partition->must_prove)
+            partition->state = PARTITION_PROVING;
+        else if (partition->state == PARTITION_READY)
+            assignment_proven(worker, partition);
         if (!partition_is_read(partition)) continue;
         partition->proof = partition->last;
         int64_t offset = partition->state == PARTITION_PROVING ? partition->proof.offset : partition->at.taken_offset;
@@ -320,7 +330,6 @@ static void claimed(struct worker *worker, struct database_result **result, cons
     worker->assignment.bounds_at_ms = 0;
     log_info("claimed", log_number("partitions", result_rows(*result)));
     outbox_want(&worker->outbox); /* the owner before may have left some */
-    held_want(&worker->held);
 }
 
 static bool claim_step(struct worker *worker)

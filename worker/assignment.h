@@ -46,6 +46,8 @@ void assignment_doubt(struct worker *worker);
 void assignment_again(struct worker *worker, struct partition *partition, const struct fault *why);
 /* Something came of a partition that was away. */
 void assignment_back(struct worker *worker, struct partition *partition);
+/* Its topic holds what was applied of it: what comes next is taken from now on, and what was there before may be read again. */
+void assignment_proven(struct worker *worker, struct partition *partition);
 /* This partition can't go on; all others do. */
 void assignment_halt(struct worker *worker, struct partition *partition, const char *why);
 

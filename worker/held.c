@@ -52,18 +52,18 @@ static void try_later(struct worker *worker, const struct fault *fault)
     rest(worker, backoff_next_ms(&worker->held.backoff));
 }
 
-/* The partition of the record, if it is ours. */
-static struct partition *our_partition(struct worker *worker)
+/* The partition of the record, if that may be read again. */
+static struct partition *proven_partition(struct worker *worker)
 {
     const struct kafka_position *wanted = &worker->held.wanted;
     struct partition *partition = partitions_find(&worker->partitions, wanted->topic, wanted->partition);
-    return partition != NULL && partition_is_ours(partition) ? partition : NULL;
+    return partition != NULL && partition_is_proven(partition) ? partition : NULL;
 }
 
 /* The same, if it has been ours ever since the record was taken. */
 static const struct partition *wanted_partition(struct worker *worker)
 {
-    const struct partition *partition = our_partition(worker);
+    const struct partition *partition = proven_partition(worker);
     return partition != NULL && partition->at.epoch == worker->held.epoch ? partition : NULL;
 }
 
@@ -84,7 +84,8 @@ static void taken(struct worker *worker, struct database_result **result, const 
     }
     held->wanted.partition = (int32_t)result_int8(*result, 0, 1);
     held->wanted.offset = result_int8(*result, 0, 2);
-    const struct partition *partition = our_partition(worker);
+    held->append_ms = result_int8(*result, 0, 3);
+    const struct partition *partition = proven_partition(worker);
     if (partition == NULL) {
         rest(worker, HELD_EVERY_MS);
         return;
@@ -94,10 +95,10 @@ static void taken(struct worker *worker, struct database_result **result, const 
     held->phase = HELD_READING;
 }
 
-/* Of a topic that was not compared with what was applied of it nothing is read again; of a halted partition the database names nothing. */
+/* Of a halted partition the database names nothing. */
 static bool is_looked_at(const struct partition *partition)
 {
-    return (partition_is_read(partition) || partition->state == PARTITION_HALTED) && partition->held_at_ms == 0;
+    return (partition_is_proven(partition) || partition->state == PARTITION_HALTED) && partition->held_at_ms == 0;
 }
 
 /* Tries those again whose time has come. Returns whether all are looked at. */
@@ -118,7 +119,7 @@ static bool take_step(struct worker *worker)
     bool is_known = worker->assignment.is_settled || partitions_away_since_ms(&worker->partitions) != 0; /* what is to be read */
     if (!may_ask || !is_known || worker->now_ms < worker->held.look_at_ms) return false;
     struct database_query *query =
-        link_query(&worker->link, "SELECT topic, partition, record_offset FROM nianshen.held_take($1, $2, $3, 1)");
+        link_query(&worker->link, "SELECT topic, partition, record_offset, append_ms FROM nianshen.held_take($1, $2, $3, 1)");
     worker->held.is_whole = partitions_look(worker);
     if (partitions_query(&worker->partitions, is_looked_at, query) == 0) return false;
     worker->held.phase = HELD_TAKING;
@@ -162,7 +163,7 @@ static void record_decode(struct worker *worker, struct kafka_record *record)
 static void put_off(struct worker *worker, const struct fault *fault)
 {
     struct held *held = &worker->held;
-    struct partition *partition = our_partition(worker);
+    struct partition *partition = proven_partition(worker);
     retry_log(fault);
     if (partition != NULL) partition->held_at_ms = worker->now_ms + backoff_next_ms(&held->backoff);
     original_rest(&held->source, held->reader);
@@ -178,7 +179,7 @@ static bool read_step(struct worker *worker)
         try_later(worker, &fault);
         return true;
     }
-    switch (original_find(&held->source, held->reader, &held->wanted, 0, &record, &fault)) {
+    switch (original_find(&held->source, held->reader, &held->wanted, held->append_ms, 0, &record, &fault)) {
     case ORIGINAL_WAIT:
         if (worker->now_ms - held->wanted_since_ms < ORIGINAL_AWAIT_MS) return false;
         fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "held-record-unavailable", "the record at offset %lld of %s [%d] does not come",
@@ -189,6 +190,8 @@ static bool read_step(struct worker *worker)
         kafka_record_release(&record);
         return true;
     case ORIGINAL_GONE:
+    case ORIGINAL_CUT:
+        fault_clear(&fault);
         fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "held-record-gone",
                   "the record at offset %lld of %s [%d] is not in its topic any more: its unit stays held", (long long)held->wanted.offset,
                   topic_kind_name(held->wanted.topic), (int)held->wanted.partition);

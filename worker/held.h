@@ -22,6 +22,7 @@ struct held {
     struct batch *batch; /* of that one record */
     struct original_source source;
     struct kafka_position wanted;
+    int64_t append_ms; /* of that record */
     int64_t wanted_since_ms;
     int64_t epoch; /* of its partition, when it was taken: under another one it may have been applied meanwhile */
     bool is_holding; /* it failed again: its unit is to be held again */
@@ -33,7 +34,7 @@ struct held {
 
 void held_init(struct held *held);
 void held_free(struct held *held);
-/* Partitions came, and some of theirs may wait. */
+/* A partition is read from now on, and some of its records may wait. */
 void held_want(struct held *held);
 /* True when nothing is known to wait. */
 bool held_is_clear(const struct held *held);

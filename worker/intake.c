@@ -51,7 +51,7 @@ void intake_take_back(struct intake *intake, struct batch *batch)
 static void record_prove(struct worker *worker, struct partition *partition, const struct kafka_record *record)
 {
     if (record_is_marked(record, &partition->proof)) {
-        partition->state = PARTITION_READING;
+        assignment_proven(worker, partition);
         backoff_reset(&worker->assignment.backoff);
         return;
     }

@@ -20,13 +20,15 @@ enum {
 
 /* The columns of nianshen.outbox_take that an answer with rows of the outbox begins with. */
 #define OUTBOX_COLUMNS                                                                                                                     \
-    "outbox_id, kind, topic, partition, record_offset, unit, ce_type, ce_id, ce_time_ms, ce_causationid, body, code, text, has_more"
+    "outbox_id, kind, topic, partition, record_offset, append_ms, unit, ce_type, ce_id, ce_time_ms, ce_causationid, body, code, text, "    \
+    "has_more"
 enum outbox_column {
     OUTBOX_ID,
     OUTBOX_KIND,
     OUTBOX_TOPIC,
     OUTBOX_PARTITION,
     OUTBOX_OFFSET,
+    OUTBOX_APPEND_MS, /* these two: of a dead letter's original */
     OUTBOX_UNIT,
     OUTBOX_TYPE,
     OUTBOX_CE_ID,

@@ -25,17 +25,16 @@ static bool has_dead_letter_of(const struct outbox *outbox, const struct partiti
 /* Its originals could not be read, and its dead letters are taken again all the same. */
 static bool is_tried(const struct partition *partition)
 {
-    return partition_is_ours(partition) && partition->originals_away_since_ms != 0 && partition->originals_at_ms == 0;
+    return partition_is_proven(partition) && partition->originals_away_since_ms != 0 && partition->originals_at_ms == 0;
 }
 
-/* Of those that could not be read the one that waits longest; none while another is tried still, for what is taken with it waits meanwhile.
- */
+/* Of those that could not be read the one that waits longest, unless another is tried still: what is taken with it waits meanwhile. */
 static void one_is_tried(struct worker *worker)
 {
     struct partition *first = NULL;
     for (size_t i = 0; i < worker->partitions.count; i++) {
         struct partition *partition = &worker->partitions.list[i];
-        bool is_due = partition->originals_at_ms != 0 && worker->now_ms >= partition->originals_at_ms;
+        bool is_due = partition_is_proven(partition) && partition->originals_at_ms != 0 && worker->now_ms >= partition->originals_at_ms;
         if (is_tried(partition)) return;
         if (is_due && (first == NULL || partition->originals_at_ms < first->originals_at_ms)) first = partition;
     }
@@ -44,17 +43,19 @@ static void one_is_tried(struct worker *worker)
 
 void outbox_originals_add(struct worker *worker, struct database_query *query)
 {
-    const struct partitions *partitions = &worker->partitions;
     one_is_tried(worker);
     query_bool_array(query);
-    for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) query_add_bool(query, partitions->list[i].originals_at_ms != 0);
+    for (size_t i = 0; i < worker->partitions.count; i++) {
+        const struct partition *partition = &worker->partitions.list[i];
+        bool are_to_stay = partition->originals_at_ms != 0 || !partition_is_proven(partition);
+        if (partition_is_ours(partition)) query_add_bool(query, are_to_stay);
+    }
 }
 
 /* Nothing waits for them any more. */
 static void away_ends(struct worker *worker, struct partition *partition)
 {
-    if (partition == NULL || partition->originals_away_since_ms == 0) return;
+    if (partition->originals_away_since_ms == 0) return;
     log_info("originals-back", log_text("topic", topic_kind_name(partition->at.topic)), log_number("partition", partition->at.number),
              log_number("away_ms", worker->now_ms - partition->originals_away_since_ms));
     partition->originals_away_since_ms = 0;
@@ -77,21 +78,25 @@ static void dead_letter_log(const struct dead_letter_reason *reason, bool is_gon
                 log_text("code", reason->code));
 }
 
-/*
- * An original that does not come, of a partition whose leader is away: the dead letters of that partition are taken again later, and hold
- * back no outcome and no other dead letter.
- */
-static void originals_put_off(struct worker *worker, const struct kafka_position *origin)
+/* What was taken of the partition is taken again later. */
+static void dead_letters_leave(struct worker *worker, const struct kafka_position *origin)
 {
     struct outbox *outbox = &worker->outbox;
-    struct partition *partition = partitions_find(&worker->partitions, origin->topic, origin->partition);
     for (size_t row = 0; row < outbox->row_count; row++) {
         bool is_of_it = is_dead_letter_of(outbox, row, origin->topic, origin->partition);
         if (is_of_it && outbox->states[row] == OUTBOX_TO_SEND) outbox->states[row] = OUTBOX_LEFT;
     }
     outbox->unread_since_ms = outbox->read_at_ms = 0; /* what comes next is of another partition */
     original_rest(&outbox->source, worker->reader);
-    if (partition == NULL) return; /* another worker's by now */
+}
+
+/*
+ * An original that does not come, of a partition whose leader is away: the dead letters of that partition are taken again later, and hold
+ * back no outcome and no other dead letter.
+ */
+static void originals_put_off(struct worker *worker, const struct kafka_position *origin, struct partition *partition)
+{
+    dead_letters_leave(worker, origin);
     partition->originals_at_ms = worker->now_ms + OUTBOX_EVERY_MS;
     if (partition->originals_away_since_ms != 0) return;
     partition->originals_away_since_ms = worker->now_ms;
@@ -100,20 +105,24 @@ static void originals_put_off(struct worker *worker, const struct kafka_position
 }
 
 /* One came, or the broker said that it is gone. */
-static void originals_are_back(struct worker *worker, const struct kafka_position *origin)
+static void originals_are_back(struct worker *worker, struct partition *partition)
 {
-    away_ends(worker, partitions_find(&worker->partitions, origin->topic, origin->partition));
+    away_ends(worker, partition);
     worker->outbox.unread_since_ms = 0;
 }
 
-/* Not here yet. */
-static bool original_awaited(struct worker *worker, const struct kafka_position *origin, struct fault *fault)
+static bool not_now(struct fault *fault)
+{
+    fault_clear(fault);
+    return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is not here yet");
+}
+
+static bool original_awaited(struct worker *worker, const struct kafka_position *origin, struct partition *partition, struct fault *fault)
 {
     struct outbox *outbox = &worker->outbox;
     if (outbox->unread_since_ms == 0) outbox->unread_since_ms = worker->now_ms;
-    if (worker->now_ms - outbox->unread_since_ms >= ORIGINAL_AWAIT_MS) originals_put_off(worker, origin);
-    fault_clear(fault);
-    return fault_set(fault, FAULT_RETRY, EX_TEMPFAIL, "reading", "the original is on its way");
+    if (worker->now_ms - outbox->unread_since_ms >= ORIGINAL_AWAIT_MS) originals_put_off(worker, origin, partition);
+    return not_now(fault);
 }
 
 /* Without its original a dead letter still says where and why: holding it back would hold back all that is behind it. */
@@ -130,19 +139,26 @@ bool outbox_original_send(struct worker *worker, size_t row, struct fault *fault
     };
     if (!topic_kind_of_name(result_text(rows, row, OUTBOX_TOPIC), &reason.origin.topic))
         return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "outbox", "a dead letter of an unknown topic");
-    if (worker->now_ms < outbox->read_at_ms) return original_awaited(worker, &reason.origin, fault);
-    switch (original_find(&outbox->source, worker->reader, &reason.origin, 0, &record, fault)) {
+    struct partition *partition = partitions_find(&worker->partitions, reason.origin.topic, reason.origin.partition);
+    if (partition == NULL || !partition_is_proven(partition)) { /* no longer, since it was taken */
+        dead_letters_leave(worker, &reason.origin);
+        return not_now(fault);
+    }
+    if (worker->now_ms < outbox->read_at_ms) return original_awaited(worker, &reason.origin, partition, fault);
+    int64_t append_ms = result_int8(rows, row, OUTBOX_APPEND_MS);
+    switch (original_find(&outbox->source, worker->reader, &reason.origin, append_ms, 0, &record, fault)) {
     case ORIGINAL_WAIT:
-        return original_awaited(worker, &reason.origin, fault);
+        return original_awaited(worker, &reason.origin, partition, fault);
+    case ORIGINAL_CUT: /* the partition will be halted for that */
     case ORIGINAL_FAULT:
         log_debug("original-unreadable", log_text("code", fault->code), log_text("text", fault->text));
         outbox->read_at_ms = worker->now_ms + backoff_next_ms(&outbox->backoff);
-        return original_awaited(worker, &reason.origin, fault);
+        return original_awaited(worker, &reason.origin, partition, fault);
     case ORIGINAL_FOUND:
     case ORIGINAL_GONE:
         break;
     }
-    originals_are_back(worker, &reason.origin);
+    originals_are_back(worker, partition);
     bool is_sent = dead_letter_send(outbox->producer, &record, &reason, row, fault);
     if (is_sent) dead_letter_log(&reason, record.handle == NULL);
     kafka_record_release(&record);

@@ -1,6 +1,7 @@
 /*
  * A dead letter goes out with its original, which is read again from its topic. While that can't be read, for its partition has no leader,
- * the dead letters of the partition stay in the database, and hold back neither outcomes nor dead letters of others.
+ * or may be another topic's, for it is not proven, the dead letters of the partition stay in the database, and hold back neither outcomes
+ * nor dead letters of others.
  */
 #ifndef NIANSHEN_WORKER_OUTBOX_ORIGINALS_H
 #define NIANSHEN_WORKER_OUTBOX_ORIGINALS_H
@@ -14,7 +15,7 @@ void outbox_originals_add(struct worker *worker, struct database_query *query);
 /* What was taken is all that waits: a partition that was tried and is not among it is not waited for, another worker may have published it.
  */
 void outbox_originals_all_taken(struct worker *worker);
-/* Hands the dead letter of that row over to the producer. FAULT_RETRY: its original is not there yet, or was put off. */
+/* Hands the dead letter of that row over to the producer. FAULT_RETRY: its original is not there yet, or the row is left for later. */
 bool outbox_original_send(struct worker *worker, size_t row, struct fault *fault);
 
 #endif

@@ -58,7 +58,7 @@ int64_t partitions_originals_away_since_ms(const struct partitions *partitions)
 {
     int64_t first_ms = 0;
     for (size_t i = 0; i < partitions->count; i++)
-        if (partition_is_ours(&partitions->list[i])) earlier(&first_ms, partitions->list[i].originals_away_since_ms);
+        if (partition_is_proven(&partitions->list[i])) earlier(&first_ms, partitions->list[i].originals_away_since_ms);
     return first_ms;
 }
 
@@ -75,6 +75,11 @@ bool partition_is_away(const struct partition *partition)
 bool partition_is_read(const struct partition *partition)
 {
     return partition->state == PARTITION_PROVING || partition->state == PARTITION_READING;
+}
+
+bool partition_is_proven(const struct partition *partition)
+{
+    return partition->state == PARTITION_READING;
 }
 
 void partition_witness_renew(struct partition *partition)

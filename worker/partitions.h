@@ -64,7 +64,7 @@ struct partition *partitions_find(struct partitions *partitions, enum topic_kind
 size_t partitions_in(const struct partitions *partitions, enum partition_state state);
 /* When the first of those that are away went; 0: none is. */
 int64_t partitions_away_since_ms(const struct partitions *partitions);
-/* Since when originals of any of ours are away; 0: none are. */
+/* Since when originals of any that is proven are away; 0: none are. */
 int64_t partitions_originals_away_since_ms(const struct partitions *partitions);
 /* Adds three parameters, the arrays of topics, partitions and epochs of those that are wanted. Returns how many. */
 size_t partitions_query(const struct partitions *partitions, bool (*is_wanted)(const struct partition *partition),
@@ -75,6 +75,8 @@ bool partition_is_ours(const struct partition *partition);
 bool partition_is_away(const struct partition *partition);
 /* True when records of it are taken. */
 bool partition_is_read(const struct partition *partition);
+/* True when its topic is known to hold what was applied of it: what stands there may be read again. */
+bool partition_is_proven(const struct partition *partition);
 /* The last record is the witness from now on. */
 void partition_witness_renew(struct partition *partition);
 /* True when it is the record of that mark: place, time and content. */

@@ -126,7 +126,7 @@ bool witness_step(struct worker *worker)
     struct witness *witness = &worker->witness;
     if (worker->is_stopping || worker->assignment.is_revoking || !link_is_idle(&worker->link)) return false;
     if (!witness->is_looking) return look_begin(worker);
-    switch (original_find(&witness->source, witness->reader, &witness->wanted, 0, &record, &fault)) {
+    switch (original_find(&witness->source, witness->reader, &witness->wanted, ORIGINAL_ANY_MS, 0, &record, &fault)) {
     case ORIGINAL_WAIT:
         return false;
     case ORIGINAL_FOUND:
@@ -134,6 +134,7 @@ bool witness_step(struct worker *worker)
         kafka_record_release(&record);
         return true;
     case ORIGINAL_GONE:
+    case ORIGINAL_CUT:
         look_end(worker, NULL);
         return true;
     case ORIGINAL_FAULT:

@@ -99,7 +99,7 @@ $$;
 -- that p_outcomes_only names, place by place: their originals can't be read now.
 CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer,
                                                 p_outcomes_only boolean[] DEFAULT '{}')
-RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, unit text, ce_type text, ce_id text,
+RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, append_ms bigint, unit text, ce_type text, ce_id text,
                ce_time_ms bigint, ce_causationid text, body text, code text, text text, has_more boolean)
 -- Not STABLE: asked in one statement with the apply that writes the rows, it would not see them.
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = nianshen, pg_temp
@@ -122,7 +122,8 @@ BEGIN
         SELECT w.*, row_number() OVER before AS place, count(*) OVER () AS waiting, coalesce(sum(octet_length(w.body)) OVER before, 0) AS bytes_before
         FROM waiting w WINDOW before AS (ORDER BY w.outbox_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
-    SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset, w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text,
+    SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset, CASE WHEN w.kind = 'dead-letter' THEN
+               (SELECT l.append_ms FROM ledger l WHERE l.topic = w.topic AND l.partition = w.partition AND l.record_offset = w.record_offset) END, w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text,
            w.waiting > count(*) OVER ()
     FROM weighed w WHERE w.place <= p_limit AND w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id;
 END
@@ -165,9 +166,9 @@ $$;
 -- Records of released units that are to be applied now, of partitions that the caller owns and that are not halted, in the order of their topic. The
 -- caller reads them again and applies them like new ones, with positions that do not move.
 CREATE OR REPLACE FUNCTION nianshen.held_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer)
-RETURNS TABLE (topic text, partition integer, record_offset bigint)
+RETURNS TABLE (topic text, partition integer, record_offset bigint, append_ms bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
-    SELECT l.topic, l.partition, l.record_offset
+    SELECT l.topic, l.partition, l.record_offset, l.append_ms
     FROM unnest(p_topic, p_partition, p_epoch) AS p (topic, partition, epoch)
     JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch AND k.halted IS NULL
     JOIN held_unit h ON h.released_ms IS NOT NULL

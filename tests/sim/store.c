@@ -274,6 +274,7 @@ static void outbox_take(const struct database_query *call, int64_t limit, size_t
         answer_text(result, OUTBOX_TOPIC, topic_kind_name(row->topic));
         answer_int(result, OUTBOX_PARTITION, row->partition);
         answer_int(result, OUTBOX_OFFSET, row->offset);
+        if (!row->is_outcome) answer_int(result, OUTBOX_APPEND_MS, sim_record_append_ms(record));
         answer_text(result, OUTBOX_UNIT, sim_record_unit(record));
         answer_text(result, OUTBOX_TYPE, "nianshen.unit-review.accepted.v1");
         answer_text(result, OUTBOX_CE_ID, row->id);
@@ -383,6 +384,7 @@ static void held_take(const struct database_query *call, struct database_result 
                 answer_text(result, 0, topic_kind_name((enum topic_kind)topic));
                 answer_int(result, 1, partition);
                 answer_int(result, 2, offset);
+                answer_int(result, 3, sim_record_append_ms(broker_record((enum topic_kind)topic, partition, offset)));
                 answer_row(result);
                 return; /* one at a time */
             }

@@ -80,6 +80,8 @@ SELECT is(unit_release('U1'), 1::bigint, 'it is released');
 SELECT is(pg_temp.feed(pg_temp.chunk('s1b', 1, 1, 0, '[]')), '{0,0,0,1}', 'what comes new stands behind what was held');
 SELECT is((SELECT array_agg(record_offset) FROM held_take('{member-review}', '{0}', ARRAY[(SELECT epoch FROM kafka_partition
            WHERE topic = 'member-review')], 10)), '{0,2}', 'both are to be applied in the order of the topic');
+SELECT is((SELECT count(*) FROM held_take('{member-review}', '{0}', ARRAY[(SELECT epoch FROM kafka_partition WHERE topic = 'member-review')], 10)
+           JOIN ledger USING (topic, partition, record_offset, append_ms)), 2::bigint, 'each comes with the time when it was appended');
 UPDATE kafka_partition SET halted = 'truncated' WHERE topic = 'member-review';
 SELECT is((SELECT count(*) FROM held_take('{member-review}', '{0}', ARRAY[(SELECT epoch FROM kafka_partition WHERE topic = 'member-review')], 10)),
           0::bigint, 'but nothing of a partition that is halted: it could not be applied');

@@ -14,6 +14,10 @@ $$;
 SELECT is(pg_temp.kinds_taken('{}'), 'dead-letter outcome', 'outcomes and dead letters are taken together');
 SELECT is(pg_temp.kinds_taken('{f}'), 'dead-letter outcome', 'as long as originals can be read');
 SELECT is(pg_temp.kinds_taken('{t}'), 'outcome', 'without dead letters when they can not');
+SELECT is((SELECT bool_and(t.append_ms IS NOT DISTINCT FROM CASE WHEN t.kind = 'dead-letter' THEN l.append_ms END)
+           FROM kafka_partition k CROSS JOIN LATERAL outbox_take(ARRAY[k.topic], ARRAY[k.partition], ARRAY[k.epoch], 10) t
+           LEFT JOIN ledger l ON l.topic = t.topic AND l.partition = t.partition AND l.record_offset = t.record_offset
+           WHERE k.topic = 'member-review'), true, 'a dead letter comes with the time when its record was appended');
 SELECT redrive_start('member-review', 0, 2, false) AS action \gset
 
 SELECT throws_ok($$SELECT partition_resume('member-review', 0, 0, 'x')$$, 'NS002', NULL, 'a partition that is not halted is not resumed');

@@ -6,12 +6,10 @@ loudly, nothing is skipped, all others go on, and the documented ways out work w
 import json
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
-
 from conftest import YEAR
 from support import events, people
 from support.books import check_ledger
+from support.topics import delete_before, make_anew
 from support.wait import eventually
 
 UNITS = 6
@@ -31,26 +29,6 @@ def send_round(world):
 
 def touched(world):
     return {world.partition_of(f"H{n}") for n in range(UNITS)}
-
-
-def admin_of(world):
-    return AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
-
-
-def truncate(world, ends):
-    """Deletes the records of the topic before these offsets."""
-    places = [TopicPartition(world.prefix + TOPIC, p, end) for p, end in enumerate(ends)]
-    admin = admin_of(world)  # Lives until its answers have come.
-    for future in admin.delete_records(places).values():
-        future.result(30)
-
-
-def make_anew(world):
-    admin, name = admin_of(world), world.prefix + TOPIC
-    for future in admin.delete_topics([name]).values():
-        future.result(30)
-    eventually(lambda: name not in admin.list_topics(timeout=10).topics, f"{name} is gone")
-    world.ops("topics", "create", "--partitions", world.partitions, "--replication-factor", 1).expect(0)
 
 
 def halted(world):
@@ -83,7 +61,7 @@ def test_truncated_while_no_worker_runs(world):
     world.run_until_end().expect(0)
     taken = world.ends(TOPIC)
     send_round(world)
-    truncate(world, world.ends(TOPIC))
+    delete_before(world, TOPIC, dict(enumerate(world.ends(TOPIC))))
     world.run_until_end().expect(65, says="partition-halted")
     worker = world.worker().start()
     check_halted(world, worker, touched(world))
@@ -119,7 +97,7 @@ def test_truncated_under_a_worker(world):
     worker.freeze()
     send_round(world)  # The fetch that was under way takes some of these with it.
     send_round(world)
-    truncate(world, world.ends(TOPIC))
+    delete_before(world, TOPIC, dict(enumerate(world.ends(TOPIC))))
     worker.thaw()
     rest = send_round(world)
     check_halted(world, worker, touched(world))
@@ -141,7 +119,7 @@ def test_made_anew(world, is_running, rounds):
     else:
         old = send_round(world)
         world.run_until_end().expect(0)
-    make_anew(world)
+    make_anew(world, TOPIC)
     new = [review for _ in range(rounds) for review in send_round(world)]
     if not is_running:
         worker.start()
@@ -180,7 +158,7 @@ def test_made_anew_under_a_worker(world):
     halted as soon as it reads its witness, and after --from-offset 0 nothing that the new topic holds was skipped."""
     worker = world.worker().start().wait_ready()
     wait_answers(world, send_round(world))
-    make_anew(world)
+    make_anew(world, TOPIC)
     new, longer = send_round(world), min(touched(world))
     new += [events.unit_review(f"H{n}", YEAR) for n in range(UNITS) if world.partition_of(f"H{n}") == longer]
     world.client().send(*new[UNITS:])

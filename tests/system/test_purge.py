@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, leaks, people
@@ -18,6 +17,7 @@ from support.books import INPUTS, check_outcomes_once, wait_all_consumed
 from support.offsets import bounds
 from support.outcomes import Follower
 from support.programs import BIN
+from support.topics import delete_before
 from support.wait import eventually
 
 NEXT = YEAR + 1
@@ -358,11 +358,8 @@ def test_lost_database_and_a_dump_from_before_the_purge(story):
 
 def cut_by_hand(world, topic):
     """One topic is cut already, and the database knows nothing of it: as when the database is older than its topics."""
-    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
     planned = [row for row in json.loads(purge(world, "--json").expect(0).out) if row["what"] == topic]
-    places = [TopicPartition(world.prefix + topic, row["partition"], row["before"]) for row in planned]
-    for done in admin.delete_records(places).values():
-        done.result(10)
+    delete_before(world, topic, {row["partition"]: row["before"] for row in planned})
 
 
 @contextmanager

@@ -4,14 +4,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
-
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, people
 from support.outcomes import Follower
 from support.people import id_number
-from support.wait import eventually
+from support.topics import delete_before, make_anew, set_topic
 
 NOBODYS_ADDRESS = "127.0.0.1:1"
 
@@ -48,23 +45,6 @@ def records(world, topic):
         return {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in follower.drain()}
     finally:
         follower.close()
-
-
-def admin_of(world):
-    return AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
-
-
-def set_topic(world, topic, name, value):
-    admin, resource = admin_of(world), ConfigResource(ConfigResource.Type.TOPIC, world.prefix + topic)
-    resource.add_incremental_config(ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET))
-    admin.incremental_alter_configs([resource])[resource].result(timeout=10)
-    eventually(lambda: admin.describe_configs([resource])[resource].result(timeout=10)[name].value == value, f"{topic} has {name}={value}")
-
-
-def cut_off(world, topic, partition, offset):
-    """Deletes the records of a partition before an offset, as an administrator can."""
-    admin, before = admin_of(world), TopicPartition(world.prefix + topic, partition, offset)
-    admin.delete_records([before])[before].result(timeout=10)
 
 
 def break_records(world, count, unit="NOBODY"):
@@ -280,12 +260,24 @@ def test_record_that_is_gone(make_world):
     """Deleted from its topic meanwhile: named in a dry run already; the others are redriven."""
     world = make_world(campaign=None)
     places = break_records(world, 3)
-    cut_off(world, "unit-review", *places[2])
+    delete_before(world, "unit-review", dict([places[2]]))
     rows = redrive(world, expect=65, says=["2 gone", "1 would be redriven", "dead-letter"])
     assert [r["result"] for r in rows] == ["gone", "gone", "would-redrive"]
     rows = redrive(world, "--execute", expect=65, says=["1 redriven", "2 gone"])
     assert [(r["offset"], r["result"]) for r in rows][2] == (places[2][1], "redriven")
     assert len(dead_letters(world, "--state", "open")) == 2 and len(history(world)) == 1
+
+
+def test_another_record_in_its_place(make_world):
+    """The topic was made anew: what stands there now is neither shown nor sent in the name of what stood there."""
+    world = make_world(campaign=None)
+    place = break_records(world, 1)[0]
+    make_anew(world, "unit-review")
+    assert world.client().send_record("unit-review", b"NOBODY", b"[", {}) == place
+    assert [r["result"] for r in redrive(world, "--execute", expect=65, says="1 gone")] == ["gone"]
+    assert history(world) == [] and world.ends("unit-review")[place[0]] == place[1] + 1
+    shown = world.ops("dead-letter", "show", "--json", *place_flags("unit-review", place)).expect(66, says="another one may have its place")
+    assert "record" not in json.loads(shown.out)
 
 
 def test_no_broker(make_world):

@@ -7,14 +7,13 @@ import shutil
 import subprocess
 
 import pytest
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from conftest import SUPERIOR, YEAR
 from support import events, leaks, people
 from support.books import check_ledger, wait_all_consumed
 from support.programs import BIN, ROOT
 from support.stack import Broker, Cluster
+from support.topics import delete_before
 from support.wait import eventually
 
 UNITS, MEMBERS = 6, 5
@@ -155,9 +154,7 @@ def test_halted_partition(world, desk):
     taken = world.ends("unit-review")[partition]
     world.client().send(*[events.unit_review("B0", YEAR) for _ in range(3)])
     first = taken + 2
-    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
-    for future in admin.delete_records([TopicPartition(world.prefix + "unit-review", partition, first)]).values():
-        future.result(30)
+    delete_before(world, "unit-review", {partition: first})
     desk.shell(["systemctl start nianshen-worker"])
     eventually(lambda: world.sql("SELECT halted FROM nianshen.kafka_partition WHERE halted IS NOT NULL"), "the partition to be halted")
     said = desk.execute("A partition is halted", TOPIC="unit-review", PARTITION=partition, FIRST=first)

@@ -466,6 +466,7 @@ static void fake_outbox_take(const struct database_query *query, size_t outcomes
         fake_cell_text(result, OUTBOX_TOPIC, row->taken_topic);
         fake_cell_int(result, OUTBOX_PARTITION, row->partition);
         fake_cell_int(result, OUTBOX_OFFSET, row->offset);
+        if (!row->is_outcome) fake_cell_int(result, OUTBOX_APPEND_MS, FAKE_APPEND_MS + row->offset);
         fake_cell_text(result, OUTBOX_UNIT, row->unit);
         fake_cell_text(result, OUTBOX_TYPE, "nianshen.unit-review.accepted.v1");
         fake_cell_text(result, OUTBOX_CE_ID, "id");
@@ -517,6 +518,7 @@ static void fake_held_take(const struct database_query *query, struct database_r
             fake_cell_text(result, 0, fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(topic));
             fake_cell_int(result, 1, fake_database.foreign_partition != NULL ? 7 : place % FAKE_PARTITIONS);
             fake_cell_int(result, 2, offset);
+            fake_cell_int(result, 3, FAKE_APPEND_MS + offset);
             result->rows++;
         }
     }

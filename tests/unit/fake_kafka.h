@@ -14,6 +14,7 @@
 #include "tests/unit/records.h"
 
 enum { FAKE_PARTITIONS = 2, FAKE_RECORDS_MAX = 512, FAKE_SENT_MAX = 1024 };
+#define FAKE_APPEND_MS INT64_C(1780000000000) /* of a record at offset 0; each is a millisecond behind the one before */
 
 struct fake_partition {
     struct test_record records[FAKE_RECORDS_MAX]; /* in the order of their offsets, which may have gaps */
@@ -23,6 +24,7 @@ struct fake_partition {
     int absences; /* so many questions of a worker for its bounds have no answer */
     bool is_silent; /* nothing comes of it to a reader */
     bool is_unreadable; /* a reader of it is told of an outage */
+    int64_t append_shift_ms; /* made anew so much later */
     int64_t next; /* of the consumer */
 };
 
@@ -162,7 +164,7 @@ static bool fake_tell_partition(enum topic_kind topic, int32_t number, struct ka
         fault_set(&out->fault, FAULT_RETRY, EX_UNAVAILABLE, "partition-unreadable", "by the script");
     } else if (fake_record_at(partition, partition->next, &record)) {
         out->kind = KAFKA_RECORD;
-        out->record = test_delivered(record, 1780000000000 + record->offset);
+        out->record = test_delivered(record, FAKE_APPEND_MS + partition->append_shift_ms + record->offset);
         partition->next = record->offset + 1;
         partition->is_end_told = false;
     } else if (!partition->is_end_told) {
@@ -310,7 +312,7 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
     out->position = *at;
     if (!fake_record_at(&fake_kafka.partitions[at->topic][at->partition], at->offset, &record)) return out->kind;
     out->kind = KAFKA_RECORD;
-    out->record = test_delivered(record, 1780000000000 + record->offset);
+    out->record = test_delivered(record, FAKE_APPEND_MS + fake_kafka.partitions[at->topic][at->partition].append_shift_ms + record->offset);
     out->record.handle = &fake_kafka; /* not null: the original was found */
     at->offset = record->offset + 1;
     return out->kind;

@@ -58,6 +58,15 @@ static inline void append_units(const char *tag)
     }
 }
 
+/* A dead letter that waits, of a record that was applied, and deleted since as all before it. */
+static inline void leave_a_dead_letter(enum topic_kind topic, int32_t number, int64_t offset)
+{
+    struct fake_partition *partition = &fake_kafka.partitions[topic][number];
+    partition->first = partition->end = fake_database.positions[topic][number].next = offset + 1;
+    fake_database.outbox[fake_database.outbox_count++] =
+        (struct fake_outbox_row){.topic = topic, .partition = number, .offset = offset, .unit = "U0001"};
+}
+
 static inline void assert_all_applied_once(void)
 {
     for (int topic = 0; topic < TOPIC_INPUTS; topic++) {

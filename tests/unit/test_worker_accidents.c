@@ -130,7 +130,7 @@ static void scene_ordinary(void)
     append_units("a");
     fake_append_broken("U0001");
     append_units("b");
-    fake_database.outbox[fake_database.outbox_count++] = (struct fake_outbox_row){.topic = TOPIC_APPROVAL, .offset = 17, .unit = "U0001"};
+    leave_a_dead_letter(TOPIC_APPROVAL, 0, 17);
 }
 
 /* As an operator does it. */
@@ -546,12 +546,14 @@ static void test_originals_behind_unreadable_ones(void **state)
     assert_in_range(last_read_ms, told.originals_ms, told.originals_ms + 50);
 }
 
-/* Another worker publishes what was put off here; later there is one more. */
+/* Another worker publishes what was put off here, while an outcome waits; later there is one more. */
 static void publish_elsewhere(void)
 {
     if (told.originals_away != 1) return;
-    for (size_t i = 0; i < fake_database.outbox_count; i++)
-        if (led_by_none->count == 1) fake_database.outbox[i].is_done = true;
+    if (led_by_none->count == 1 && fake_database.outbox[0].is_done && fake_database.outbox_count == 1)
+        fake_database.outbox[fake_database.outbox_count++] =
+            (struct fake_outbox_row){.is_outcome = true, .topic = TOPIC_UNIT_REVIEW, .unit = "U0001"};
+    fake_database.outbox[0].is_done = true;
     if (led_by_none->count == 1 && play.now_ms > play.end_ms - PLAY_MS / 2) fake_append_broken(unit_of(0));
 }
 
@@ -569,14 +571,13 @@ static void test_originals_that_are_no_longer_wanted(void **state)
 }
 
 /* More dead letters without their originals than are taken at a time, and written first: what is behind them leaves all the same. */
-static void test_more_unreadable_originals_than_are_taken(void **state)
+static void play_more_originals_than_are_taken(void (*vanish)(void))
 {
-    (void)state;
     size_t waiting = 0;
     for (int i = 0; i < FAKE_ROWS_MAX + 1; i++)
         fake_database.outbox[fake_database.outbox_count++] = (struct fake_outbox_row){.topic = TOPIC_UNIT_REVIEW, .unit = "U0001"};
     append_units("a");
-    led_by_none->is_silent = true;
+    vanish();
     assert_int_equal(play_run(PLAY_MS), EX_OK);
     for (size_t i = 0; i < fake_database.outbox_count; i++) {
         if (fake_database.outbox[i].is_outcome)
@@ -585,6 +586,87 @@ static void test_more_unreadable_originals_than_are_taken(void **state)
             waiting++;
     }
     assert_int_equal(waiting, FAKE_ROWS_MAX + 1);
+}
+
+static void fall_silent(void)
+{
+    led_by_none->is_silent = true;
+}
+
+static void test_more_unreadable_originals_than_are_taken(void **state)
+{
+    (void)state;
+    play_more_originals_than_are_taken(fall_silent);
+}
+
+static void go_away(void)
+{
+    led_by_none->absences = 1 << 20;
+}
+
+static void test_more_originals_without_a_leader_than_are_taken(void **state)
+{
+    (void)state;
+    play_more_originals_than_are_taken(go_away);
+}
+
+/* ---- originals of topics that were made anew ---- */
+
+/* One record was a dead letter, which is not published yet. */
+static struct fake_partition *made_anew_with_a_dead_letter(void)
+{
+    struct fake_partition *partition = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][0];
+    append_units("a");
+    assert_int_equal(run_worker(true), EX_OK);
+    fake_database.outbox[fake_database.outbox_count++] = (struct fake_outbox_row){.topic = TOPIC_UNIT_REVIEW, .offset = 1, .unit = "U0001"};
+    partition->append_shift_ms = 1000;
+    fake_kafka.sent_count = 0;
+    return partition;
+}
+
+/* Until its topic is known to be the same nothing is published in its original's place; when the topic is back the original is there. */
+static void test_a_dead_letter_of_a_topic_that_comes_back(void **state)
+{
+    (void)state;
+    struct fake_partition *partition = made_anew_with_a_dead_letter();
+    struct fake_position *position = &fake_database.positions[TOPIC_UNIT_REVIEW][0];
+    assert_int_equal(run_worker(true), EX_DATAERR);
+    assert_int_equal(fake_kafka.sent_count, 0);
+    partition->append_shift_ms = 0;
+    position->halted[0] = '\0'; /* resumed */
+    position->epoch++;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_int_equal(fake_kafka.sent_count, 1);
+    assert_string_equal(fake_kafka.sent[0].value, partition->records[1].value);
+}
+
+/* The other topic is accepted: what has the original's place there is not the original. */
+static void test_a_dead_letter_of_a_topic_that_does_not(void **state)
+{
+    (void)state;
+    (void)made_anew_with_a_dead_letter();
+    fake_database.positions[TOPIC_UNIT_REVIEW][0].has_last = false;
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_int_equal(fake_kafka.sent_count, 1);
+    assert_string_equal(fake_kafka.sent[0].value, "");
+}
+
+static void cut_when_taken(void)
+{
+    struct fake_partition *partition = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][0];
+    if (!fake_is_asked("outbox_take") || !partition->is_read || partition->next < partition->end) return;
+    partition->count = 1;
+    partition->end = 1;
+}
+
+/* A topic that is cut while it is read: the consumer halts the partition, and until then nothing is said to be gone. */
+static void test_a_dead_letter_behind_the_end(void **state)
+{
+    (void)state;
+    made_anew_with_a_dead_letter()->append_shift_ms = 0;
+    play.each_round = cut_when_taken;
+    assert_int_equal(run_worker(true), EX_DATAERR);
+    assert_int_equal(fake_kafka.sent_count, 0);
 }
 
 static struct {
@@ -631,8 +713,7 @@ static void play_outcomes_among_unreadable_originals(void)
     memset(&outcome_wait, 0, sizeof outcome_wait);
     for (int i = 0; i < TOPIC_INPUTS * FAKE_PARTITIONS; i++)
         if (&fake_kafka.partitions[i / FAKE_PARTITIONS][i % FAKE_PARTITIONS] != led_by_another)
-            fake_database.outbox[fake_database.outbox_count++] = (struct fake_outbox_row){
-                .topic = (enum topic_kind)(i / FAKE_PARTITIONS), .partition = i % FAKE_PARTITIONS, .unit = "U0001"};
+            leave_a_dead_letter((enum topic_kind)(i / FAKE_PARTITIONS), i % FAKE_PARTITIONS, 0);
     all_but_one_are_silent(true);
     play.each = append_and_wait;
     play.wait_ms = 5;
@@ -793,7 +874,7 @@ static void test_strange_rows_in_the_middle(void **state)
 {
     (void)state;
     scene_held();
-    fake_database.outbox[fake_database.outbox_count++] = (struct fake_outbox_row){.topic = TOPIC_APPROVAL, .offset = 3, .unit = "U0001"};
+    leave_a_dead_letter(TOPIC_APPROVAL, 0, 3);
     play.each = name_strangers;
     (void)play_run(PLAY_MS);
     play.each = NULL;
@@ -986,6 +1067,20 @@ static void test_no_second_producer(void **state)
 }
 
 /* What the last record was can't be read: nobody may go on as if there had been none, since then no truncated topic is noticed. */
+static void forget_memory_after_the_claim(void)
+{
+    if (fake_is_asked("claim")) failing_start("calloc", 1);
+}
+
+static void test_no_memory_for_bounds(void **state)
+{
+    (void)state;
+    append_units("a");
+    play.each_round = forget_memory_after_the_claim;
+    assert_int_equal(play_run(PLAY_MS), EX_OSERR);
+    assert_true(failing_stop());
+}
+
 static void test_no_memory_for_the_last_record(void **state)
 {
     (void)state;
@@ -1301,11 +1396,6 @@ static void play_held_records_behind(void (*vanish)(void), void (*come_back)(voi
     assert_false(positions[0].held[0]);
 }
 
-static void fall_silent(void)
-{
-    led_by_none->is_silent = true;
-}
-
 static void speak(void)
 {
     led_by_none->is_silent = false;
@@ -1326,11 +1416,6 @@ static void test_a_held_record_behind_one_that_is_gone(void **state)
 {
     (void)state;
     play_held_records_behind(be_deleted, NULL);
-}
-
-static void go_away(void)
-{
-    led_by_none->absences = 1 << 20;
 }
 
 static void return_to_work(void)
@@ -1362,10 +1447,13 @@ static bool was_looked_for;
 
 static void come_anew_after_a_look(void)
 {
-    bool is_asked = fake_is_asked("held_take");
+    const struct fake_partition *partition =
+        &fake_kafka.partitions[TOPIC_UNIT_REVIEW][held_elsewhere - fake_database.positions[TOPIC_UNIT_REVIEW]];
+    bool is_proven = fake_kafka.is_told_assigned && partition->is_read && partition->next == partition->end;
+    bool is_asked = is_proven && fake_is_asked("held_take");
     was_looked_for = was_looked_for || is_asked;
     if (fake_kafka.stops > 0) return;
-    fake_kafka.is_group_silent = fake_kafka.is_in_group && (!was_looked_for || is_asked); /* not the end yet */
+    fake_kafka.is_group_silent = is_proven && (!was_looked_for || is_asked); /* the end is not told yet */
     if (!was_looked_for || is_asked) return;
     held_elsewhere->held[0] = true;
     fake_kafka.must_revoke = true;
@@ -1377,12 +1465,23 @@ static void test_the_end_looks_at_what_came_last(void **state)
     held_elsewhere = hold_again();
     held_elsewhere->held[0] = was_looked_for = false;
     fake_database.busy_questions = 1;
-    fake_kafka.is_in_group = false;
     fake_kafka.before_poll = come_anew_after_a_look;
     assert_int_equal(run_worker(true), EX_OK);
     assert_true(was_looked_for);
     assert_int_equal(fake_kafka.stops, 1);
     assert_false(held_elsewhere->held[0]);
+}
+
+/* Another record in its place is not the one that was held. */
+static void test_a_held_record_of_a_topic_made_anew(void **state)
+{
+    (void)state;
+    struct fake_position *position = hold_again();
+    fake_kafka.partitions[TOPIC_UNIT_REVIEW][position - fake_database.positions[TOPIC_UNIT_REVIEW]].append_shift_ms = 1000;
+    position->has_last = false; /* accepted as it is */
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_true(position->held[0]);
+    assert_int_equal(fake_database.applies, 1);
 }
 
 /* Of halted partitions nothing is looked for, and nothing is waited for. */
@@ -1436,53 +1535,58 @@ static void test_originals(void **state)
     fake_kafka.partitions[TOPIC_UNIT_REVIEW][0].count = 200;
     fake_kafka.partitions[TOPIC_UNIT_REVIEW][0].end = 200;
     wanted.offset = 10;
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FOUND);
     wanted.offset = 5; /* behind: started anew */
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FOUND);
     wanted.offset = 150; /* ahead, but not in one step */
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FOUND);
     wanted.offset = 151 + ORIGINAL_SKIP_MAX + 1; /* too far ahead to read on */
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_GONE);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_CUT);
+    assert_string_equal(fault.code, "original-cut");
     wanted = (struct kafka_position){TOPIC_UNIT_REVIEW, 1, 0}; /* of another partition, and of another topic */
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_GONE);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_CUT);
     fake_kafka.is_reader_silent = true;
     wanted.topic = TOPIC_APPROVAL;
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_WAIT);
     fake_kafka.is_reader_silent = false;
     /* A partition that stops short of what its bounds promise: first read again from there, then not now, never gone. */
     fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_HALTED};
     wanted = (struct kafka_position){TOPIC_UNIT_REVIEW, 0, 10};
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FOUND);
     wanted.offset = 11;
     failing_start("reader_poll", 1);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_WAIT);
     failing_start("reader_poll", 1);
     fault_clear(&fault);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FAULT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FAULT);
     assert_string_equal(fault.code, "original-unreadable");
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FOUND);
     failing_stop();
     /* At the partition's end: read again from there, which may fail. */
     wanted.offset = 199;
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FOUND);
     wanted.offset = 200;
     failing_start("reader_start", 1);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FAULT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FAULT);
     assert_true(failing_stop());
     /* All before the end was delivered, and it was not among it. */
     wanted.offset = 20;
     fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_END, .position = {TOPIC_UNIT_REVIEW, 0, 30}};
     failing_start("reader_poll", 1);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_GONE);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_GONE);
     failing_stop();
+    /* One that was appended at another time. */
+    wanted.offset = 21;
+    assert_int_equal(original_find(&source, reader, &wanted, FAKE_APPEND_MS + 21, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, FAKE_APPEND_MS + 22, 0, &record, &fault), ORIGINAL_GONE);
     /* A later record comes in its place. */
     struct fake_partition *partition = &fake_kafka.partitions[TOPIC_UNIT_REVIEW][0];
     memmove(&partition->records[50], &partition->records[51], 100 * sizeof partition->records[0]);
     partition->count = 150;
     wanted.offset = 50;
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_GONE);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_GONE);
     kafka_reader_free(reader);
 }
 
@@ -1504,13 +1608,13 @@ static void test_an_end_of_an_earlier_start(void **state)
     partition->end = 2;
     fake_kafka.refused_as = (struct kafka_happening){.kind = KAFKA_END, .position = {TOPIC_UNIT_REVIEW, 0, 2}};
     fake_kafka.is_reader_silent = true;
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_WAIT);
     fake_kafka.is_reader_silent = false;
     wanted.offset = 1;
     failing_start("reader_poll", 1);
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_WAIT);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_WAIT);
     assert_true(failing_stop());
-    assert_int_equal(original_find(&source, reader, &wanted, 0, &record, &fault), ORIGINAL_FOUND);
+    assert_int_equal(original_find(&source, reader, &wanted, ORIGINAL_ANY_MS, 0, &record, &fault), ORIGINAL_FOUND);
     assert_int_equal(record.offset, 1);
     kafka_reader_free(reader);
 }
@@ -1603,6 +1707,11 @@ int main(void)
         cmocka_unit_test_setup(test_originals_behind_unreadable_ones, play_setup),
         cmocka_unit_test_setup(test_originals_that_are_no_longer_wanted, play_setup),
         cmocka_unit_test_setup(test_more_unreadable_originals_than_are_taken, play_setup),
+        cmocka_unit_test_setup(test_more_originals_without_a_leader_than_are_taken, play_setup),
+        cmocka_unit_test_setup(test_a_dead_letter_of_a_topic_that_comes_back, play_setup),
+        cmocka_unit_test_setup(test_a_dead_letter_of_a_topic_that_does_not, play_setup),
+        cmocka_unit_test_setup(test_a_dead_letter_behind_the_end, play_setup),
+        cmocka_unit_test_setup(test_a_held_record_of_a_topic_made_anew, play_setup),
         cmocka_unit_test_setup(test_outcomes_among_unreadable_originals, play_setup),
         cmocka_unit_test_setup(test_unreadable_originals_and_failed_questions, play_setup),
         cmocka_unit_test_setup(test_a_database_that_hangs, play_setup),
@@ -1612,6 +1721,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_holding_does_not_avoid, play_setup),
         cmocka_unit_test_setup(test_the_topics_check, play_setup),
         cmocka_unit_test_setup(test_no_second_producer, play_setup),
+        cmocka_unit_test_setup(test_no_memory_for_bounds, play_setup),
         cmocka_unit_test_setup(test_no_memory_for_the_last_record, play_setup),
         cmocka_unit_test_setup(test_a_halt_lasts, play_setup),
         cmocka_unit_test_setup(test_the_last_record_is_gone_but_later_ones_are_there, play_setup),
