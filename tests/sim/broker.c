@@ -28,9 +28,18 @@ struct member { /* a consumer, by its worker's slot */
     } parts[TOPIC_INPUTS][SIM_PARTITIONS];
 };
 
+/* What a partition shows that lost its records from `at` on: others in their places, up to `end`. */
+struct cut {
+    bool is_cut, was_cut;
+    int64_t at, end;
+    struct sim_record others[SIM_OFFSETS_MAX];
+    bool was_replaced[SIM_OFFSETS_MAX]; /* ever */
+};
+
 static struct {
     struct sim_record log[TOPIC_INPUTS][SIM_PARTITIONS][SIM_OFFSETS_MAX];
     int64_t ends[TOPIC_INPUTS][SIM_PARTITIONS];
+    struct cut cuts[TOPIC_INPUTS][SIM_PARTITIONS];
     struct member members[SIM_WORKERS];
     bool is_rebalancing;
     int appended, to_append, ids;
@@ -40,6 +49,7 @@ void broker_reset(void)
 {
     memset(broker.members, 0, sizeof broker.members);
     memset(broker.ends, 0, sizeof broker.ends);
+    memset(broker.cuts, 0, sizeof broker.cuts);
     broker.is_rebalancing = false;
     broker.appended = broker.ids = 0;
     broker.to_append = 4 + sim_below(40);
@@ -107,6 +117,85 @@ static void event_fill(struct test_record *record, enum topic_kind topic, const 
                  id);
 }
 
+/* ---- cuts ---- */
+
+static int64_t shown_end(enum topic_kind topic, int partition)
+{
+    const struct cut *cut = &broker.cuts[topic][partition];
+    return cut->is_cut ? cut->end : broker.ends[topic][partition];
+}
+
+bool broker_was_cut(enum topic_kind topic, int partition)
+{
+    return broker.cuts[topic][partition].was_cut;
+}
+
+bool broker_is_cut(enum topic_kind topic, int partition)
+{
+    return broker.cuts[topic][partition].is_cut;
+}
+
+bool broker_was_replaced(enum topic_kind topic, int partition, int64_t offset)
+{
+    return broker.cuts[topic][partition].was_replaced[offset];
+}
+
+/*
+ * Whether one more record would bring the end to where a consumer reads, or beyond: it would find nothing wrong, as with a real broker
+ * when a topic is made anew and filled between two of its fetches. The witness finds that some time later; here it may not come to it.
+ */
+static bool would_deceive(enum topic_kind topic, int partition)
+{
+    for (int slot = 0; slot < SIM_WORKERS; slot++)
+        if (broker.members[slot].parts[topic][partition].is_read &&
+            broker.members[slot].parts[topic][partition].next <= broker.cuts[topic][partition].end + 1)
+            return true;
+    return false;
+}
+
+static void append_other(enum topic_kind topic, int partition, const char *unit)
+{
+    char id[16];
+    struct cut *cut = &broker.cuts[topic][partition];
+    if (would_deceive(topic, partition) || cut->end + 1 >= SIM_OFFSETS_MAX) return;
+    struct sim_record *record = &cut->others[cut->end];
+    snprintf(id, sizeof id, "o%d", broker.appended);
+    event_fill(&record->record, topic, unit, id);
+    record->record.offset = cut->end;
+    cut->was_replaced[cut->end++] = true;
+    record->append_ms = APPEND_FIRST_MS * INT64_C(1000) + broker.appended;
+    record->is_there = true;
+    sim_tell("upstream: %s of %s to %s [%d] at %" PRId64 ", which was cut", id, unit, topic_kind_name(topic), partition,
+             record->record.offset);
+}
+
+/* The last record that was applied is among what is lost: else nobody could tell. */
+static void cut_some(void)
+{
+    enum topic_kind topic = (enum topic_kind)sim_below(TOPIC_INPUTS);
+    int partition = sim_below(SIM_PARTITIONS);
+    int64_t last = store_last(topic, partition);
+    struct cut *cut = &broker.cuts[topic][partition];
+    if (cut->is_cut || last < 0) return;
+    cut->is_cut = cut->was_cut = true;
+    cut->at = cut->end = sim_below((int)last + 1);
+    sim_tell("%s [%d] loses its records from %" PRId64 " on", topic_kind_name(topic), partition, cut->at);
+}
+
+void broker_restore(bool is_all)
+{
+    for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
+        for (int partition = 0; partition < SIM_PARTITIONS; partition++) {
+            struct cut *cut = &broker.cuts[topic][partition];
+            if (!cut->is_cut || !(is_all || sim_often(5))) continue;
+            cut->is_cut = false;
+            sim_tell("%s [%d] is restored", topic_kind_name((enum topic_kind)topic), partition);
+        }
+    }
+}
+
+/* ---- what upstreams publish ---- */
+
 static void append(void)
 {
     char unit[16], id[16];
@@ -117,6 +206,10 @@ static void append(void)
     int32_t partition = kafka_partition_of(unit, strlen(unit), SIM_PARTITIONS);
     int64_t *end = &broker.ends[topic][partition];
     int gap = sim_often(sim.odds.gap) ? 1 + sim_below(3) : 0;
+    if (broker.cuts[topic][partition].is_cut) {
+        append_other(topic, partition, unit);
+        return;
+    }
     if (*end + 2 * gap + 1 >= SIM_OFFSETS_MAX) return;
     for (int i = 0; i < gap; i++) broker.log[topic][partition][(*end)++].is_there = false;
     struct sim_record *record = &broker.log[topic][partition][*end];
@@ -149,8 +242,11 @@ static struct kafka_record told(struct sim_record *record)
 /* The first record at `offset` or behind it; NULL: none. */
 static struct sim_record *record_from(enum topic_kind topic, int partition, int64_t offset)
 {
-    for (; offset < broker.ends[topic][partition]; offset++)
-        if (broker.log[topic][partition][offset].is_there) return &broker.log[topic][partition][offset];
+    struct cut *cut = &broker.cuts[topic][partition];
+    for (; offset < shown_end(topic, partition); offset++) {
+        struct sim_record *record = cut->is_cut && offset >= cut->at ? &cut->others[offset] : &broker.log[topic][partition][offset];
+        if (record->is_there) return record;
+    }
     return NULL;
 }
 
@@ -203,6 +299,7 @@ void broker_tick(void)
     bool is_held = false;
     if (is_away()) return;
     if (sim_fault(sim.odds.rebalance)) rebalance();
+    if (sim_fault(sim.odds.cut)) cut_some();
     for (int slot = 0; slot < SIM_WORKERS; slot++) {
         struct member *member = &broker.members[slot];
         if (member->is_member && sim.now_ms - member->alive_ms > SIM_SESSION_MS) {
@@ -252,8 +349,12 @@ static bool tell_partition(struct member *member, enum topic_kind topic, int num
 {
     if (!member->parts[topic][number].is_read) return false;
     struct sim_record *record = record_from(topic, number, member->parts[topic][number].next);
-    out->position = (struct kafka_position){topic, number, broker.ends[topic][number]};
-    if (record != NULL && sim_fault(sim.odds.poll_error)) {
+    out->position = (struct kafka_position){topic, number, shown_end(topic, number)};
+    if (member->parts[topic][number].next > shown_end(topic, number)) {
+        member->parts[topic][number].is_read = false;
+        out->kind = KAFKA_HALTED;
+        fault_set(&out->fault, FAULT_REJECT, EX_UNAVAILABLE, "partition-unreadable", "offset out of range, simulated");
+    } else if (record != NULL && sim_fault(sim.odds.poll_error)) {
         member->parts[topic][number].is_read = false;
         out->kind = KAFKA_UNAVAILABLE;
         fault_set(&out->fault, FAULT_RETRY, EX_UNAVAILABLE, "partition-unreadable", "simulated");
@@ -337,7 +438,7 @@ bool kafka_consumer_stop(struct kafka_consumer *consumer, struct fault *fault)
 int64_t kafka_consumer_end(struct kafka_consumer *consumer, enum topic_kind topic, int32_t partition)
 {
     (void)consumer;
-    return broker.ends[topic][partition];
+    return shown_end(topic, partition);
 }
 
 bool kafka_consumer_probe(struct kafka_consumer *consumer, int timeout_ms)
@@ -397,7 +498,7 @@ enum kafka_happening_kind kafka_reader_poll(struct kafka_reader *reader, int tim
         return out->kind = KAFKA_OUTAGE;
     }
     struct sim_record *record = record_from(reader->at.topic, reader->at.partition, reader->at.offset);
-    out->position = (struct kafka_position){reader->at.topic, reader->at.partition, broker.ends[reader->at.topic][reader->at.partition]};
+    out->position = (struct kafka_position){reader->at.topic, reader->at.partition, shown_end(reader->at.topic, reader->at.partition)};
     if (record == NULL) return out->kind = KAFKA_END;
     out->record = told(record);
     reader->at.offset = record->record.offset + 1;
@@ -426,7 +527,7 @@ bool kafka_reader_bounds(struct kafka_reader *reader, enum topic_kind topic, int
     if (is_away()) return fault_set(fault, FAULT_RETRY, EX_UNAVAILABLE, "broker-away", "simulated");
     if (sim_fault(sim.odds.bounds_error)) return fault_set(fault, FAULT_REJECT, EX_CONFIG, "kafka-refused", "not known yet, simulated");
     *first_offset = 0;
-    *next_offset = broker.ends[topic][partition];
+    *next_offset = shown_end(topic, partition);
     return true;
 }
 

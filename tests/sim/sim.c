@@ -124,6 +124,7 @@ static void odds_draw(struct sim_odds *odds)
         .database_away = drawn(2),
         .bad_unit = drawn(200),
         .release = drawn(5),
+        .cut = drawn(3),
     };
 }
 
@@ -147,6 +148,8 @@ static void tick(void)
     if (sim_fault(sim.odds.release)) store_release();
     broker_append_some();
     broker_tick();
+    broker_restore(sim.is_healing);
+    store_resume(sim.is_healing);
     connections_tick();
     crew_tick();
 }
@@ -158,6 +161,7 @@ static void heal(void)
     sim_tell("no more faults");
     store_mend();
     crew_heal();
+    broker_restore(true);
     broker_append_some();
     for (int64_t by_ms = sim.now_ms + SIM_HEAL_MS; !store_is_done();) {
         tick();

@@ -1,7 +1,7 @@
 /*
  * The simulator: whole workers on a broker (broker.c) and a store (store.c, connection.c) in memory, one thread, a simulated clock. All
- * chance comes from one seed, so that a failure is played again exactly. crew.c holds the workers, faults.c says what goes wrong, check.c
- * what must hold.
+ * chance comes from one seed, so that a failure is played again exactly. crew.c holds the workers, sim.c draws what goes wrong; what must
+ * hold is checked where it happens, above all in store.c.
  */
 #ifndef NIANSHEN_TESTS_SIM_SIM_H
 #define NIANSHEN_TESTS_SIM_SIM_H
@@ -29,6 +29,7 @@ struct sim_odds {
     int crash, stop, pause, broker_away, database_away; /* each tick */
     int bad_unit; /* the history has a unit that our own SQL can't digest */
     int release; /* an operator releases it before the bug is mended, or while others still hold it */
+    int cut; /* a partition loses its last records, or all, and other records take their places until an operator restores it */
 };
 
 struct sim {
@@ -72,6 +73,7 @@ void broker_tick(void);
 void broker_append_some(void); /* what upstreams publish in one tick */
 /* The member of a worker that is alive and scheduled: its client's heartbeats need no poll. */
 void broker_heartbeat(int slot);
+/* Topics as upstreams wrote them, whatever a cut shows instead. */
 int64_t broker_end(enum topic_kind topic, int partition);
 /* What stands at an offset, NULL: nothing. */
 const struct sim_record *broker_record(enum topic_kind topic, int partition, int64_t offset);
@@ -81,12 +83,22 @@ const char *sim_record_value(const struct sim_record *record);
 int64_t sim_record_append_ms(const struct sim_record *record);
 bool sim_record_is_broken(const struct sim_record *record);
 
+/* True when the partition was cut at some time: it may be halted. */
+bool broker_was_cut(enum topic_kind topic, int partition);
+bool broker_is_cut(enum topic_kind topic, int partition);
+/* True when another record stood there at some time. */
+bool broker_was_replaced(enum topic_kind topic, int partition, int64_t offset);
+/* An operator restores what was cut: all of it, or now and then one. */
+void broker_restore(bool is_all);
+
 /* ---- the store ---- */
 
 void store_reset(void);
 void store_mend(void); /* our bug is mended */
 void store_release(void); /* an operator releases what is held */
+void store_resume(bool is_all); /* an operator resumes what is halted as it stands: all that is restored, or now and then one */
 int64_t store_next(enum topic_kind topic, int partition);
+int64_t store_last(enum topic_kind topic, int partition); /* offset of the last record applied; -1: none */
 bool store_is_done(void); /* every position at its end, nothing held, the outbox published */
 void store_check_end(void); /* the ledger and what was published are what the topics say */
 /* A delivery that Kafka took. `id`: ce_id, or NULL and the dead letter's origin. */

@@ -20,7 +20,8 @@ struct position {
     int64_t epoch, next, backend, last_offset, last_append_ms;
     int owner; /* the incarnation that has this epoch */
     char last_sha256[KAFKA_SHA256_BYTES];
-    bool has_last;
+    bool has_last, is_halted;
+    char halted[256];
     enum fate ledger[SIM_OFFSETS_MAX];
 };
 
@@ -53,6 +54,12 @@ int64_t store_next(enum topic_kind topic, int partition)
     return store.positions[topic][partition].next;
 }
 
+int64_t store_last(enum topic_kind topic, int partition)
+{
+    const struct position *position = &store.positions[topic][partition];
+    return position->has_last ? position->last_offset : -1;
+}
+
 static int unit_number(const char *unit)
 {
     return (int)strtol(unit + 1, NULL, 10);
@@ -75,7 +82,7 @@ bool store_is_fenced(const struct database_query *call)
     int partition;
     for (size_t i = 0; i < call_count(call, 1); i++) {
         const struct position *position = position_of(call, 1, i, &topic, &partition);
-        if (position->epoch != call_int(call, 3, i) || position->next != call_int(call, 4, i)) return true;
+        if (position->epoch != call_int(call, 3, i) || position->next != call_int(call, 4, i) || position->is_halted) return true;
     }
     return false;
 }
@@ -245,7 +252,9 @@ static bool is_owned(const struct database_query *call, enum topic_kind topic, i
 /* Whether the caller leaves out the dead letters of the row's partition. `outcomes_only`: the parameter that says so, 0: there is none. */
 static bool is_left_out(const struct database_query *call, const struct row *row, size_t outcomes_only)
 {
-    if (row->is_outcome || outcomes_only == 0) return false;
+    if (row->is_outcome) return false;
+    if (store.positions[row->topic][row->partition].is_halted) return true;
+    if (outcomes_only == 0) return false;
     for (size_t i = 0; i < call_count(call, outcomes_only); i++) {
         enum topic_kind topic;
         int partition;
@@ -334,6 +343,7 @@ static void claim(const struct database_query *call, struct database_result *res
         answer_int(result, 3, position->next);
         sim_tell("database: incarnation %d claims %s [%d] at %" PRId64 ", epoch %" PRId64, backend->incarnation, topic_kind_name(topic),
                  partition, position->next, position->epoch);
+        if (position->is_halted) answer_text(result, 7, position->halted);
         if (!position->has_last) continue;
         answer_int(result, 4, position->last_offset);
         answer_int(result, 5, position->last_append_ms);
@@ -350,8 +360,48 @@ static void positions(const struct database_query *call, struct database_result 
         answer_text(result, 0, topic_kind_name(topic));
         answer_int(result, 1, partition);
         answer_int(result, 2, position->epoch);
+        if (position->is_halted) answer_text(result, 3, position->halted);
     }
 }
+
+/* ---- halts ---- */
+
+/* The last record comes with it, null when it is the store's. */
+static void halt(const struct database_query *call)
+{
+    enum topic_kind topic;
+    int partition;
+    struct position *position = position_of(call, 1, 0, &topic, &partition);
+    if (!broker_was_cut(topic, partition))
+        sim_wrong("I12: %s [%d] is halted, and nothing is wrong with it: %s", topic_kind_name(topic), partition, call_text(call, 4, 0));
+    if (position->epoch != call_int(call, 3, 0)) return;
+    position->is_halted = true;
+    snprintf(position->halted, sizeof position->halted, "%s", call_text(call, 4, 0));
+    sim_tell("database: %s [%d] is halted: %s", topic_kind_name(topic), partition, position->halted);
+    if (call_text(call, 5, 0) == NULL) return;
+    position->has_last = true;
+    position->last_offset = call_int(call, 5, 0);
+    position->last_append_ms = call_int(call, 6, 0);
+    memcpy(position->last_sha256, call_text(call, 7, 0), sizeof position->last_sha256);
+}
+
+/* One that is not restored yet is halted again. */
+void store_resume(bool is_all)
+{
+    for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
+        for (int partition = 0; partition < SIM_PARTITIONS; partition++) {
+            struct position *position = &store.positions[topic][partition];
+            bool is_due = is_all || sim_often(broker_is_cut((enum topic_kind)topic, partition) ? 2 : 20);
+            if (!position->is_halted || !is_due) continue;
+            position->is_halted = false;
+            position->epoch++;
+            position->owner = 0; /* nobody has this epoch yet */
+            sim_tell("%s [%d] is resumed at %" PRId64, topic_kind_name((enum topic_kind)topic), partition, position->next);
+        }
+    }
+}
+
+/* ---- backends ---- */
 
 static void end_stale_backends(const struct database_query *call, struct database_result *result, const struct backend *backend)
 {
@@ -370,7 +420,8 @@ static void end_stale_backends(const struct database_query *call, struct databas
 static bool is_to_be_applied(enum topic_kind topic, int partition, int64_t offset)
 {
     const struct sim_record *record = broker_record(topic, partition, offset);
-    if (record == NULL || store.positions[topic][partition].ledger[offset] != FATE_HELD) return false;
+    const struct position *position = &store.positions[topic][partition];
+    if (record == NULL || position->is_halted || position->ledger[offset] != FATE_HELD) return false;
     return store.is_released[unit_number(sim_record_unit(record))];
 }
 
@@ -415,7 +466,8 @@ void store_published(const char *id, const char *value, const struct kafka_posit
                                       row->offset == origin->offset;
         if (!is_it) continue;
         const char *bytes = id != NULL ? id : sim_record_value(broker_record(row->topic, row->partition, row->offset));
-        if (strcmp(bytes, value) != 0 || (id == NULL && strcmp(code, "not-json") != 0))
+        bool is_gone = id == NULL && value[0] == '\0' && broker_was_replaced(row->topic, row->partition, row->offset);
+        if ((strcmp(bytes, value) != 0 && !is_gone) || (id == NULL && strcmp(code, "not-json") != 0))
             sim_wrong("I8: what is published of %s [%d] at %" PRId64 " is '%s', not '%s'", topic_kind_name(row->topic), row->partition,
                       row->offset, value, bytes);
         row->published++;
@@ -442,7 +494,7 @@ const char *store_run(const struct database_query *call, struct database_result 
     else if (call_is(call, "nianshen.outbox_done("))
         outbox_mark(call, 1);
     else if (call_is(call, "nianshen.halt("))
-        sim_wrong("a partition is halted, and nothing is wrong with its topic: %s", call_text(call, 4, 0));
+        halt(call);
     else
         sim_wrong("a query that the store does not know: %.60s", call_text(call, 1, 0));
     return "";
@@ -454,7 +506,9 @@ bool store_is_done(void)
 {
     for (int topic = 0; topic < TOPIC_INPUTS; topic++)
         for (int partition = 0; partition < SIM_PARTITIONS; partition++)
-            if (store.positions[topic][partition].next != broker_end((enum topic_kind)topic, partition)) return false;
+            if (store.positions[topic][partition].is_halted ||
+                store.positions[topic][partition].next != broker_end((enum topic_kind)topic, partition))
+                return false;
     for (int unit = 0; unit < SIM_UNITS; unit++)
         if (store.is_held[unit]) return false;
     for (int i = 0; i < store.row_count; i++)
