@@ -1,8 +1,10 @@
 """The machine that a bench runs on: what it is, and its broker and database, set as an operator of such a machine would set them."""
 
+import mmap
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -33,11 +35,22 @@ def memory_mib():
     return int(Path("/proc/meminfo").read_text().split()[1]) / 1024
 
 
+def touch_seconds():
+    """How long the first touch of 1 GiB takes, some 0.3 s on a machine of one's own. A virtual one may have to get each page back from its host, and then
+    whatever needs memory that was not in use is slow: the larger the run, the more."""
+    begun = time.monotonic()
+    with mmap.mmap(-1, 1 << 30) as memory:
+        for page in range(0, len(memory), mmap.PAGESIZE):
+            memory[page] = 1
+    return time.monotonic() - begun
+
+
 def described():
     cpu = next(line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     return {"cpu": cpu, "cores": os.cpu_count(), "memory_gib": round(memory_mib() / 1024), "system": platform.freedesktop_os_release()["PRETTY_NAME"],
             "kernel": platform.release(), "postgres": printed("psql", "--version").split()[2], "librdkafka": printed("pkg-config", "--modversion", "rdkafka"),
-            "java": printed("java", "--version").split()[1], "load": os.getloadavg()[0]}
+            "java": printed("java", "--version").split()[1], "load": os.getloadavg()[0],
+            "touch_seconds": touch_seconds()}
 
 
 def start(stack):

@@ -153,7 +153,8 @@ def report(data, picture):
 
 `{data["command"]}` at {data["commit"]} took {data["minutes"]:.0f} minutes. {machine["cores"]} cores ({machine["cpu"]}), {machine["memory_gib"]} GiB, {machine["system"]}, kernel
 {machine["kernel"]}; PostgreSQL {machine["postgres"]}, librdkafka {machine["librdkafka"]}, Java {machine["java"]}. Of the CPU that was spent while something was measured, others on
-the machine took {data["others_share"] * 100:.0f} %; the load was {machine["load"]:.2f} before. What the workloads, limits and peers are stands in [performance.md](performance.md).
+the machine took {data["others_share"] * 100:.0f} %; the load was {machine["load"]:.2f} before, and the first touch of 1 GiB of memory took {machine["touch_seconds"]:.1f} s.
+What the workloads, limits and peers are stands in [performance.md](performance.md).
 
 {shown}{tables(data)}
 
