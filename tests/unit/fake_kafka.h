@@ -13,7 +13,7 @@
 #include "tests/unit/failing.h"
 #include "tests/unit/records.h"
 
-enum { FAKE_PARTITIONS = 2, FAKE_RECORDS_MAX = 512, FAKE_SENT_MAX = 1024 };
+enum { FAKE_PARTITIONS = 2, FAKE_RECORDS_MAX = 512, FAKE_SENT_MAX = 2048 };
 #define FAKE_APPEND_MS INT64_C(1780000000000) /* of a record at offset 0; each is a millisecond behind the one before */
 
 struct fake_partition {

@@ -82,6 +82,24 @@ FAILING(rd_kafka_error_t *, rd_kafka_produceva, (rd_kafka_t * client, const rd_k
 FAKED(rd_kafka_resp_err_t, rd_kafka_message_headers, rd.is_message_ours, (const rd_kafka_message_t *message, rd_kafka_headers_t **headers),
       (message, headers), rd.headers)
 FAKED(void, rd_kafka_message_destroy, rd.is_message_ours, (rd_kafka_message_t * message), (message), (void)rd.destroyed++)
+/* What a broker knows of one topic with one partition, at most. */
+static struct {
+    bool is_ours;
+    struct rd_kafka_metadata all;
+    rd_kafka_metadata_topic_t topic;
+    rd_kafka_metadata_partition_t partition;
+} known;
+
+static rd_kafka_resp_err_t known_give(const struct rd_kafka_metadata **metadata)
+{
+    *metadata = &known.all;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+FAKED(rd_kafka_resp_err_t, rd_kafka_metadata, known.is_ours,
+      (rd_kafka_t * client, int is_all, rd_kafka_topic_t *topic, const struct rd_kafka_metadata **metadata, int timeout_ms),
+      (client, is_all, topic, metadata, timeout_ms), known_give(metadata))
+FAKED(void, rd_kafka_metadata_destroy, known.is_ours, (const struct rd_kafka_metadata *metadata), (metadata), (void)0)
 FAKED(int64_t, rd_kafka_message_timestamp, rd.is_message_ours, (const rd_kafka_message_t *message, rd_kafka_timestamp_type_t *type),
       (message, type), 0)
 
@@ -97,6 +115,7 @@ static int each_setup(void **state)
 {
     (void)state;
     memset(&rd, 0, sizeof rd);
+    known.is_ours = false;
     rd.refusal = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     return 0;
 }
@@ -353,6 +372,60 @@ static void test_offsets_for_times(void **state)
     kafka_reader_free(reader);
 }
 
+/* A partition whose leader nobody knows has no bounds: the fault is the partition's, else the topic's, else that it is unknown. */
+static void test_bounds_without_a_leader(void **state)
+{
+    static const struct {
+        rd_kafka_resp_err_t topic, partition;
+        int partitions;
+        const char *says;
+    } cases[] = {
+        {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR_NO_ERROR, 0, "Unknown topic or partition"},
+        {RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_NO_ERROR, 0, "Unknown partition"},
+        {RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE, 1, "Replica not available"},
+        {RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_NO_ERROR, 1, "Leader not available"},
+    };
+    static char name[] = "nianshen.approval";
+    struct fault fault = {0};
+    (void)state;
+    struct kafka_reader *reader = kafka_reader_new(mock.config, &fault);
+    known.is_ours = true;
+    known.all = (struct rd_kafka_metadata){.topic_cnt = 1, .topics = &known.topic};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct kafka_bounds bounds = {.topic = TOPIC_APPROVAL};
+        known.partition = (rd_kafka_metadata_partition_t){.leader = -1, .err = cases[i].partition};
+        known.topic = (rd_kafka_metadata_topic_t){
+            .topic = name, .err = cases[i].topic, .partition_cnt = cases[i].partitions, .partitions = &known.partition};
+        assert_true(kafka_reader_bounds_all(reader, &bounds, 1, WAIT_MS, &fault));
+        assert_non_null(strstr(bounds.fault.text, cases[i].says));
+    }
+    kafka_reader_free(reader);
+}
+
+/* The client or the broker gives nothing, or there is no memory to ask with. */
+static void test_bounds_that_are_refused(void **state)
+{
+    struct fault fault = {0};
+    struct kafka_bounds bounds = {.topic = TOPIC_APPROVAL};
+    (void)state;
+    struct kafka_reader *reader = kafka_reader_new(mock.config, &fault);
+    failing_start("rd_kafka_topic_new", 1);
+    assert_false(kafka_reader_bounds_all(reader, &bounds, 1, WAIT_MS, &fault));
+    assert_true(failing_stop());
+    fault_clear(&fault);
+    failing_start("calloc", 1);
+    assert_false(kafka_reader_bounds_all(reader, &bounds, 1, WAIT_MS, &fault));
+    assert_true(failing_stop());
+    assert_int_equal(fault.exit_status, EX_OSERR);
+    rd.refusal = RD_KAFKA_RESP_ERR_NO_ERROR; /* left out of the answer */
+    rd.offset = -2;
+    failing_start("rd_kafka_offsets_for_times", 1);
+    assert_true(kafka_reader_bounds_all(reader, &bounds, 1, WAIT_MS, &fault));
+    assert_true(failing_stop());
+    assert_non_null(strstr(bounds.fault.text, "Leader not available"));
+    kafka_reader_free(reader);
+}
+
 /* What a message means, and that it is destroyed exactly once whatever it is. */
 static void test_messages(void **state)
 {
@@ -533,6 +606,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_group_that_can_not_be_left, each_setup),
         cmocka_unit_test_setup(test_a_reader_that_is_refused, each_setup),
         cmocka_unit_test_setup(test_offsets_for_times, each_setup),
+        cmocka_unit_test_setup(test_bounds_without_a_leader, each_setup),
+        cmocka_unit_test_setup(test_bounds_that_are_refused, each_setup),
         cmocka_unit_test_setup(test_messages, each_setup),
         cmocka_unit_test_setup(test_records_that_are_not_taken, each_setup),
         cmocka_unit_test_setup(test_reports_of_lost_records, each_setup),
