@@ -190,12 +190,11 @@ static bool read_step(struct worker *worker)
         kafka_record_release(&record);
         return true;
     case ORIGINAL_GONE:
-    case ORIGINAL_CUT:
-        fault_clear(&fault);
         fault_set(&fault, FAULT_RETRY, EX_UNAVAILABLE, "held-record-gone",
                   "the record at offset %lld of %s [%d] is not in its topic any more: its unit stays held", (long long)held->wanted.offset,
                   topic_kind_name(held->wanted.topic), (int)held->wanted.partition);
         break;
+    case ORIGINAL_CUT:
     case ORIGINAL_FAULT:
         break;
     }
