@@ -7,7 +7,8 @@ DECLARE
     changed text; -- what it takes or returns
 BEGIN
     FOREACH changed IN ARRAY ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p
-                                   WHERE p.pronamespace = 'nianshen'::regnamespace AND p.proname IN ('state_rows', 'outbox_take', 'outbox_done', 'held_take', 'apply')) LOOP
+                                   WHERE p.pronamespace = 'nianshen'::regnamespace
+                                     AND p.proname IN ('state_rows', 'outbox_take', 'outbox_done', 'held_take', 'apply')) LOOP
         EXECUTE 'DROP FUNCTION ' || changed || ' CASCADE';
     END LOOP;
 END

@@ -96,11 +96,11 @@ $$;
 
 -- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one; in each row, whether
 -- that left some. Dead letters of a halted partition stay: their originals would be read from a topic that may not be theirs. So do those of the partitions
--- that p_outcomes_only names, place by place: their originals can't be read now.
+-- that p_outcomes_only names, place by place: their originals can't be read now. append_ms, by which the original is known, is a dead letter's only.
 CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer,
                                                 p_outcomes_only boolean[] DEFAULT '{}')
-RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, append_ms bigint, unit text, ce_type text, ce_id text,
-               ce_time_ms bigint, ce_causationid text, body text, code text, text text, has_more boolean)
+RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, append_ms bigint, unit text, ce_type text,
+               ce_id text, ce_time_ms bigint, ce_causationid text, body text, code text, text text, has_more boolean)
 -- Not STABLE: asked in one statement with the apply that writes the rows, it would not see them.
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = nianshen, pg_temp
 -- Planned once a session, as apply is: planning took most of the time when a single outcome waits. Hence never by a scan, however small the table is then.
@@ -122,8 +122,10 @@ BEGIN
         SELECT w.*, row_number() OVER before AS place, count(*) OVER () AS waiting, coalesce(sum(octet_length(w.body)) OVER before, 0) AS bytes_before
         FROM waiting w WINDOW before AS (ORDER BY w.outbox_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
-    SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset, CASE WHEN w.kind = 'dead-letter' THEN
-               (SELECT l.append_ms FROM ledger l WHERE l.topic = w.topic AND l.partition = w.partition AND l.record_offset = w.record_offset) END, w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text,
+    SELECT w.outbox_id, w.kind, w.topic, w.partition, w.record_offset,
+           CASE WHEN w.kind = 'dead-letter' THEN
+               (SELECT l.append_ms FROM ledger l WHERE l.topic = w.topic AND l.partition = w.partition AND l.record_offset = w.record_offset) END,
+           w.unit, w.ce_type, w.ce_id, w.ce_time_ms, w.ce_causationid, w.body, w.code, w.text,
            w.waiting > count(*) OVER ()
     FROM weighed w WHERE w.place <= p_limit AND w.bytes_before < 4 * 1024 * 1024 ORDER BY w.outbox_id;
 END
