@@ -20,8 +20,8 @@ struct position {
     int64_t epoch, next, backend, last_offset, last_append_ms;
     int owner; /* the incarnation that has this epoch */
     char last_sha256[KAFKA_SHA256_BYTES];
-    bool has_last, is_halted;
-    char halted[256];
+    bool has_last;
+    char halted[256]; /* why; "" when it is not */
     enum fate ledger[SIM_OFFSETS_MAX];
 };
 
@@ -54,6 +54,11 @@ int64_t store_next(enum topic_kind topic, int partition)
     return store.positions[topic][partition].next;
 }
 
+static bool is_halted(const struct position *position)
+{
+    return position->halted[0] != '\0';
+}
+
 int64_t store_last(enum topic_kind topic, int partition)
 {
     const struct position *position = &store.positions[topic][partition];
@@ -82,7 +87,7 @@ bool store_is_fenced(const struct database_query *call)
     int partition;
     for (size_t i = 0; i < call_count(call, 1); i++) {
         const struct position *position = position_of(call, 1, i, &topic, &partition);
-        if (position->epoch != call_int(call, 3, i) || position->next != call_int(call, 4, i) || position->is_halted) return true;
+        if (position->epoch != call_int(call, 3, i) || position->next != call_int(call, 4, i) || is_halted(position)) return true;
     }
     return false;
 }
@@ -253,7 +258,7 @@ static bool is_owned(const struct database_query *call, enum topic_kind topic, i
 static bool is_left_out(const struct database_query *call, const struct row *row, size_t outcomes_only)
 {
     if (row->is_outcome) return false;
-    if (store.positions[row->topic][row->partition].is_halted) return true;
+    if (is_halted(&store.positions[row->topic][row->partition])) return true;
     if (outcomes_only == 0) return false;
     for (size_t i = 0; i < call_count(call, outcomes_only); i++) {
         enum topic_kind topic;
@@ -343,7 +348,7 @@ static void claim(const struct database_query *call, struct database_result *res
         answer_int(result, 3, position->next);
         sim_tell("database: incarnation %d claims %s [%d] at %" PRId64 ", epoch %" PRId64, backend->incarnation, topic_kind_name(topic),
                  partition, position->next, position->epoch);
-        if (position->is_halted) answer_text(result, 7, position->halted);
+        if (is_halted(position)) answer_text(result, 7, position->halted);
         if (!position->has_last) continue;
         answer_int(result, 4, position->last_offset);
         answer_int(result, 5, position->last_append_ms);
@@ -360,7 +365,7 @@ static void positions(const struct database_query *call, struct database_result 
         answer_text(result, 0, topic_kind_name(topic));
         answer_int(result, 1, partition);
         answer_int(result, 2, position->epoch);
-        if (position->is_halted) answer_text(result, 3, position->halted);
+        if (is_halted(position)) answer_text(result, 3, position->halted);
     }
 }
 
@@ -375,7 +380,6 @@ static void halt(const struct database_query *call)
     if (!broker_was_cut(topic, partition))
         sim_wrong("I12: %s [%d] is halted, and nothing is wrong with it: %s", topic_kind_name(topic), partition, call_text(call, 4, 0));
     if (position->epoch != call_int(call, 3, 0)) return;
-    position->is_halted = true;
     snprintf(position->halted, sizeof position->halted, "%s", call_text(call, 4, 0));
     sim_tell("database: %s [%d] is halted: %s", topic_kind_name(topic), partition, position->halted);
     if (call_text(call, 5, 0) == NULL) return;
@@ -392,8 +396,8 @@ void store_resume(bool is_all)
         for (int partition = 0; partition < SIM_PARTITIONS; partition++) {
             struct position *position = &store.positions[topic][partition];
             bool is_due = is_all || sim_often(broker_is_cut((enum topic_kind)topic, partition) ? 2 : 20);
-            if (!position->is_halted || !is_due) continue;
-            position->is_halted = false;
+            if (!is_halted(position) || !is_due) continue;
+            position->halted[0] = '\0';
             position->epoch++;
             position->owner = 0; /* nobody has this epoch yet */
             sim_tell("%s [%d] is resumed at %" PRId64, topic_kind_name((enum topic_kind)topic), partition, position->next);
@@ -421,7 +425,7 @@ static bool is_to_be_applied(enum topic_kind topic, int partition, int64_t offse
 {
     const struct sim_record *record = broker_record(topic, partition, offset);
     const struct position *position = &store.positions[topic][partition];
-    if (record == NULL || position->is_halted || position->ledger[offset] != FATE_HELD) return false;
+    if (record == NULL || is_halted(position) || position->ledger[offset] != FATE_HELD) return false;
     return store.is_released[unit_number(sim_record_unit(record))];
 }
 
@@ -506,7 +510,7 @@ bool store_is_done(void)
 {
     for (int topic = 0; topic < TOPIC_INPUTS; topic++)
         for (int partition = 0; partition < SIM_PARTITIONS; partition++)
-            if (store.positions[topic][partition].is_halted ||
+            if (is_halted(&store.positions[topic][partition]) ||
                 store.positions[topic][partition].next != broker_end((enum topic_kind)topic, partition))
                 return false;
     for (int unit = 0; unit < SIM_UNITS; unit++)
