@@ -2,11 +2,12 @@
 
 import pytest
 import yaml
-from confluent_kafka.admin import AdminClient, ConfigResource
+from confluent_kafka.admin import ConfigResource
 
 import outcome_schemas
 import schema_examples
 from support.people import Unit, member
+from support.topics import admin_of
 
 INPUTS = ("unit-review", "member-review", "approval")
 
@@ -58,7 +59,7 @@ def test_examples_are_handled_as_they_say(world):
 def test_topics_are_as_asyncapi_says(main):
     document = yaml.safe_load((outcome_schemas.SCHEMAS / "asyncapi.yaml").read_text(encoding="utf-8"))
     bindings = document["components"]["channelBindings"]
-    admin = AdminClient({"bootstrap.servers": main.stack.broker.bootstrap})
+    admin = admin_of(main)
     for channel in document["channels"].values():
         kafka = bindings[channel["bindings"]["$ref"].rpartition("/")[2]]["kafka"]
         name = main.prefix + channel["address"].removeprefix("nianshen.")

@@ -3,13 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, ResourceType
+from confluent_kafka.admin import NewPartitions
 
 from conftest import YEAR
 from support import events, people
 from support.desk import Desk, import_file
 from support.people import id_number
 from support.programs import run
+from support.topics import admin_of, set_topic
 from support.wait import eventually
 
 NO_BROKER = {"NIANSHEN_KAFKA_BOOTSTRAP": "127.0.0.1:1"}
@@ -124,12 +125,8 @@ WRONG_SETTINGS = [
 def test_topic_settings(make_world):
     """Wrong settings are found before anything is read: 78, naming for each the topic, the setting and what it is, and how to mend it."""
     world = make_world(campaign=None)
-    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
     for topic, setting, value in WRONG_SETTINGS:
-        entry = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, world.prefix + topic, incremental_configs=[entry])
-        for future in admin.incremental_alter_configs([resource]).values():
-            future.result(30)
+        set_topic(world, topic, setting, value)
     named = ["kafka-configs", *[word for topic, setting, value in WRONG_SETTINGS for word in (world.prefix + topic, setting, value)]]
     run("nianshen-worker", env=world.env("nianshen_worker")).expect(78, says=named)
     world.ops("topics", "check").expect(78, says=named)
@@ -138,7 +135,7 @@ def test_topic_settings(make_world):
 def test_unequal_partitions(make_world):
     """The three inputs must have the same number of partitions; the one that differs is named."""
     world = make_world(campaign=None, partitions=4)
-    admin = AdminClient({"bootstrap.servers": world.stack.broker.bootstrap, "log_level": 0})
+    admin = admin_of(world)
     for future in admin.create_partitions([NewPartitions(world.prefix + "approval", 6)]).values():
         future.result(30)
     # The broker tells of the new partitions a moment after it has agreed to make them.
