@@ -9,7 +9,8 @@
 #define APPLY_CALL                                                                                                                         \
     "nianshen.apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, "       \
     "$25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47)"
-#define APPLY_FREE "$48" /* the next parameter, of whoever joins the call with more */
+#define APPLY_FREE "$48" /* the next two parameters, of whoever joins the call with more */
+#define APPLY_FREE_TOO "$49"
 #define APPLY_COLUMNS "applied, duplicates, dead_letters, held, outbox"
 #define APPLY_SQL "SELECT " APPLY_COLUMNS " FROM " APPLY_CALL
 enum apply_column { APPLY_APPLIED, APPLY_DUPLICATES, APPLY_DEAD_LETTERS, APPLY_HELD, APPLY_OUTBOX };

@@ -11,7 +11,8 @@
 /* First what the micro-batch wrote to the outbox, as far as that can be published now, then the counts. The limit depends on the call, so
  * that the rows are looked for after it. */
 static const char apply_and_take[] = "SELECT " OUTBOX_COLUMNS ", " APPLY_COLUMNS " FROM " APPLY_CALL " a LEFT JOIN LATERAL "
-                                     "nianshen.outbox_take($1, $2, $3, CASE WHEN a.outbox > 0 THEN " APPLY_FREE " ELSE 0 END) o ON true";
+                                     "nianshen.outbox_take($1, $2, $3, CASE WHEN a.outbox > 0 THEN " APPLY_FREE " ELSE 0 END, "
+                                     "p_after => " APPLY_FREE_TOO ") o ON true";
 
 static int64_t count_of(const struct database_result *result, enum apply_column column)
 {

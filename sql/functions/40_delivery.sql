@@ -96,9 +96,10 @@ $$;
 
 -- What waits to be published for partitions that the caller owns, oldest first; at most p_limit rows and about 4 MiB of them, at least one; in each row, whether
 -- that left some. Dead letters of a halted partition stay: their originals would be read from a topic that may not be theirs. So do those of the partitions
--- that p_outcomes_only names, place by place: their originals can't be read now. append_ms, by which the original is known, is a dead letter's only.
+-- that p_outcomes_only names, place by place: their originals can't be read now. p_after: nothing up to that id, for the caller has it on its way already.
+-- append_ms, by which the original is known, is a dead letter's only.
 CREATE OR REPLACE FUNCTION nianshen.outbox_take(p_topic text[], p_partition integer[], p_epoch bigint[], p_limit integer,
-                                                p_outcomes_only boolean[] DEFAULT '{}')
+                                                p_outcomes_only boolean[] DEFAULT '{}', p_after bigint DEFAULT 0)
 RETURNS TABLE (outbox_id bigint, kind text, topic text, partition integer, record_offset bigint, append_ms bigint, unit text, ce_type text,
                ce_id text, ce_time_ms bigint, ce_causationid text, body text, code text, text text, has_more boolean)
 -- Not STABLE: asked in one statement with the apply that writes the rows, it would not see them.
@@ -114,7 +115,7 @@ BEGIN
         JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition AND k.epoch = p.epoch
         LEFT JOIN outbox_position q ON q.topic = k.topic AND q.partition = k.partition
         CROSS JOIN LATERAL (SELECT * FROM outbox b WHERE b.topic = k.topic AND b.partition = k.partition AND b.published_ms IS NULL
-                                AND b.outbox_id > coalesce(q.published_to, 0)
+                                AND b.outbox_id > greatest(q.published_to, p_after)
                                 AND (b.kind = 'outcome' OR (k.halted IS NULL AND p.outcomes_only IS NOT TRUE))
                             ORDER BY b.outbox_id LIMIT p_limit + 1) o
         ORDER BY o.outbox_id LIMIT p_limit + 1

@@ -565,12 +565,11 @@ static void take(struct handed *handed)
     store_published(handed->is_outcome ? handed->id : NULL, handed->value, &handed->origin, handed->code);
 }
 
-/* What is not reported may have been taken or not. */
+/* What is not reported may have been taken or not, the first of it sooner than the rest. */
 void kafka_producer_free(struct kafka_producer *producer)
 {
     if (producer == NULL) return;
-    for (size_t i = 0; i < producer->count; i++)
-        if (sim_often(500)) take(&producer->list[i]);
+    for (size_t i = 0; i < producer->count && sim_often(500); i++) take(&producer->list[i]);
     free(producer->list);
     free(producer);
 }
@@ -614,6 +613,7 @@ static void report(struct kafka_producer *producer, struct handed *handed)
     struct fault fault = {0};
     if (!handed->is_taken && sim_fault(sim.odds.refused)) {
         fault_set(&fault, FAULT_REJECT, EX_UNAVAILABLE, "delivery-refused", "simulated");
+        if (handed->is_outcome) store_refused(handed->id);
         producer->delivered(producer->context, handed->tag, KAFKA_REFUSED, 0, -1, &fault);
         return;
     }

@@ -103,6 +103,7 @@ bool store_is_done(void); /* every position at its end, nothing held, the outbox
 void store_check_end(void); /* the ledger and what was published are what the topics say */
 /* A delivery that Kafka took. `id`: ce_id, or NULL and the dead letter's origin. */
 void store_published(const char *id, const char *value, const struct kafka_position *origin, const char *code);
+void store_refused(const char *id); /* an outcome */
 
 void connections_reset(void);
 void connections_tick(void);

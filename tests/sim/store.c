@@ -32,6 +32,7 @@ struct row { /* of the outbox */
     int64_t offset; /* of the record that it is about */
     char id[64];
     int published; /* how often Kafka took it */
+    bool was_refused; /* by Kafka, at some time */
 };
 
 static struct {
@@ -230,7 +231,7 @@ static void outbox_mark(const struct database_query *call, size_t topics)
     if (call_count(call, topics) != call_count(call, ids) || call_count(call, partitions) != call_count(call, ids))
         sim_wrong("I5: the parameters of what is marked are not of one length");
     for (size_t i = 0; i < call_count(call, ids); i++) {
-        struct row *row = &store.rows[call_int(call, ids, i)];
+        struct row *row = &store.rows[call_int(call, ids, i) - 1];
         if (strcmp(call_text(call, topics, i), topic_kind_name(row->topic)) != 0 || call_int(call, partitions, i) != row->partition)
             sim_wrong("I5: what is to be said of %s [%d] at %" PRId64 " is marked as of another partition", topic_kind_name(row->topic),
                       row->partition, row->offset);
@@ -274,16 +275,18 @@ static bool is_taken(const struct database_query *call, const struct row *row, s
     return !row->is_done && is_owned(call, row->topic, row->partition) && !is_left_out(call, row, outcomes_only);
 }
 
-static void outbox_take(const struct database_query *call, int64_t limit, size_t outcomes_only, struct database_result *result)
+/* Ids are places, from one. `after`: the last of them that is not asked for. */
+static void outbox_take(const struct database_query *call, int64_t limit, size_t outcomes_only, int64_t after,
+                        struct database_result *result)
 {
     int64_t waiting = 0;
-    for (int i = 0; i < store.row_count; i++)
+    for (int i = (int)after; i < store.row_count; i++)
         if (is_taken(call, &store.rows[i], outcomes_only)) waiting++;
-    for (int i = 0; i < store.row_count && (int64_t)result_rows(result) < limit; i++) {
+    for (int i = (int)after; i < store.row_count && (int64_t)result_rows(result) < limit; i++) {
         const struct row *row = &store.rows[i];
         if (!is_taken(call, row, outcomes_only)) continue;
         const struct sim_record *record = broker_record(row->topic, row->partition, row->offset);
-        answer_int(result, OUTBOX_ID, i);
+        answer_int(result, OUTBOX_ID, i + 1);
         answer_text(result, OUTBOX_KIND, row->is_outcome ? "outcome" : "dead-letter");
         answer_text(result, OUTBOX_TOPIC, topic_kind_name(row->topic));
         answer_int(result, OUTBOX_PARTITION, row->partition);
@@ -327,7 +330,7 @@ static const char *apply(const struct database_query *call, struct database_resu
     size_t counts = brings_rows ? OUTBOX_COLUMN_COUNT : 0;
     for (size_t column = APPLY_APPLIED; column < APPLY_OUTBOX; column++) answer_int(result, counts + column, 0);
     answer_int(result, counts + APPLY_OUTBOX, store.row_count - rows);
-    if (brings_rows && store.row_count > rows) outbox_take(call, call_int(call, 48, 0), 0, result);
+    if (brings_rows && store.row_count > rows) outbox_take(call, call_int(call, 48, 0), 0, call_int(call, 49, 0), result);
     if (result_rows(result) == 0) answer_row(result);
     return "";
 }
@@ -460,6 +463,28 @@ void store_release(void)
 
 /* ---- publishing ---- */
 
+static struct row *outcome_of(const char *id)
+{
+    for (int i = 0; i < store.row_count; i++)
+        if (store.rows[i].is_outcome && strcmp(store.rows[i].id, id) == 0) return &store.rows[i];
+    sim_wrong("I8: something is published that is not in the outbox");
+}
+
+void store_refused(const char *id)
+{
+    outcome_of(id)->was_refused = true;
+}
+
+/* Who follows a unit hears its outcomes in the order in which they came to be, unless Kafka refused one. */
+static void order_check(const struct row *row)
+{
+    for (const struct row *before = store.rows; before < row; before++) {
+        bool is_of_it = before->is_outcome && before->topic == row->topic && before->partition == row->partition;
+        if (is_of_it && before->published == 0 && !before->was_refused)
+            sim_wrong("the outcome %s is published before %s, which was written earlier", row->id, before->id);
+    }
+}
+
 /* A delivery: one of the rows, with the bytes that belong to it. */
 void store_published(const char *id, const char *value, const struct kafka_position *origin, const char *code)
 {
@@ -474,6 +499,7 @@ void store_published(const char *id, const char *value, const struct kafka_posit
         if ((strcmp(bytes, value) != 0 && !is_gone) || (id == NULL && strcmp(code, "not-json") != 0))
             sim_wrong("I8: what is published of %s [%d] at %" PRId64 " is '%s', not '%s'", topic_kind_name(row->topic), row->partition,
                       row->offset, value, bytes);
+        if (row->is_outcome && row->published == 0) order_check(row);
         row->published++;
         return;
     }
@@ -494,7 +520,7 @@ const char *store_run(const struct database_query *call, struct database_result 
     else if (call_is(call, "nianshen.held_take("))
         held_take(call, result);
     else if (call_is(call, "nianshen.outbox_take("))
-        outbox_take(call, call_int(call, 4, 0), 5, result);
+        outbox_take(call, call_int(call, 4, 0), 5, 0, result);
     else if (call_is(call, "nianshen.outbox_done("))
         outbox_mark(call, 1);
     else if (call_is(call, "nianshen.halt("))

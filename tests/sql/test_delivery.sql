@@ -35,6 +35,8 @@ SELECT is(pg_temp.taken(2), 'large-1+ large-2+', 'as many as asked for, and whet
 SELECT is(pg_temp.taken(10), 'large-1+ large-2+ large-3+', 'no more when 4 MiB are reached');
 SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox WHERE ce_id = 'large-1')) AS done \gset
 SELECT is(pg_temp.taken(3), 'large-2 large-3 large-4', 'the last ones say so');
+SELECT is((SELECT string_agg(t.ce_id, ' ' ORDER BY t.outbox_id) FROM outbox o, outbox_take('{unit-review}', '{0}', '{2}', 10, p_after => o.outbox_id) t
+           WHERE o.ce_id = 'large-2'), 'large-3 large-4', 'what the caller has on its way already is left out');
 SELECT pg_temp.publish(ARRAY(SELECT outbox_id FROM outbox)) AS done \gset
 
 -- What is published in order is told by one position; what is not, row by row.

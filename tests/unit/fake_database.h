@@ -417,7 +417,7 @@ static void fake_outbox_mark(const struct database_query *query, size_t topics)
     assert_int_equal(query->parameters[topics - 1].count, count);
     assert_int_equal(query->parameters[partitions - 1].count, count);
     for (size_t i = 0; i < count; i++) {
-        struct fake_outbox_row *row = &fake_database.outbox[fake_int(query, ids, i)];
+        struct fake_outbox_row *row = &fake_database.outbox[fake_int(query, ids, i) - 1];
         assert_string_equal(fake_text(query, topics, i), row->taken_topic);
         assert_int_equal(fake_int(query, partitions, i), row->partition);
         row->is_done = true;
@@ -446,22 +446,23 @@ static bool fake_outbox_waits(const struct database_query *query, const struct f
     return !row->is_done && !fake_outbox_stays(query, row, outcomes_only);
 }
 
-static size_t fake_outbox_waiting(const struct database_query *query, size_t outcomes_only)
+static size_t fake_outbox_waiting(const struct database_query *query, size_t outcomes_only, size_t after)
 {
     size_t waiting = 0;
-    for (size_t i = 0; i < fake_database.outbox_count; i++)
+    for (size_t i = after; i < fake_database.outbox_count; i++)
         if (fake_outbox_waits(query, &fake_database.outbox[i], outcomes_only)) waiting++;
     return waiting;
 }
 
-static void fake_outbox_take(const struct database_query *query, size_t outcomes_only, struct database_result *result)
+/* Ids are places, from one. `after`: the last of them that is not asked for. */
+static void fake_outbox_take(const struct database_query *query, size_t outcomes_only, size_t after, struct database_result *result)
 {
-    size_t waiting = fake_outbox_waiting(query, outcomes_only);
-    for (size_t i = 0; i < fake_database.outbox_count && result->rows < FAKE_ROWS_MAX; i++) {
+    size_t waiting = fake_outbox_waiting(query, outcomes_only, after);
+    for (size_t i = after; i < fake_database.outbox_count && result->rows < FAKE_ROWS_MAX; i++) {
         struct fake_outbox_row *row = &fake_database.outbox[i];
         if (!fake_outbox_waits(query, row, outcomes_only)) continue;
         row->taken_topic = fake_database.foreign_topic != NULL ? fake_database.foreign_topic : topic_kind_name(row->topic);
-        fake_cell_int(result, OUTBOX_ID, (int64_t)i);
+        fake_cell_int(result, OUTBOX_ID, (int64_t)i + 1);
         fake_cell_text(result, OUTBOX_KIND, row->is_outcome ? "outcome" : "dead-letter");
         fake_cell_text(result, OUTBOX_TOPIC, row->taken_topic);
         fake_cell_int(result, OUTBOX_PARTITION, row->partition);
@@ -488,7 +489,7 @@ static const char *fake_apply(const struct database_query *query, struct databas
     size_t counts = brings_rows ? OUTBOX_COLUMN_COUNT : 0;
     size_t records = query->parameters[9].count;
     enum fake_accident accident = call < FAKE_SCRIPT_MAX ? fake_database.script[call] : FAKE_GOOD;
-    assert_int_equal(query->count, brings_rows ? 48 : 47);
+    assert_int_equal(query->count, brings_rows ? 49 : 47);
     if (call < FAKE_SCRIPT_MAX) fake_database.batch_sizes[call] = (int)records;
     if (accident == FAKE_STOLEN) fake_steal();
     if (accident == FAKE_LOST_BEFORE) return "lost";
@@ -502,7 +503,7 @@ static const char *fake_apply(const struct database_query *query, struct databas
     fake_outbox_mark(query, 45);
     for (size_t column = APPLY_APPLIED; column < APPLY_OUTBOX; column++) fake_cell_int(result, counts + column, 0);
     fake_cell_int(result, counts + APPLY_OUTBOX, (int64_t)records);
-    if (brings_rows && fake_int(query, 48, 0) > 0) fake_outbox_take(query, 0, result);
+    if (brings_rows && fake_int(query, 48, 0) > 0) fake_outbox_take(query, 0, (size_t)fake_int(query, 49, 0), result);
     if (result->rows == 0) result->rows = 1;
     return accident == FAKE_LOST_AFTER ? "lost" : "";
 }
@@ -540,7 +541,7 @@ static const char *fake_run(const struct database_query *query, struct database_
     } else if (strstr(query->sql, "nianshen.outbox_take(") != NULL) {
         fake_database.takes_alone++;
         assert_int_equal(query->parameters[4].count, query->parameters[0].count);
-        fake_outbox_take(query, 5, result);
+        fake_outbox_take(query, 5, 0, result);
     } else if (strstr(query->sql, "nianshen.held_take(") != NULL) {
         fake_held_take(query, result);
     } else if (strstr(query->sql, "nianshen.outbox_done(") != NULL) {

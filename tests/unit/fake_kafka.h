@@ -54,6 +54,7 @@ static struct {
     struct fake_sent sent[FAKE_SENT_MAX]; /* delivered */
     size_t sent_count;
     int refusals; /* so many deliveries are refused */
+    bool withholds_reports; /* of deliveries */
     kafka_delivered_fn delivered;
     void *delivered_context;
     int handles; /* open ones */
@@ -384,6 +385,7 @@ struct kafka_producer *kafka_producer_new(const struct config *config, kafka_del
 void kafka_producer_free(struct kafka_producer *producer)
 {
     if (producer != NULL) fake_kafka.handles--;
+    fake_kafka.handed_count = 0;
 }
 
 bool kafka_producer_send(struct kafka_producer *producer, enum topic_kind topic, int32_t partition, const void *key, size_t key_bytes,
@@ -408,6 +410,7 @@ bool kafka_producer_send(struct kafka_producer *producer, enum topic_kind topic,
 size_t kafka_producer_poll(struct kafka_producer *producer, int timeout_ms)
 {
     (void)producer, (void)timeout_ms;
+    if (fake_kafka.withholds_reports) return fake_kafka.handed_count;
     for (size_t i = 0; i < fake_kafka.handed_count; i++) {
         const struct fake_sent *handed = &fake_kafka.handed[i];
         struct fault fault = {0};

@@ -524,11 +524,11 @@ static void test_originals_without_a_leader(void **state)
     assert_all_applied_once();
 }
 
-static int64_t last_read_ms; /* of the dead letters' originals that can be read */
+static int64_t sent_ms; /* the dead letter whose original can be read */
 
-static void note_what_was_read(void)
+static void note_what_was_sent(void)
 {
-    if (fake_kafka.is_reading && fake_kafka.reading.partition == 1) last_read_ms = play.now_ms;
+    if (fake_kafka.sent_count > 0 && sent_ms == 0) sent_ms = play.now_ms;
 }
 
 /* The waits that one partition's originals caused are none of the next one's. */
@@ -537,13 +537,13 @@ static void test_originals_behind_unreadable_ones(void **state)
     (void)state;
     for (int number = 0; number < FAKE_PARTITIONS; number++) fake_append_broken(unit_of(number));
     led_by_none->is_unreadable = true;
-    last_read_ms = 0;
+    sent_ms = 0;
     play.wait_ms = 5;
-    play.each_round = note_what_was_read;
+    play.each_round = note_what_was_sent;
     assert_int_equal(play_run(PLAY_MS), EX_OK);
     assert_true(fake_database.outbox[1].is_done != fake_database.outbox[0].is_done);
     assert_int_equal(told.originals_away, 1);
-    assert_in_range(last_read_ms, told.originals_ms, told.originals_ms + 50);
+    assert_in_range(sent_ms, told.originals_ms, told.originals_ms + 50);
 }
 
 /* Another worker publishes what was put off here, while an outcome waits; later there is one more. */
@@ -924,45 +924,41 @@ static struct {
 
 static void trickle_on(void)
 {
-    char id[32];
+    char unit[16], id[32];
     if (fake_database.claims == 0 || play.now_ms < trickle.at_ms) return;
     trickle.at_ms = play.now_ms + TRICKLE_MS;
     if (trickle.appended < TRICKLE) {
+        snprintf(unit, sizeof unit, "U%04d", trickle.appended);
         snprintf(id, sizeof id, "drop-%d", trickle.appended++);
-        fake_append("U0001", id);
+        fake_append(unit, id);
         trickle.last_ms = play.now_ms;
     } else if (play.now_ms < trickle.last_ms + 2 * OUTBOX_MARK_MS) {
         trickle.was_marked_soon = fake_database.outbox[TRICKLE - 1].is_done;
     }
 }
 
-static void trickle_run(void)
+static void trickle_run(void (*each_round)(void))
 {
     memset(&trickle, 0, sizeof trickle);
     play.wait_ms = 5; /* as when something happens all the time */
-    play.each_round = trickle_on;
+    play.each_round = each_round;
     assert_int_equal(play_run(PLAY_MS), EX_OK);
     assert_int_equal(trickle.appended, TRICKLE);
     assert_all_applied_once();
     for (size_t i = 0; i < fake_database.outbox_count; i++) assert_true(fake_database.outbox[i].is_done);
 }
 
-/* What was published is marked by the next micro-batch; the last of all soon, without one. */
-static void test_marks_travel_with_micro_batches(void **state)
+/*
+ * What was published is marked by the next micro-batch; the last of all soon, without one. What a micro-batch writes comes with its answer;
+ * otherwise it is asked for at the beginning and from time to time.
+ */
+static void test_rows_and_marks_travel_with_micro_batches(void **state)
 {
     (void)state;
-    trickle_run();
+    trickle_run(trickle_on);
     assert_true(trickle.was_marked_soon);
     assert_int_equal(fake_kafka.sent_count, TRICKLE);
     assert_int_equal(fake_database.marks_alone, 1);
-}
-
-/* What a micro-batch writes comes with its answer; otherwise it is asked for at the beginning and from time to time. */
-static void test_rows_travel_with_answers(void **state)
-{
-    (void)state;
-    trickle_run();
-    assert_int_equal(fake_kafka.sent_count, TRICKLE);
     assert_in_range(fake_database.takes_alone, 1, 1 + PLAY_MS / OUTBOX_EVERY_MS);
 }
 
@@ -997,8 +993,85 @@ static void test_marks_of_a_micro_batch_that_fails(void **state)
     fake_database.script[3] = FAKE_DEADLOCK;
     fake_database.script[6] = FAKE_LOST_BEFORE;
     fake_database.script[9] = FAKE_LOST_AFTER;
-    trickle_run();
+    trickle_run(trickle_on);
     assert_int_equal(fake_kafka.sent_count, TRICKLE);
+}
+
+/* So they do in a backlog that is worked off. */
+static void test_marks_travel_until_the_end(void **state)
+{
+    (void)state;
+    append_units("a");
+    snprintf(run_flag, sizeof run_flag, "--batch-records=1");
+    assert_int_equal(run_worker(true), EX_OK);
+    assert_all_applied_once();
+    assert_int_equal(fake_kafka.sent_count, UNITS);
+    assert_in_range(fake_database.marks_alone, 1, 2);
+}
+
+/* ---- portions ---- */
+
+static struct {
+    size_t unreported; /* records, before the broker reports any */
+    bool is_broken; /* the producer was, once */
+    int64_t sent_ms; /* all were */
+} flight;
+
+static void trickle_unreported(void)
+{
+    trickle_on();
+    fake_kafka.withholds_reports = trickle.appended < TRICKLE || play.now_ms < trickle.last_ms + TRICKLE_MS;
+    if (fake_kafka.withholds_reports) flight.unreported = fake_kafka.handed_count;
+    if (fake_kafka.sent_count == TRICKLE && flight.sent_ms == 0) flight.sent_ms = play.now_ms;
+}
+
+static void trickle_and_break(void)
+{
+    trickle_unreported();
+    if (fake_kafka.handed_count < OUTBOX_PORTIONS_MAX || flight.is_broken) return;
+    flight.is_broken = true;
+    failing_start("producer_is_broken", 1);
+}
+
+static void assert_sent_once_in_order(void)
+{
+    assert_int_equal(fake_kafka.sent_count, fake_database.outbox_count);
+    for (size_t i = 0; i < fake_kafka.sent_count; i++) assert_string_equal(fake_kafka.sent[i].key, fake_database.outbox[i].unit);
+}
+
+/* What a micro-batch writes does not wait for the broker's word on what the one before wrote. Only so much is in flight. */
+static void test_rows_follow_what_is_not_reported(void **state)
+{
+    (void)state;
+    memset(&flight, 0, sizeof flight);
+    trickle_run(trickle_unreported);
+    assert_int_equal(flight.unreported, OUTBOX_PORTIONS_MAX);
+    assert_sent_once_in_order();
+    assert_in_range(flight.sent_ms, trickle.last_ms, trickle.last_ms + OUTBOX_MARK_MS); /* the rest soon, though nothing more came */
+    play_setup(state);
+    trickle_run(trickle_and_break); /* a new producer sends all of it again */
+    assert_true(failing_stop());
+    assert_true(flight.is_broken);
+    assert_sent_once_in_order();
+}
+
+static bool is_read_still; /* when its original was found */
+
+static void note_what_is_read(void)
+{
+    if (fake_kafka.sent_count > 0) is_read_still = is_read_still || fake_kafka.is_reading;
+}
+
+/* Nothing is fetched for a reader that has nothing to find. */
+static void test_reading_rests_after_the_last_original(void **state)
+{
+    (void)state;
+    fake_append_broken("U0001");
+    is_read_still = false;
+    play.each_round = note_what_is_read;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_int_equal(fake_kafka.sent_count, 1);
+    assert_false(is_read_still);
 }
 
 /* A dead letter of a topic that is none stays in the outbox, and holds nothing else up. */
@@ -1407,6 +1480,26 @@ static void test_a_held_record_behind_one_that_does_not_come(void **state)
     play_held_records_behind(fall_silent, speak);
 }
 
+/* While it is waited for its partition goes and comes back, and is not proven before the wait is over. */
+static int64_t doubted_until_ms;
+
+static void revoke_what_is_read(void)
+{
+    bool is_first = fake_kafka.is_reading && doubted_until_ms == 0;
+    if (is_first) doubted_until_ms = play.now_ms + 2 * ORIGINAL_AWAIT_MS;
+    fake_kafka.must_revoke = fake_kafka.must_revoke || is_first;
+    fake_kafka.bounds_absences = play.now_ms < doubted_until_ms ? 1 : 0;
+}
+
+static void test_a_held_record_of_a_partition_in_doubt(void **state)
+{
+    (void)state;
+    doubted_until_ms = 0;
+    play.each_round = revoke_what_is_read;
+    play_held_records_behind(fall_silent, speak);
+    assert_true(doubted_until_ms != 0);
+}
+
 static void be_deleted(void)
 {
     delete_all(led_by_none);
@@ -1730,6 +1823,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_witness_without_bounds, play_setup),
         cmocka_unit_test_setup(test_a_held_record_that_is_gone, play_setup),
         cmocka_unit_test_setup(test_a_held_record_behind_one_that_does_not_come, play_setup),
+        cmocka_unit_test_setup(test_a_held_record_of_a_partition_in_doubt, play_setup),
         cmocka_unit_test_setup(test_a_held_record_behind_one_that_is_gone, play_setup),
         cmocka_unit_test_setup(test_a_held_record_behind_a_partition_without_a_leader, play_setup),
         cmocka_unit_test_setup(test_the_end_waits_for_a_held_record, play_setup),
@@ -1747,8 +1841,10 @@ int main(void)
         cmocka_unit_test_setup(test_records_that_do_not_come, play_setup),
         cmocka_unit_test_setup(test_intake_leaves_others_their_turn, play_setup),
         cmocka_unit_test_setup(test_held_rows_that_are_none_of_ours, play_setup),
-        cmocka_unit_test_setup(test_marks_travel_with_micro_batches, play_setup),
-        cmocka_unit_test_setup(test_rows_travel_with_answers, play_setup),
+        cmocka_unit_test_setup(test_rows_and_marks_travel_with_micro_batches, play_setup),
+        cmocka_unit_test_setup(test_marks_travel_until_the_end, play_setup),
+        cmocka_unit_test_setup(test_rows_follow_what_is_not_reported, play_setup),
+        cmocka_unit_test_setup(test_reading_rests_after_the_last_original, play_setup),
         cmocka_unit_test_setup(test_refused_rows_do_not_travel, play_setup),
         cmocka_unit_test_setup(test_marks_of_a_micro_batch_that_fails, play_setup),
         cmocka_unit_test_setup(test_a_dead_letter_of_a_strange_topic, play_setup),
