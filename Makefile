@@ -246,8 +246,8 @@ $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/libcore.a
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
 tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p))))
 comma := ,
-# What failing.c or the test itself defines by FAILING stands between the tested code and the library's function.
-wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1)) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
+# What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
+wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -o 'tests/unit/play.h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 

@@ -2,9 +2,9 @@
  * Makes calls of the tested code fail that hardly ever do: the n-th call of a run. A test that tries n = 1, 2, … until a run has fewer
  * calls than that leaves no way out untried.
  *
- * What is defined by FAILING here, in failing.c or in a test itself, at the beginning of a line, stands between the tested code and the
- * library's function of that name: the Makefile links each unit test with ld's --wrap for those names. Calls within a shared library are
- * not seen, but for Jansson's allocations outside of its parser.
+ * What is defined by FAILING here, in failing.c, play.h or a test itself, at the beginning of a line, stands between the tested code and
+ * the library's function of that name: the Makefile links each unit test with ld's --wrap for those names. Calls within a shared library
+ * are not seen, but for Jansson's allocations outside of its parser.
  */
 #ifndef NIANSHEN_TESTS_UNIT_FAILING_H
 #define NIANSHEN_TESTS_UNIT_FAILING_H
