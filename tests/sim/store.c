@@ -463,16 +463,22 @@ void store_release(void)
 
 /* ---- publishing ---- */
 
-static struct row *outcome_of(const char *id)
+/* The row of an outcome by its id, or of the dead letter of what stands at `origin`. */
+static struct row *row_of(const char *id, const struct kafka_position *origin)
 {
-    for (int i = 0; i < store.row_count; i++)
-        if (store.rows[i].is_outcome && strcmp(store.rows[i].id, id) == 0) return &store.rows[i];
+    for (int i = 0; i < store.row_count; i++) {
+        struct row *row = &store.rows[i];
+        if (id != NULL
+                ? row->is_outcome && strcmp(row->id, id) == 0
+                : !row->is_outcome && row->topic == origin->topic && row->partition == origin->partition && row->offset == origin->offset)
+            return row;
+    }
     sim_wrong("I8: something is published that is not in the outbox");
 }
 
 void store_refused(const char *id)
 {
-    outcome_of(id)->was_refused = true;
+    row_of(id, NULL)->was_refused = true;
 }
 
 /* Who follows a unit hears its outcomes in the order in which they came to be, unless Kafka refused one. */
@@ -488,22 +494,14 @@ static void order_check(const struct row *row)
 /* A delivery: one of the rows, with the bytes that belong to it. */
 void store_published(const char *id, const char *value, const struct kafka_position *origin, const char *code)
 {
-    for (int i = 0; i < store.row_count; i++) {
-        struct row *row = &store.rows[i];
-        bool is_it = id != NULL ? row->is_outcome && strcmp(row->id, id) == 0
-                                : !row->is_outcome && row->topic == origin->topic && row->partition == origin->partition &&
-                                      row->offset == origin->offset;
-        if (!is_it) continue;
-        const char *bytes = id != NULL ? id : sim_record_value(broker_record(row->topic, row->partition, row->offset));
-        bool is_gone = id == NULL && value[0] == '\0' && broker_was_replaced(row->topic, row->partition, row->offset);
-        if ((strcmp(bytes, value) != 0 && !is_gone) || (id == NULL && strcmp(code, "not-json") != 0))
-            sim_wrong("I8: what is published of %s [%d] at %" PRId64 " is '%s', not '%s'", topic_kind_name(row->topic), row->partition,
-                      row->offset, value, bytes);
-        if (row->is_outcome && row->published == 0) order_check(row);
-        row->published++;
-        return;
-    }
-    sim_wrong("I8: something is published that is not in the outbox");
+    struct row *row = row_of(id, origin);
+    const char *bytes = id != NULL ? id : sim_record_value(broker_record(row->topic, row->partition, row->offset));
+    bool is_gone = id == NULL && value[0] == '\0' && broker_was_replaced(row->topic, row->partition, row->offset);
+    if ((strcmp(bytes, value) != 0 && !is_gone) || (id == NULL && strcmp(code, "not-json") != 0))
+        sim_wrong("I8: what is published of %s [%d] at %" PRId64 " is '%s', not '%s'", topic_kind_name(row->topic), row->partition,
+                  row->offset, value, bytes);
+    if (row->is_outcome && row->published == 0) order_check(row);
+    row->published++;
 }
 
 /* ---- calls ---- */
