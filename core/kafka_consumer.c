@@ -38,7 +38,7 @@ static const struct kafka_property consumer_properties[] = {
     {"partition.assignment.strategy", "range", true}, /* the same worker gets the same partition of all topics */
     {"check.crcs", "true", true},
     {"session.timeout.ms", "10000", false},
-    {"heartbeat.interval.ms", "500", false},
+    {"heartbeat.interval.ms", "500", false}, /* with the next one a worker learns that another has come, and both wait for it */
     {"max.poll.interval.ms", "900000", false},
     {"queued.max.messages.kbytes", "4096", false},
     {"fetch.max.bytes", "2097152", false},
