@@ -155,11 +155,17 @@ static void taken(struct worker *worker, struct database_result **result, const 
     if (has_rows) portion_begin(worker, result);
 }
 
+/* Whether a question of its own is to bring what no portion has, once all portions are out. */
+static bool is_due(const struct worker *worker)
+{
+    return worker->outbox.is_wanted || worker->now_ms >= worker->outbox.look_at_ms;
+}
+
 static bool take_step(struct worker *worker)
 {
     struct outbox *outbox = &worker->outbox;
-    bool is_due = outbox->is_wanted || worker->now_ms >= outbox->look_at_ms;
-    if (!is_due || worker->now_ms < outbox->take_at_ms || worker->assignment.is_revoking || !link_is_idle(&worker->link)) return false;
+    if (!is_due(worker) || worker->now_ms < outbox->take_at_ms || worker->assignment.is_revoking || !link_is_idle(&worker->link))
+        return false;
     struct database_query *query = link_query(&worker->link, take_sql);
     if (partitions_query(&worker->partitions, partition_is_ours, query) == 0) return false;
     query_int4(query, OUTBOX_ROWS_MAX);
@@ -299,7 +305,6 @@ static void portion_marked(struct worker *worker)
     portion->rows = NULL;
     outbox->first = (outbox->first + 1) % OUTBOX_PORTIONS_MAX;
     outbox->count--;
-    outbox->look_at_ms = worker->now_ms + OUTBOX_EVERY_MS;
 }
 
 static void portions_marked(struct worker *worker)
@@ -314,7 +319,7 @@ static void portions_marked(struct worker *worker)
 static bool is_ready_for_rows(struct worker *worker)
 {
     struct outbox *outbox = &worker->outbox;
-    bool is_next = outbox->count == 0 || !outbox->is_wanted;
+    bool is_next = outbox->count == 0 || !is_due(worker);
     for (size_t i = 0; i < outbox->count; i++) is_next = is_next && !portion_at(outbox, i)->has_left;
     return is_next && outbox->count - outbox->marking < OUTBOX_PORTIONS_MAX && worker->now_ms >= outbox->take_at_ms &&
            partitions_originals_away_since_ms(&worker->partitions) == 0;
@@ -367,7 +372,7 @@ static void marked(struct worker *worker, struct database_result **result, const
 /* Whether marks should not wait for a micro-batch: others want to be taken, or nothing more may come. */
 static bool is_urgent(const struct worker *worker)
 {
-    return worker->outbox.is_wanted || worker->until_end || worker->is_stopping || worker->assignment.is_revoking;
+    return is_due(worker) || worker->until_end || worker->is_stopping || worker->assignment.is_revoking;
 }
 
 static bool mark_step(struct worker *worker)
@@ -375,8 +380,8 @@ static bool mark_step(struct worker *worker)
     struct outbox *outbox = &worker->outbox;
     size_t reported = reported_count(outbox);
     if (reported == 0) return false;
-    bool is_due = is_urgent(worker) || worker->now_ms >= portion_at(outbox, 0)->mark_at_ms;
-    if (!is_due || worker->now_ms < outbox->take_at_ms || !link_is_idle(&worker->link)) return false;
+    bool is_time = is_urgent(worker) || worker->now_ms >= portion_at(outbox, 0)->mark_at_ms;
+    if (!is_time || worker->now_ms < outbox->take_at_ms || !link_is_idle(&worker->link)) return false;
     struct database_query *query = link_query(&worker->link, "SELECT nianshen.outbox_done($1, $2, $3)");
     outbox->marking = reported;
     marks_add(outbox, query);

@@ -63,10 +63,9 @@ struct outbox {
     size_t first, count;
     size_t marking; /* so many of the first are marked by the query under way */
     bool is_taking;
-    bool is_wanted; /* there may be something that no portion has: only a question of its own brings it, in order, once all portions are out
-                     */
+    bool is_wanted; /* there may be something that no portion has */
     int64_t take_at_ms; /* neither taken nor marked before */
-    int64_t look_at_ms; /* whatever is wanted */
+    int64_t look_at_ms; /* then all the same */
     int64_t read_at_ms; /* no original before */
     int64_t unread_since_ms; /* the original of the row that is next does not come; 0: it is not waited for */
     struct backoff backoff;

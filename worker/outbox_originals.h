@@ -13,9 +13,7 @@ struct worker;
 
 /* Adds a parameter to the query that takes rows: of which of the partitions that are ours the dead letters stay. */
 void outbox_originals_add(struct worker *worker, struct database_query *query);
-/* These rows are all that waits: a partition that was tried and is not among them is not waited for, another worker may have published
- * them.
- */
+/* These rows are all that waits. A partition that was tried and is not among them is not waited for: another worker may have published. */
 void outbox_originals_all_taken(struct worker *worker, const struct database_result *rows);
 /* Hands the dead letter of that row over to the producer. FAULT_RETRY: its original is not there yet, or the row is left for later. */
 bool outbox_original_send(struct worker *worker, struct outbox_portion *portion, size_t row, uint64_t tag, struct fault *fault);

@@ -78,6 +78,35 @@ static void test_rows_travel_with_answers(void **state)
     assert_in_range(fake_database.takes_alone, 1, 1 + PLAY_MS / OUTBOX_EVERY_MS);
 }
 
+static int64_t load_ends_ms;
+static int taken_under_load;
+
+static void keep_coming(void)
+{
+    char id[32];
+    if (fake_database.claims == 0 || play.now_ms < trickle.at_ms) return;
+    if (load_ends_ms == 0) load_ends_ms = play.now_ms + 2 * OUTBOX_EVERY_MS + OUTBOX_MARK_MS;
+    if (play.now_ms >= load_ends_ms) return;
+    trickle.at_ms = play.now_ms + TRICKLE_MS;
+    taken_under_load = fake_database.takes_alone;
+    snprintf(id, sizeof id, "drop-%d", trickle.appended++);
+    fake_append("U0001", id);
+}
+
+/* From time to time also while micro-batches come one after the other, so that there is always something in flight. */
+static void test_the_outbox_is_looked_at_under_load(void **state)
+{
+    (void)state;
+    memset(&trickle, 0, sizeof trickle);
+    load_ends_ms = 0;
+    play.wait_ms = 5;
+    play.each_round = keep_coming;
+    assert_int_equal(play_run(PLAY_MS), EX_OK);
+    assert_all_applied_once();
+    assert_int_equal(fake_kafka.sent_count, trickle.appended);
+    assert_in_range(taken_under_load, 3, 4); /* at the beginning and twice later */
+}
+
 enum { REFUSALS = 10000 };
 static int refused_soon, refused; /* until the second micro-batch was applied, until all were */
 
@@ -190,6 +219,7 @@ int main(void)
         cmocka_unit_test_setup(test_marks_travel_with_micro_batches, play_setup),
         cmocka_unit_test_setup(test_marks_travel_until_the_end, play_setup),
         cmocka_unit_test_setup(test_rows_travel_with_answers, play_setup),
+        cmocka_unit_test_setup(test_the_outbox_is_looked_at_under_load, play_setup),
         cmocka_unit_test_setup(test_refused_rows_do_not_travel, play_setup),
         cmocka_unit_test_setup(test_marks_of_a_micro_batch_that_fails, play_setup),
         cmocka_unit_test_setup(test_rows_follow_what_is_not_reported, play_setup),
