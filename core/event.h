@@ -17,6 +17,7 @@
 
 #include "core/arena.h"
 #include "core/fault.h"
+#include "core/id_key.h"
 #include "core/kafka.h"
 
 enum {
@@ -83,6 +84,44 @@ struct event_chunk {
     size_t error_count;
 };
 
+/* ---- typed fields: what the rules read ---- */
+
+enum event_mode { EVENT_MODE_IMPORT, EVENT_MODE_LIST };
+
+struct event_profile { /* of a unit review: the known fields that change, normalised; NULL: unchanged */
+    const char *name, *credit_code, *address, *contact_name, *contact_mobile;
+};
+
+struct event_note { /* a doubt about a field, or the refusal of one */
+    const char *code; /* static */
+    const char *field; /* "profile.contact_mobile", … */
+    int position; /* of a credit code's check; 0: none */
+    char expected; /* 0: none */
+};
+
+struct event_failing { /* one entry of "failed", in the order sent: the position is the index */
+    struct id_key key; /* of an entry without a number: the empty text */
+    const char *reason; /* as sent; "" when missing or not a text the contract allows */
+    const char *name; /* as sent; NULL when not sent */
+    const char *warnings; /* codes that only warn, joined by ',', the most important first; NULL: none */
+};
+
+struct event_bad_number { /* what is wrong with one entry by itself: an ID check's error, missing-reason, unknown-reason for a text no name can be */
+    enum event_list list;
+    int32_t index; /* 0-based, in its list as sent */
+    const char *code; /* static */
+    const char *masked; /* the ID number as sent, masked */
+    int position; /* of the ID check; 0: none */
+    char expected; /* of the ID check; 0: none */
+};
+
+struct event_rows { /* the entries of one chunk, as sent */
+    const struct event_failing *failing;
+    const struct id_key *passed;
+    const struct event_bad_number *bad; /* by list and index */
+    uint32_t failing_count, passed_count, bad_count;
+};
+
 struct event {
     enum event_type type;
     const char *source, *id; /* ce_source, ce_id */
@@ -100,6 +139,21 @@ struct event {
     const char *refusal; /* unit review only: static code of a bad profile field (the outcome is `rejected`); NULL when fine */
     const char *refusal_field; /* "profile.contact_mobile", … */
     struct event_chunk chunk; /* EVENT_MEMBER_REVIEW_SUBMITTED only */
+
+    /* Typed fields; NULL or 0 where the type does not have them. */
+    const char *submitted_by; /* unit review, chunk, withdrawal */
+    const char *submission; /* chunk, decision */
+    /* EVENT_UNIT_REVIEW_CONFIRMED */
+    struct event_profile profile;
+    const struct event_note *notes; /* warnings, also one `unknown-field` for each profile field that the contract does not know */
+    uint32_t note_count;
+    /* EVENT_MEMBER_REVIEW_SUBMITTED */
+    const char *unit_review;
+    enum event_mode mode;
+    int32_t chunk_number, chunks, entries_total;
+    struct event_rows rows;
+    /* approved, returned; comment also of a withdrawal */
+    const char *digest, *superior, *reviewer, *comment;
 };
 
 /*
@@ -108,6 +162,12 @@ struct event {
  * FAULT_RETRY with code memory: the arena is full or memory is out, and the record is not to blame.
  */
 bool event_decode(struct arena *arena, const struct kafka_record *record, int32_t partitions, struct event *event, struct fault *fault);
+
+/*
+ * The same verdict and the same typed fields and hash, without `body` and `chunk`: ordinary records by one pass over their bytes
+ * (core/event_scan.c), every other one by event_decode.
+ */
+bool event_read(struct arena *arena, const struct kafka_record *record, int32_t partitions, struct event *event, struct fault *fault);
 
 /* ---- encoding ---- */
 
