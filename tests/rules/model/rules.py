@@ -337,11 +337,15 @@ def name_differs(name, on_roster):
 
 def plain_name(name):
     dots = str.maketrans(dict.fromkeys("·•・‧∙･", "·"))
-    return half_width("".join(c for c in name if not is_blank(c)).translate(dots)).lower()
+    return lower_ascii(half_width("".join(c for c in name if not is_blank(c)).translate(dots)))
 
 
 def half_width(text):
     return "".join(normalize("NFKC", c) if "！" <= c <= "～" else c for c in text)
+
+
+def lower_ascii(text):
+    return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def is_blank(character):
@@ -415,7 +419,7 @@ def plain_person(name):
     """Blanks at the ends, runs of them, full width and the case of letters make no other person."""
     first = next((n for n, c in enumerate(name) if not is_blank(c)), len(name))
     last = next((n for n in range(len(name), first, -1) if not is_blank(name[n - 1])), first)
-    return half_width(" ".join(name[first:last].split())).lower()
+    return lower_ascii(half_width(" ".join(name[first:last].split())))
 
 
 def has_changed(submission, phase):
