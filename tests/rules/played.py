@@ -167,10 +167,12 @@ class Played:
 
 
 def finding_order(finding):
-    """Those of entries as they were sent, the failing ones first; then those about the whole."""
-    whole = finding["list"] is None and finding["chunk"] is None
-    lists = {None: 0, "failed": 1, "passed": 2}
-    return whole, finding["chunk"] or 0, lists[finding["list"]], finding["index"] or 0, finding["code"] if not whole else finding["code"] == "total-mismatch"
+    """Those of entries as they were sent, the failing ones first; then those of a chunk against the one before; then those about the whole."""
+    if finding["list"] is not None:
+        return 0, finding["chunk"], finding["list"] == "passed", finding["index"], finding["code"]
+    if finding["chunk"] is not None:
+        return 1, finding["chunk"], False, 0, finding["code"]
+    return 2, 0, finding["code"] == "total-mismatch", 0, finding["code"]
 
 
 def kind_of(outcome):
