@@ -122,6 +122,12 @@ histories: all jars build/venv/.ready ## random histories in many orders against
 all-orders: all jars build/venv/.ready $(OUT)/orders/apply_records ## every order and every split of small histories against the reference model
 	@NIANSHEN_ORDERS_BIN=$(CURDIR)/$(OUT)/orders $(PYTEST) tests/orders/test_all_orders.py --junitxml=build/results/all-orders/junit.xml $(ARGS)
 
+rules-histories: $(OUT)/rules/play build/venv/.ready ## random histories through the engine in memory (NIANSHEN_HISTORIES=, NIANSHEN_SEED=, NIANSHEN_WAYS=)
+	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_histories.py --junitxml=build/results/rules-histories/junit.xml $(ARGS)
+
+rules-orders: $(OUT)/rules/play build/venv/.ready ## every order and split of small histories through the engine in memory (NIANSHEN_SHAPES="word")
+	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_all_orders.py --junitxml=build/results/rules-orders/junit.xml $(ARGS)
+
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
 
