@@ -123,10 +123,13 @@ all-orders: all jars build/venv/.ready $(OUT)/orders/apply_records ## every orde
 	@NIANSHEN_ORDERS_BIN=$(CURDIR)/$(OUT)/orders $(PYTEST) tests/orders/test_all_orders.py --junitxml=build/results/all-orders/junit.xml $(ARGS)
 
 rules-histories: $(OUT)/rules/play build/venv/.ready ## random histories through the engine in memory (NIANSHEN_HISTORIES=, NIANSHEN_SEED=, NIANSHEN_WAYS=)
-	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_histories.py --junitxml=build/results/rules-histories/junit.xml $(ARGS)
+	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_histories.py tests/rules/test_outcomes.py --junitxml=build/results/rules-histories/junit.xml $(ARGS)
 
 rules-orders: $(OUT)/rules/play build/venv/.ready ## every order and split of small histories through the engine in memory (NIANSHEN_SHAPES="word")
 	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_all_orders.py --junitxml=build/results/rules-orders/junit.xml $(ARGS)
+
+rules-mutants: $(OUT)/rules/play build/venv/.ready ## deliberate bugs of the rules that the two must find (ARGS="words")
+	@PYTHONPYCACHEPREFIX=build/pycache build/venv/bin/python tests/rules/mutants/run build/results/rules-mutants $(ARGS)
 
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
@@ -197,7 +200,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -227,6 +230,9 @@ $(GEN)/schema_version.h: $(SQL_PREREQUISITES) core/gen/schema_version.sh
 # For the linter, which compiles with the same settings.
 print-compile-flags:
 	@echo $(compile_flags)
+
+print-link-flags:
+	@echo $(LDFLAGS) $(LDLIBS)
 
 # Compiled. Headers are followed by -MMD; the Makefile counts as a source, for the settings in it.
 compile_flags = $(CPPFLAGS) $(CFLAGS)

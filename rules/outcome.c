@@ -142,7 +142,7 @@ bool outcome_waiting(struct desk *desk, const struct submission *submission, con
     const struct judged judged = judged_submission(submission);
     struct json_out *out = begin_with(desk, "submission", submission->name);
     code_write(out, behind != NULL ? "behind-earlier" : "unit-review-missing", (struct code_place){.position = 0});
-    if (behind != NULL) out_key_text(out, "behind", behind->name);
+    out_key_text(out, "behind", behind != NULL ? behind->name : NULL);
     return end(desk, "nianshen.member-review.waiting.v1", &judged);
 }
 
