@@ -131,9 +131,10 @@ class Played:
             found |= set(review_lines(review))
         return found | {outcome_line(o) for o in self.outcomes}
 
-    def bodies(self):
-        """What must be the same in every interleaving."""
-        return {(o["type"], o["id"]): (o["time_ms"], json.dumps(o["body"], sort_keys=True, ensure_ascii=False)) for o in self.outcomes}
+    def all_told(self):
+        """What must be the same in every interleaving: outcomes with all that they say, and the rows with all their columns."""
+        outcomes = {(o["type"], o["id"]): (o["time_ms"], text_of(o["body"])) for o in self.outcomes}
+        return outcomes | {(r["year"], "review"): text_of({name: in_order(value) for name, value in r.items()}) for r in self.answer["reviews"]}
 
     def faults(self):
         """What is wrong by itself, whatever the model says."""
@@ -164,6 +165,14 @@ class Played:
             if hashlib.sha256("\n".join(map(str, judged)).encode()).hexdigest()[:32] == outcome["id"]:
                 return source
         return sources[0] if sources else None
+
+
+def text_of(value):
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def in_order(value):
+    return sorted(value, key=text_of) if isinstance(value, list) else value
 
 
 def finding_order(finding):
@@ -247,14 +256,14 @@ def told(lines, mark):
 
 def differences(script, states):
     """How these states (one a way) differ from the model and among themselves; an empty list when they do not."""
-    expected, first = state_lines(script), states[0].bodies()
+    expected, first = state_lines(script), states[0].all_told()
     found = []
     for number, state in enumerate(states):
         seen = state.lines()
         rows = told(seen - expected, "seen:    ") + told(expected - seen, "expected:") + [f"  {fault}" for fault in state.faults()]
-        bodies = state.bodies()
-        rows += [f"  another body than in way 0: {key} {bodies.get(key)} {first.get(key)}" for key in sorted({*bodies, *first})
-                 if bodies.get(key) != first.get(key) and not rows]
+        told_here = state.all_told()
+        rows += [f"  another than in way 0: {key}\n    here:  {told_here.get(key)}\n    there: {first.get(key)}" for key in {**told_here, **first}
+                 if told_here.get(key) != first.get(key) and not rows]
         if rows:
             found.append((number, rows))
     return found
