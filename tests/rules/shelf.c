@@ -14,7 +14,7 @@ struct place { /* of one unit and year */
     int32_t year;
     const struct shelf_unit *known; /* NULL: the unit is unknown */
     struct roster roster;
-    struct review *kept; /* NULL: nothing is known of it yet */
+    struct review *kept, *before; /* NULL: nothing is known of it yet. `before`: until the next micro-batch, for outcomes borrow from it */
     size_t in_world; /* in shelf_apply: which review of the world, from 1 */
 };
 
@@ -159,7 +159,8 @@ void shelf_clear(struct shelf *shelf)
 {
     for (size_t i = 0; i < shelf->place_count; i++) {
         free(shelf->places[i].kept);
-        shelf->places[i].kept = NULL;
+        free(shelf->places[i].before);
+        shelf->places[i].kept = shelf->places[i].before = NULL;
     }
     shelf->order_count = 0;
 }
@@ -451,7 +452,8 @@ static void put_away(struct arena *arena, struct place *place, const struct revi
     void *block = malloc(review_kept_bytes(&to) + 1);
     struct review *kept = review_keep(&to, block);
     kept->profile = keep_profile(kept, from->profile.profile != NULL ? &from->profile : place->kept != NULL ? &place->kept->profile : NULL);
-    free(place->kept);
+    free(place->before);
+    place->before = place->kept;
     place->kept = kept;
 }
 
