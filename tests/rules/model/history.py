@@ -151,9 +151,18 @@ def written(chance, number):
     return one_of(chance, str, facts.WRITINGS, 10)(number)
 
 
+SPELLINGS = [
+    lambda name: name,
+    lambda name: f" {name[:1]}\u3000{name[1:]}",
+    lambda name: name.replace("·", "•"),
+    lambda name: name.upper(),
+    lambda name: facts.full_width(name) if name.isascii() and name.isalnum() else name,
+]
+
+
 def spelt(chance, name):
     """A name may be written in other ways than the roster's."""
-    return chance.choice([str, lambda n: f" {n[:1]}\u3000{n[1:]}", lambda n: n.replace("·", "•"), lambda n: facts.full_width(n) if n.isascii() and " " not in n else n.upper()])(name)
+    return chance.choice(SPELLINGS)(name)
 
 
 def a_row(chance, member, failing, named):
