@@ -12,8 +12,10 @@ SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 # Which kinds of codes.tsv an outcome may carry: at its top, and in its lists.
 CODE_KINDS = {
     "nianshen.member-review.waiting.v1": {"waiting"},
-    "nianshen.member-review.rejected.v1": {"rejection"},
+    "nianshen.member-review.rejected.v1": {"rejection", "decision"},  # roster-changed refuses the approval and the submission
     "nianshen.decision.rejected.v1": {"decision", "rejection"},
+    "nianshen.decision.waiting.v1": {"waiting"},
+    "nianshen.event.refused.v1": {"dead-letter"},
 }
 LIST_KINDS = {
     ("nianshen.unit-review.accepted.v1", "warnings"): {"warning"},

@@ -78,10 +78,15 @@ def test_every_type_has_its_schema():
     assert outcome_schemas.load("cloudevent.json")["properties"]["type"]["enum"] == EVENT_TYPES
 
 
+# Fields of the second edition that the worker of the first does not send yet.
+NOT_YET_SENT = {("nianshen.member-review.waiting.v1", "behind")}
+
+
 @pytest.mark.parametrize("name", OUTCOME_TYPES)
 def test_every_field_of_an_outcome_is_promised(name):
     schema = outcome_schemas.load(f"{name}.json")
-    assert set(schema["required"]) == set(schema["properties"]), "an outcome always has all its fields; null says that there is none"
+    promised = set(schema["required"]) | {field for of, field in NOT_YET_SENT if of == name}
+    assert promised == set(schema["properties"]), "an outcome always has all its fields; null says that there is none"
 
 
 # ---- the examples ------------------------------------------------------------------------------------------------------------------
@@ -130,12 +135,16 @@ def test_invalid_example_is_refused_where_it_says(example):
         assert example.content["refused_by"] == "worker" and not found, "what the schemas can see they are to refuse"
 
 
+NOT_IN_ONE_RECORD = {"too-many"}  # a thousand others have to come first
+
+
 def test_examples_cover_all_types_modes_and_dead_letters():
     binary = {e.headers["ce_type"] for e in VALID if "ce_type" in e.headers}
     structured = {e.content["value"]["type"] for e in VALID if e.is_structured}
     assert binary >= set(EVENT_TYPES + OUTCOME_TYPES)
     assert structured == set(EVENT_TYPES)
-    assert {e.expect for e in INVALID} - {"never-sent"} == {name for name, code in CODES.items() if code["kind"] == "dead-letter"}
+    dead_letters = {name for name, code in CODES.items() if code["kind"] == "dead-letter"}
+    assert {e.expect for e in INVALID} - {"never-sent"} == dead_letters - NOT_IN_ONE_RECORD
 
 
 def test_no_two_examples_share_an_identity():
@@ -233,6 +242,7 @@ def sources(*patterns):
 # Words in quotes in the SQL that look like codes and are none: names of topics, kinds of records and of rows, ID types, counters, classes, what was done.
 SQL_WORDS = {
     "unit-review",
+    "unit-reviews",
     "member-review",
     "dead-letter",
     "hmt-permit",
@@ -270,7 +280,7 @@ def test_codes_in_c_are_in_the_table(folder):
 
 
 def test_every_code_is_used():
-    everything = "\n".join(sources("core/*.[ch]", "producer/*.[ch]", "worker/*.[ch]", "ops/*.[ch]", "sql/**/*.sql").values())
+    everything = "\n".join(sources("core/*.[ch]", "rules/*.[ch]", "producer/*.[ch]", "worker/*.[ch]", "ops/*.[ch]", "sql/**/*.sql").values())
     literals = set(re.findall(r"[\"']([a-z0-9-]+)[\"']", everything))
     unused = CODES.keys() - literals
     assert not unused, f"in schemas/codes.tsv, but nothing reports them: {sorted(unused)}"
