@@ -26,11 +26,41 @@ struct batch_plan {
     bool has_chunks, has_decisions;
 };
 
+struct identity {
+    uint32_t review; /* its rank */
+    const char *first, *second; /* source and id; submission, "" */
+    int32_t number;
+    int32_t chunks; /* that the event names; not part of the identity */
+};
+
+struct identities {
+    struct identity *list;
+    size_t count;
+};
+
 struct review_part { /* what the events of one review ask for */
     int32_t shard;
     uint32_t unit_reviews, chunks, decisions; /* how many events of each topic */
     int roster_how; /* 0: no block, 1: from first to last, 2: all; -1: not even their number */
     const char *first_key, *last_key;
+    bool has_many_unit_reviews, has_many_decisions; /* only those are loaded that somebody names */
+};
+
+enum { LOAD_MOST = 9 }; /* rows of a kind that are loaded without asking which are named */
+enum load_statement {
+    LOAD_BEGIN,
+    LOAD_FENCE,
+    LOAD_REFERENCE,
+    LOAD_UNITS,
+    LOAD_UNIT_REVIEWS,
+    LOAD_SUBMISSIONS,
+    LOAD_DECISIONS,
+    LOAD_CHANGES,
+    LOAD_CHUNKS, /* these two only where there are chunks */
+    LOAD_ROSTER,
+    LOAD_NAMED_UNIT_REVIEWS, /* these two only where a review has many, in a round trip of their own */
+    LOAD_NAMED_DECISIONS,
+    LOAD_STATEMENTS
 };
 
 struct store {
@@ -47,6 +77,7 @@ struct store {
     /* a request's own */
     struct micro_batch *batch;
     struct batch_plan *plan;
+    struct database_result *loaded[LOAD_STATEMENTS]; /* borrowed from the batch's */
     struct store_shard *shards;
     size_t shard_count;
     bool has_ended_backends;
@@ -86,20 +117,9 @@ void query_add_string(struct database_query *query, const char *text); /* NULL: 
 void query_add_place(struct database_query *query, int64_t value, bool is_there); /* of int8 arrays: else a null */
 
 /* ---- parts of loading (store_unpack.c, store_later.c) ---- */
-enum load_statement {
-    LOAD_BEGIN,
-    LOAD_FENCE,
-    LOAD_REFERENCE,
-    LOAD_UNITS,
-    LOAD_UNIT_REVIEWS,
-    LOAD_SUBMISSIONS,
-    LOAD_DECISIONS,
-    LOAD_CHANGES,
-    LOAD_CHUNKS, /* these two only where there are chunks */
-    LOAD_ROSTER,
-    LOAD_STATEMENTS
-};
-bool store_unpack(struct store *store, struct database_result *const results[LOAD_STATEMENTS]);
+bool store_unpack(struct store *store);
+/* Marks the reviews that have many rows of a kind. True when there are any. */
+bool store_has_many(struct store *store);
 /* Begins to ask who enrolled after the opening, where a number is not on the roster; false: nobody needs to be asked, or a fault. */
 bool store_later(struct store *store);
 struct review *plan_review(const struct store *store, const struct database_result *result, size_t row, size_t column);
