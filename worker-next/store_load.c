@@ -393,7 +393,6 @@ static bool named_loaded(struct store *store)
 static bool loaded(struct store *store)
 {
     size_t count = store->plan->has_chunks ? LOAD_NAMED_UNIT_REVIEWS : LOAD_CHUNKS, before = store->statements - count;
-    store->is_in_transaction = true;
     for (size_t i = 0; i < count; i++) keep(store, (enum load_statement)i, before + i);
     if (!store_has_many(store)) return store->fault.kind == FAULT_NONE && unpack(store);
     store_pipeline(store);
@@ -415,6 +414,7 @@ void store_load(struct store *store, struct micro_batch *batch)
     memset(store->loaded, 0, sizeof store->loaded);
     batch->loaded = calloc(1, sizeof *batch->loaded);
     if (batch->loaded != NULL && plan_order(store) && plan_events(store) && ask(store)) {
+        store->is_in_transaction = true; /* whatever becomes of the rest: BEGIN is the first */
         store_end(store, loaded);
     } else {
         store_memory(store);
