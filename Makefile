@@ -4,7 +4,7 @@
 #   core/*.c                      one archive, libcore.a, together with what is generated from schemas/ and sql/
 #   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
-#                                 also with their program's objects, except main.o
+#                                 also with their program's objects, except main.o; test_worker2_* with those of worker-next/ but its store
 #   tests/bench/bench_NAME.c      one benchmark of a single part each, linked with libcore.a; other NAME.c are tools of the whole bench
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
@@ -69,10 +69,11 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(wildcard $(1)/*.c))
-PROGRAMS := $(foreach p,producer worker ops,$(if $(wildcard $(p)/main.c),$(p)))
+PROGRAMS := $(foreach p,producer worker worker-next ops,$(if $(wildcard $(p)/main.c),$(p)))
 GENERATED_HEADERS := $(GEN)/schema_version.h
 GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/region_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
+RULES_OBJECTS := $(call objects,rules)
 BENCHMARKS := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -240,11 +241,12 @@ $(OUT)/libcore.a: $(CORE_OBJECTS)
 link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
 .SECONDEXPANSION:
-$(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/libcore.a
+$(BIN)/nianshen-%: $$(call objects,$$*) $$(if $$(filter worker-next,$$*),$$(RULES_OBJECTS)) $(OUT)/libcore.a
 	$(link)
 
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
-tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p))))
+tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p)))) \
+	$(if $(filter worker2,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o %/store_postgres.o,$(call objects,worker-next)))
 comma := ,
 # What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
 wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -o 'tests/unit/play.h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
