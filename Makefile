@@ -8,7 +8,8 @@
 #   tests/bench/bench_NAME.c      one benchmark of a single part each, linked with libcore.a; other NAME.c are tools of the whole bench
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
-#   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
+#   tests/sim-next/*.c            the same of the second edition, around worker-next/'s objects; and sim-store, with driver.c instead of crew.c
+#   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a, rules' and the producer's objects
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -125,6 +126,12 @@ faults: all jars build/venv/.ready ## kills, stopped processes, lost topics unde
 sim: $(OUT)/sim ## the simulator: SEED=N plays and tells one history, else SIM_HISTORIES=100000 of them from SIM_FIRST=0
 	@$(if $(SEED),$(OUT)/sim $(SEED),tests/run-sim build/results/sim $(OUT)/sim $(SIM_FIRST) $(SIM_HISTORIES))
 
+sim-next: $(OUT)/sim-next ## the second edition's simulator, with the same settings
+	@$(if $(SEED),$(OUT)/sim-next $(SEED),tests/run-sim build/results/sim-next $(OUT)/sim-next $(SIM_FIRST) $(SIM_HISTORIES))
+
+sim-store: $(OUT)/sim-store ## the same without workers: the store's contract and the rules alone
+	@$(if $(SEED),$(OUT)/sim-store $(SEED),tests/run-sim build/results/sim-store $(OUT)/sim-store $(SIM_FIRST) $(SIM_HISTORIES))
+
 fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)
 	@tests/run-fuzz build/results/fuzz build/fuzz/corpus $(FUZZ_TARGETS)
@@ -188,7 +195,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sim-next sim-store sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -251,7 +258,7 @@ wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 
-$(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/libcore.a
+$(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(call objects,rules) $(OUT)/libcore.a
 	$(link)
 
 $(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/libcore.a
@@ -260,6 +267,16 @@ $(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/libcore.a
 # crew.c holds the loop and stands in for the signals.
 $(OUT)/sim: $(call objects,tests/sim) $(filter-out $(OUT)/worker/main.o $(OUT)/worker/loop.o $(OUT)/worker/signals.o,$(call objects,worker)) \
 		$(OUT)/libcore.a
+	$(link)
+
+# The same around the second edition's worker; and without one, with driver.c in its place.
+SIM_NEXT := $(filter-out $(OUT)/tests/sim-next/crew.o $(OUT)/tests/sim-next/driver.o,$(call objects,tests/sim-next))
+$(OUT)/sim-next: $(SIM_NEXT) $(OUT)/tests/sim-next/crew.o \
+		$(filter-out $(OUT)/worker-next/main.o $(OUT)/worker-next/loop.o $(OUT)/worker-next/signals.o $(OUT)/worker-next/store_postgres.o,$(call objects,worker-next)) \
+		$(call objects,rules) $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/sim-store: $(SIM_NEXT) $(OUT)/tests/sim-next/driver.o $(call objects,rules) $(OUT)/libcore.a
 	$(link)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a

@@ -41,6 +41,7 @@ struct sim {
     int64_t now_ms;
     int step; /* ticks since the history began */
     bool is_told; /* each event is printed */
+    bool is_tallied; /* what the histories were about is counted */
     bool is_healing; /* no more faults */
     bool is_crashing; /* a worker is being freed that has no say any more */
     int64_t broker_back_ms, database_back_ms; /* away until then */
@@ -113,21 +114,21 @@ void broker_restore(bool is_all);
 
 /* ---- the store ---- */
 
-void store_reset(void);
-void store_tick(void);
-void store_end(void);
-void store_mend(void); /* our bug is mended */
-void store_release(void); /* an operator releases what is held */
-void store_resume(bool is_all); /* an operator resumes what is halted as it stands: all that is restored, or now and then one */
-int64_t store_next(enum topic_kind topic, int partition);
-int64_t store_last(enum topic_kind topic, int partition); /* offset of the last record applied; -1: none */
+void base_reset(void);
+void base_tick(void);
+void base_end(void);
+void base_mend(void); /* our bug is mended */
+void base_release(void); /* an operator releases what is held */
+void base_resume(bool is_all); /* an operator resumes what is halted as it stands: all that is restored, or now and then one */
+int64_t base_next(enum topic_kind topic, int partition);
+int64_t base_last(enum topic_kind topic, int partition); /* offset of the last record applied; -1: none */
 /* Every position at its end, nothing held, the outbox published, removed members moved. */
-bool store_is_done(void);
-void store_check_end(void); /* the ledger, the reviews and what was published are what the topics say */
+bool base_is_done(void);
+void base_check_end(void); /* the ledger, the reviews and what was published are what the topics say */
 /* A delivery that Kafka took. `id`: ce_id of an outcome, or NULL and the dead letter's origin. */
-void store_delivered(const char *id, const void *value, size_t value_bytes, const struct kafka_position *origin, const char *code);
-void store_refused(const char *id); /* an outcome */
+void base_delivered(const char *id, const void *value, size_t value_bytes, const struct kafka_position *origin, const char *code);
+void base_refused(const char *id); /* an outcome */
 /* The client is stopped: what it has not sent to the end keeps its locks. */
-void store_pause(int slot, int64_t until_ms);
+void base_pause(int slot, int64_t until_ms);
 
 #endif

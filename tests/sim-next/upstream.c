@@ -237,7 +237,7 @@ static void chunk_spoil(struct sense *chunk, const struct world_unit *unit)
             entry->number = number_text(unit->members[sim_below((int)unit->member_count)].key);
         return;
     default:
-        if (entry != NULL && unit->later_count > 0) entry->number = number_text(unit->later[0]);
+        if (entry != NULL && unit->later_count > 0) entry->number = number_text(unit->later[0].key);
     }
 }
 

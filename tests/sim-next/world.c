@@ -33,15 +33,10 @@ static struct id_key key_of(int number)
 
 /* ---- rosters ---- */
 
-static bool is_used(const bool *used, int number)
-{
-    return used[number];
-}
-
 static int number_fresh(bool *used)
 {
     int number = sim_below(WORLD_NUMBERS);
-    while (is_used(used, number)) number = (number + 1) % WORLD_NUMBERS;
+    while (used[number]) number = (number + 1) % WORLD_NUMBERS;
     used[number] = true;
     return number;
 }
@@ -65,11 +60,18 @@ static void blocks_make(struct world_unit *unit)
     }
 }
 
-static void change_add(struct world_unit *unit, int64_t at_ms, struct roster_member member)
+static void change_add(struct world_unit *unit, int64_t at_ms, struct roster_member was, struct roster_member now)
 {
     if (unit->change_count == WORLD_CHANGES_MAX) return;
-    unit->changes[unit->change_count++] =
-        (struct roster_change){.enrolment = member.enrolment, .at_ms = at_ms, .member_no = member.member_no, .key = member.key, .name = member.name};
+    unit->changes[unit->change_count++] = (struct roster_change){
+        .enrolment = now.enrolment,
+        .at_ms = at_ms,
+        .member_no = now.member_no,
+        .key = now.key,
+        .was_key = was.key,
+        .name = now.name,
+        .was_name = was.name,
+    };
 }
 
 struct roster_member world_member_at(const struct world_unit *unit, size_t member, int64_t at_ms)
@@ -95,17 +97,18 @@ static void correction_make(struct world_unit *unit, bool *used, int64_t at_ms)
 {
     size_t a = (size_t)sim_below((int)unit->member_count), b = (size_t)sim_below((int)unit->member_count);
     struct roster_member first = world_member_at(unit, a, INT64_MAX), second = world_member_at(unit, b, INT64_MAX);
+    struct roster_member was_first = first, was_second = second;
     if (sim_often(300)) {
         first.name = sim_format("%s又", first.name);
     } else if (a != b && sim_often(500)) {
         struct id_key key = first.key;
         first.key = second.key;
         second.key = sim_often(400) ? key_of(number_fresh(used)) : key;
-        change_add(unit, at_ms, second);
+        change_add(unit, at_ms, was_second, second);
     } else {
         first.key = key_of(number_fresh(used));
     }
-    change_add(unit, at_ms, first);
+    change_add(unit, at_ms, was_first, first);
 }
 
 static void changes_make(struct world_unit *unit, bool *used)
@@ -125,6 +128,17 @@ static void changes_make(struct world_unit *unit, bool *used)
     }
 }
 
+static void later_make(struct world_unit *unit, bool *used)
+{
+    for (int count = sim_below(WORLD_LATER_MAX + 1); count > 0; count--) {
+        int64_t from_ms = moment_drawn(), opens_ms = world_data.campaigns[1].opens_ms;
+        struct roster_later later = {.key = key_of(number_fresh(used)), .from_ms = from_ms > opens_ms ? from_ms : opens_ms, .until_ms = REFERENCE_FOREVER_MS};
+        size_t at = unit->later_count++;
+        for (; at > 0 && id_key_compare(unit->later[at - 1].key, later.key) > 0; at--) unit->later[at] = unit->later[at - 1];
+        unit->later[at] = later;
+    }
+}
+
 static void roster_make(struct world_unit *unit, int index)
 {
     static const char *const names[] = {"王一", "李二", "张三", "赵四", "钱 五", "Sun·Liu", "", "周八"};
@@ -140,12 +154,7 @@ static void roster_make(struct world_unit *unit, int index)
         };
     }
     qsort(unit->members, unit->member_count, sizeof *unit->members, compare_members);
-    for (size_t i = 0; i < (size_t)sim_below(WORLD_LATER_MAX + 1); i++) unit->later[unit->later_count++] = key_of(number_fresh(used));
-    if (unit->later_count == 2 && id_key_compare(unit->later[0], unit->later[1]) > 0) {
-        struct id_key key = unit->later[0];
-        unit->later[0] = unit->later[1];
-        unit->later[1] = key;
-    }
+    later_make(unit, used);
     blocks_make(unit);
     changes_make(unit, used);
 }
@@ -267,8 +276,11 @@ static void roster_fill(struct arena *arena, const struct world_unit *unit, stru
         if (is_given) blocks[roster->block_count++] = unit->blocks[i];
     }
     while (roster->change_count < unit->change_count && unit->changes[roster->change_count].at_ms <= now_ms) roster->change_count++;
-    roster->later = unit->later;
-    roster->later_count = unit->later_count;
+    struct roster_later *later = arena_take(arena, sizeof *later * (unit->later_count + 1));
+    if (later == NULL) abort();
+    for (size_t i = 0; i < unit->later_count; i++)
+        if (unit->later[i].from_ms <= now_ms) later[roster->later_count++] = unit->later[i];
+    roster->later = later;
 }
 
 void world_review(struct arena *arena, struct review *review, int64_t now_ms, const struct id_key *keys, size_t key_count)

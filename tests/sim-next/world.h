@@ -32,7 +32,7 @@ struct world_unit {
     size_t block_count;
     struct roster_change changes[WORLD_CHANGES_MAX]; /* by at_ms */
     size_t change_count;
-    struct id_key later[WORLD_LATER_MAX]; /* enrolled right after the opening */
+    struct roster_later later[WORLD_LATER_MAX]; /* by key */
     size_t later_count;
 };
 
