@@ -7,7 +7,7 @@
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
 #                                 also with their program's objects, except main.o
 #   tests/bench/bench_NAME.c      one benchmark of a single part each, linked with libcore.a; other NAME.c are tools of the whole bench
-#   tests/rules/NAME.c            one tool of the tests each, linked with librules.a
+#   tests/rules/*.c               the rules' player, linked with librules.a; its shelf.c also goes with test_rules_*
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
 #   tests/sim-next/*.c            the same of the second edition, around worker-next/'s objects; and sim-store, with driver.c instead of crew.c
@@ -264,7 +264,7 @@ $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
-tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p))))
+tested_objects = $(if $(filter rules,$(word 2,$(subst _, ,$(1)))),$(OUT)/tests/rules/shelf.o)$(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p))))
 comma := ,
 # What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
 wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -o 'tests/unit/play.h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
@@ -277,7 +277,7 @@ $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$
 $(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-$(OUT)/rules/tools/%: $(OUT)/tests/rules/%.o $(OUT)/librules.a $(OUT)/libcore.a
+$(OUT)/rules/play: $(OUT)/tests/rules/play.o $(OUT)/tests/rules/shelf.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # crew.c holds the loop and stands in for the signals.
