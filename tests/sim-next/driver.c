@@ -29,6 +29,7 @@ struct hand {
     struct micro_batch batch;
     struct batch_record records[TAKEN_MAX];
     struct review_event events[TAKEN_MAX];
+    struct review reviews[TAKEN_MAX];
     struct batch_move moves[TOPIC_INPUTS * SIM_SHARDS];
     const char *held_unit;
     int most; /* records a micro-batch */
@@ -85,6 +86,16 @@ static void batch_begin(struct hand *hand)
 {
     arena_reset(hand->arena);
     hand->batch = (struct micro_batch){.arena = hand->arena, .records = hand->records, .moves = hand->moves, .events = hand->events, .held_unit = hand->held_unit};
+    hand->batch.world = (struct world){.arena = hand->arena, .reviews = hand->reviews};
+}
+
+static struct review *review_of(struct hand *hand, const char *unit, int32_t year)
+{
+    struct world *world = &hand->batch.world;
+    for (size_t i = 0; i < world->review_count; i++)
+        if (strcmp(world->reviews[i].unit, unit) == 0 && world->reviews[i].year == year) return &world->reviews[i];
+    world->reviews[world->review_count] = (struct review){.unit = unit, .year = year, .created_ms = REFERENCE_FOREVER_MS};
+    return &world->reviews[world->review_count++];
 }
 
 static void record_add(struct hand *hand, struct kafka_record record, bool is_held)
@@ -99,6 +110,8 @@ static void record_add(struct hand *hand, struct kafka_record record, bool is_he
         added->in.code = strcpy(arena_take(hand->arena, strlen(fault.code) + 1), fault.code);
         added->in.text = strcpy(arena_take(hand->arena, strlen(fault.text) + 1), fault.text);
     }
+    int unit = world_unit_index(record.key); /* our keys are texts */
+    if (unit >= 0) added->in.review = review_of(hand, world_data.units[unit].code, added->in.event != NULL ? added->event.year : 0);
     hand->events[hand->batch.record_count++] = added->in;
 }
 

@@ -173,20 +173,6 @@ static int year_index_of(int32_t year)
     return year >= WORLD_YEAR_FIRST && year < WORLD_YEAR_FIRST + WORLD_YEARS ? year - WORLD_YEAR_FIRST : -1;
 }
 
-static const char *unit_of(const struct review_event *event)
-{
-    return event->event != NULL ? event->event->unit : event->review != NULL ? event->review->unit : NULL;
-}
-
-static struct review *review_add(struct world *world, const char *unit, int32_t year)
-{
-    for (size_t i = 0; i < world->review_count; i++)
-        if (same(world->reviews[i].unit, unit) && world->reviews[i].year == year) return &world->reviews[i];
-    struct review *review = &world->reviews[world->review_count++];
-    *review = (struct review){.unit = unit, .year = year};
-    return review;
-}
-
 static bool names_unit_review(const struct review_event *event, const struct unit_review *unit_review)
 {
     if (event->topic == TOPIC_UNIT_REVIEW) return same(event->event->source, unit_review->source) && same(event->event->id, unit_review->id);
@@ -367,16 +353,9 @@ static void review_load(struct arena *arena, const struct asked *asked, const bo
     world_review(arena, to, broker_append_ms(), keys, key_count);
 }
 
-void kept_load(struct arena *arena, struct review_event *events, size_t count, const bool *held, struct world *world)
+void kept_load(struct arena *arena, const struct review_event *events, size_t count, const bool *held, struct world *world)
 {
     bool is_spare = sim_often(sim.odds.spare);
-    world->arena = arena;
-    world->reviews = need(arena_take(arena, sizeof *world->reviews * (count + 1)));
-    world->review_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        const char *unit = unit_of(&events[i]);
-        events[i].review = unit == NULL ? NULL : review_add(world, unit, events[i].event != NULL ? events[i].event->year : 0);
-    }
     for (size_t i = 0; i < world->review_count; i++) {
         struct asked asked = {events, count, &world->reviews[i], is_spare};
         review_load(arena, &asked, held, &world->reviews[i]);

@@ -11,9 +11,9 @@ struct kept_stage;
 
 void kept_reset(void);
 /*
- * Fills `world` for these events and points each at its review. Units in `held` (by the world's index) are held.
+ * Fills the reviews of `world`, which these events touch. Units in `held` (by the world's index) are held.
  */
-void kept_load(struct arena *arena, struct review_event *events, size_t count, const bool *held, struct world *world);
+void kept_load(struct arena *arena, const struct review_event *events, size_t count, const bool *held, struct world *world);
 /* A copy of what is new or changed in the world. */
 struct kept_stage *kept_stage(const struct world *world);
 void kept_merge(const struct kept_stage *stage);

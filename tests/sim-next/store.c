@@ -497,7 +497,7 @@ static void claim(struct session *session)
         for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
             const struct partition *partition = &shard->partitions[topic];
             out->partitions[topic] = (struct store_partition){.next_offset = partition->next, .has_last = partition->has_last, .last = partition->last};
-            if (partition->halted != NULL) out->partitions[topic].halted = strcpy(sim_take(strlen(partition->halted) + 1), partition->halted);
+            if (partition->halted != NULL) out->partitions[topic].halted = partition->halted;
         }
         sim_tell("database: incarnation %d claims shard %d at %" PRId64 " %" PRId64 " %" PRId64 ", epoch %" PRId64, session->incarnation, out->shard,
                  shard->partitions[0].next, shard->partitions[1].next, shard->partitions[2].next, shard->epoch);
@@ -910,26 +910,34 @@ static void held_fill(const struct micro_batch *batch, bool held[WORLD_UNITS])
     if (batch->held_unit != NULL) held[world_unit_index(batch->held_unit)] = true;
 }
 
+/* The caller says which reviews the events touch. */
+static void world_check(const struct micro_batch *batch)
+{
+    for (size_t i = 0; i < batch->record_count; i++) {
+        const struct kafka_record *record = &batch->records[i].record;
+        const struct review_event *event = &batch->events[i];
+        const struct review *review = event->review;
+        if (event->event == NULL && review == NULL) continue;
+        if (review == NULL || review < batch->world.reviews || review >= batch->world.reviews + batch->world.review_count ||
+            review->year != (event->event != NULL ? event->event->year : 0) || strlen(review->unit) != record->key_bytes ||
+            memcmp(review->unit, record->key, record->key_bytes) != 0)
+            sim_wrong("an event is not given the review that it touches");
+    }
+    for (size_t i = 0; i < batch->world.review_count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (batch->world.reviews[i].year == batch->world.reviews[k].year && strcmp(batch->world.reviews[i].unit, batch->world.reviews[k].unit) == 0)
+                sim_wrong("%s of %d is in a micro-batch twice", batch->world.reviews[i].unit, batch->world.reviews[i].year);
+}
+
 static void load_answer(struct store *store)
 {
     bool held[WORLD_UNITS];
     struct micro_batch *batch = store->batch;
-    for (size_t i = 0; i < batch->record_count; i++) {
-        struct review_event *event = &batch->events[i];
-        event->review = NULL;
-        if (event->event != NULL) continue;
-        int unit = world_unit_index(sim_format("%.*s", (int)batch->records[i].record.key_bytes, (const char *)batch->records[i].record.key));
-        if (unit < 0) continue;
-        struct review *stub = arena_take(batch->arena, sizeof *stub);
-        if (stub == NULL) abort();
-        stub->unit = world_data.units[unit].code;
-        event->review = stub;
-    }
+    world_check(batch);
     held_fill(batch, held);
     batch->reference = world_reference(batch->arena);
     batch->world.reference = &batch->reference;
     kept_load(batch->arena, batch->events, batch->record_count, held, &batch->world);
-    for (size_t i = 0; i < batch->record_count; i++) batch->records[i].in = batch->events[i];
 }
 
 static void outbox_answer(struct store *store)
