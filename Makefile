@@ -2,13 +2,16 @@
 #
 # Naming conventions that it relies on, so that a new file needs no line here:
 #   core/*.c                      one archive, libcore.a, together with what is generated from schemas/ and sql/
+#   rules/*.c                     another, librules.a, which stands on libcore.a
 #   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
 #                                 also with their program's objects, except main.o; test_worker2_* with those of worker-next/ but its store
 #   tests/bench/bench_NAME.c      one benchmark of a single part each, linked with libcore.a; other NAME.c are tools of the whole bench
+#   tests/rules/*.c               the rules' player, linked with librules.a; its shelf.c also goes with test_rules_*
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
-#   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
+#   tests/sim-next/*.c            the same of the second edition, around worker-next/'s objects; and sim-store, with driver.c instead of crew.c
+#   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with librules.a, libcore.a and the producer's objects
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -120,11 +123,23 @@ histories: all jars build/venv/.ready ## random histories in many orders against
 all-orders: all jars build/venv/.ready $(OUT)/orders/apply_records ## every order and every split of small histories against the reference model
 	@NIANSHEN_ORDERS_BIN=$(CURDIR)/$(OUT)/orders $(PYTEST) tests/orders/test_all_orders.py --junitxml=build/results/all-orders/junit.xml $(ARGS)
 
+rules-histories: $(OUT)/rules/play build/venv/.ready ## random histories through the engine in memory (NIANSHEN_HISTORIES=, NIANSHEN_SEED=, NIANSHEN_WAYS=)
+	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_histories.py --junitxml=build/results/rules-histories/junit.xml $(ARGS)
+
+rules-orders: $(OUT)/rules/play build/venv/.ready ## every order and split of small histories through the engine in memory (NIANSHEN_SHAPES="word")
+	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_all_orders.py --junitxml=build/results/rules-orders/junit.xml $(ARGS)
+
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
 
 sim: $(OUT)/sim ## the simulator: SEED=N plays and tells one history, else SIM_HISTORIES=100000 of them from SIM_FIRST=0
 	@$(if $(SEED),$(OUT)/sim $(SEED),tests/run-sim build/results/sim $(OUT)/sim $(SIM_FIRST) $(SIM_HISTORIES))
+
+sim-next: $(OUT)/sim-next ## the second edition's simulator, with the same settings
+	@$(if $(SEED),$(OUT)/sim-next $(SEED),tests/run-sim build/results/sim-next $(OUT)/sim-next $(SIM_FIRST) $(SIM_HISTORIES))
+
+sim-store: $(OUT)/sim-store ## the same without workers: the store's contract and the rules alone
+	@$(if $(SEED),$(OUT)/sim-store $(SEED),tests/run-sim build/results/sim-store $(OUT)/sim-store $(SIM_FIRST) $(SIM_HISTORIES))
 
 fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)
@@ -137,7 +152,7 @@ mutants: all ## deliberate bugs, one a rule, that the tests must find; ARGS="sql
 COVERAGE_TESTS ?=
 COVERAGE_LINES_MIN := 100
 COVERAGE_BRANCHES_MIN := 100
-coverage: ## lines and branches of core/ and worker/ by unit tests and simulator; less than there was fails (COVERAGE_TESTS="words of system tests, too")
+coverage: ## lines and branches of core/, rules/ and worker/ by unit tests and simulator; less than there was fails (COVERAGE_TESTS="words of system tests, too")
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) SANITIZE=coverage unit build/coverage/sim
 	@build/coverage/sim 0 3000
@@ -170,7 +185,7 @@ lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy,
 	@tests/lint/run
 
 format: ## lay out the C code by .clang-format
-	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c tests/sim/*.[ch])
+	clang-format -i $(wildcard core/*.[ch] rules/*.[ch] tests/rules/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c tests/sim/*.[ch])
 
 install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen
@@ -189,7 +204,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sim-next sim-store sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -238,30 +253,50 @@ $(OUT)/libcore.a: $(CORE_OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
+$(OUT)/librules.a: $(RULES_OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
 link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
+# What implements worker-next/store.h: tests and simulator have stores of their own.
+WORKER_NEXT_STORE := $(OUT)/worker-next/store_% $(OUT)/worker-next/outcome_bytes.o
+
 .SECONDEXPANSION:
-$(BIN)/nianshen-%: $$(call objects,$$*) $$(if $$(filter worker-next,$$*),$$(RULES_OBJECTS)) $(OUT)/libcore.a
+$(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
-tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p)))) \
-	$(if $(filter worker2,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o %/store_postgres.o,$(call objects,worker-next)))
+tested_objects = $(if $(filter rules,$(word 2,$(subst _, ,$(1)))),$(OUT)/tests/rules/shelf.o)$(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p)))) \
+	$(if $(filter worker2,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o $(WORKER_NEXT_STORE),$(call objects,worker-next)))
 comma := ,
 # What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
-wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -o 'tests/unit/play.h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
-$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/libcore.a
+wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -oE 'tests/unit/play2?[.]h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
+$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 
-$(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/libcore.a
+$(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-$(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/libcore.a
+$(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/librules.a $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/rules/play: $(OUT)/tests/rules/play.o $(OUT)/tests/rules/shelf.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # crew.c holds the loop and stands in for the signals.
 $(OUT)/sim: $(call objects,tests/sim) $(filter-out $(OUT)/worker/main.o $(OUT)/worker/loop.o $(OUT)/worker/signals.o,$(call objects,worker)) \
-		$(OUT)/libcore.a
+		$(OUT)/librules.a $(OUT)/libcore.a
+	$(link)
+
+# The same around the second edition's worker; and without one, with driver.c in its place.
+SIM_NEXT := $(filter-out $(OUT)/tests/sim-next/crew.o $(OUT)/tests/sim-next/driver.o,$(call objects,tests/sim-next))
+$(OUT)/sim-next: $(SIM_NEXT) $(OUT)/tests/sim-next/crew.o \
+		$(filter-out %/main.o %/loop.o %/signals.o $(WORKER_NEXT_STORE),$(call objects,worker-next)) \
+		$(OUT)/librules.a $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/sim-store: $(SIM_NEXT) $(OUT)/tests/sim-next/driver.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a

@@ -22,14 +22,22 @@ void apply_begin(struct lane *lane)
     apply->is_holding = apply->is_slow = false;
 }
 
+/* What the part was loaded with goes with it. */
+static void part_end(struct lane *lane)
+{
+    store_release(&lane->apply.micro);
+    lane->apply.micro = (struct micro_batch){0};
+    arena_reset(lane->arena);
+}
+
 static void bundle_done(struct lane *lane)
 {
     struct apply *apply = &lane->apply;
+    part_end(lane);
     bundle_reset(apply->bundle);
     lane->spare = apply->bundle;
     apply->bundle = NULL;
     apply->phase = APPLY_NONE;
-    arena_reset(lane->arena);
 }
 
 void apply_drop(struct lane *lane)
@@ -48,6 +56,7 @@ void apply_published(struct lane *lane)
         bundle_done(lane);
         return;
     }
+    part_end(lane);
     if (wanted > apply->records_max) wanted = apply->records_max;
     apply->count = wanted < left ? wanted : left;
     apply->phase = APPLY_READY;
@@ -72,6 +81,7 @@ static void part_fail(struct worker *worker, struct lane *lane, const struct fau
     struct apply *apply = &lane->apply;
     const struct batch_record *record = first_record(apply);
     apply->phase = APPLY_READY;
+    part_end(lane);
     if (apply->count > 1) {
         apply->count = (apply->count + 1) / 2;
         return;
@@ -113,7 +123,7 @@ static void pace_set(struct apply *apply, size_t records_max)
 static void part_load(struct worker *worker, struct lane *lane)
 {
     struct apply *apply = &lane->apply;
-    arena_reset(lane->arena);
+    part_end(lane);
     apply->begun_us = worker_clock_us();
     if (!micro_batch_fill(&apply->micro, lane->arena, apply->bundle, apply->from, apply->count)) {
         too_large(worker, lane);
@@ -249,6 +259,7 @@ static void retry(struct worker *worker, struct lane *lane, const struct fault *
     log_warning("apply-retry", log_number("lane", lane->number), log_text("code", fault->code), log_text("text", fault->text),
                 log_number("tries", apply->tries + 1));
     apply->phase = APPLY_READY;
+    part_end(lane);
     if (++apply->tries > APPLY_TRIES_MAX)
         lane_drop(worker, lane, fault);
     else

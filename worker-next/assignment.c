@@ -340,7 +340,7 @@ static bool halt_ask(struct worker *worker, struct lane *lane)
     for (size_t i = 0; i < worker->shards.count; i++) {
         const struct shard *shard = &worker->shards.list[i];
         if (shard->lane != lane->number || shard->state != SHARD_HALTED || shard->halt_is_stored) continue;
-        store_halt(lane->store, shard->number, shard->halted_topic, shard->halted);
+        store_halt(lane->store, shard->number, shard->epoch, shard->halted_topic, shard->halted);
         lane_ask(worker, lane, QUESTION_HALT, NULL, (size_t)shard->number);
         return true;
     }

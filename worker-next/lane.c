@@ -30,6 +30,7 @@ void lane_free(struct lane *lane)
     bundle_free(lane->filling);
     bundle_free(lane->spare);
     bundle_free(lane->apply.bundle);
+    store_release(&lane->apply.micro);
     arena_free(lane->arena);
     *lane = (struct lane){0};
 }

@@ -373,6 +373,11 @@ void store_write(struct store *store, struct micro_batch *batch, const struct st
     fake_begin(store, FAKE_WRITE);
 }
 
+void store_release(struct micro_batch *batch)
+{
+    batch->loaded = NULL;
+}
+
 int64_t store_outbox_batch(const struct store *store, int32_t shard)
 {
     return store->batches[shard];
@@ -433,8 +438,9 @@ void store_look(struct store *store, struct store_look *looks, size_t count)
     fake_begin(store, FAKE_OTHER);
 }
 
-void store_halt(struct store *store, int32_t shard, enum topic_kind topic, const char *why)
+void store_halt(struct store *store, int32_t shard, int64_t epoch, enum topic_kind topic, const char *why)
 {
+    (void)epoch;
     struct fake_position *position = &fake_store.positions[topic][shard];
     snprintf(position->halted, sizeof position->halted, "%s", why);
     fake_begin(store, FAKE_OTHER);
