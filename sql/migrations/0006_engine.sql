@@ -7,6 +7,8 @@
 CREATE SCHEMA nianshen_engine AUTHORIZATION nianshen_owner;
 SET LOCAL ROLE nianshen_owner;
 
+ALTER TABLE nianshen.unit_profile SET (fillfactor = 80); -- approvals change profiles in place
+
 -- ---- the data path: who owns a shard, what became of each record, what is to be published ----
 
 CREATE TABLE nianshen_engine.shard (
@@ -213,7 +215,8 @@ CREATE TABLE nianshen_engine.roster_block (
 ) WITH (toast_tuple_target = 8160); -- the block of an ordinary unit stays in its row: it is read with every submission
 ALTER TABLE nianshen_engine.roster_block ALTER content SET STORAGE EXTERNAL;
 
--- Numbers and names corrected while it is open: from at_ms on the enrolment has these.
+-- Numbers and names corrected while it is open: from at_ms on the enrolment has these, and until then it had was_key and was_name. Written with
+-- the version of the membership that begins then, and equal to what can be derived from the versions.
 CREATE TABLE nianshen_engine.roster_change (
     unit text COLLATE "C" NOT NULL,
     year integer NOT NULL,
@@ -222,6 +225,8 @@ CREATE TABLE nianshen_engine.roster_change (
     member_no text COLLATE "C" NOT NULL,
     id_key text COLLATE "C" NOT NULL,
     name text NOT NULL, -- '' when the roster has none
+    was_key text COLLATE "C" NOT NULL,
+    was_name text NOT NULL,
     PRIMARY KEY (unit, year, at_ms, enrolment)
 );
 
