@@ -174,6 +174,11 @@ bool broker_append(struct sim_record *record)
     return true;
 }
 
+const char *broker_ce_id(const struct sim_record *record)
+{
+    return record->headers[1].value_bytes > 0 ? record->headers[1].value : NULL;
+}
+
 void broker_append_some(void)
 {
     while (broker.appended < broker.to_append && (sim.is_healing || sim_often(300))) {

@@ -109,6 +109,7 @@ static void record_add(struct hand *hand, struct kafka_record record, bool is_he
     } else {
         added->in.code = strcpy(arena_take(hand->arena, strlen(fault.code) + 1), fault.code);
         added->in.text = strcpy(arena_take(hand->arena, strlen(fault.text) + 1), fault.text);
+        added->in.ce_id = broker_ce_id(broker_record(record.topic, record.partition, record.offset));
     }
     int unit = world_unit_index(record.key); /* our keys are texts */
     if (unit >= 0) added->in.review = review_of(hand, world_data.units[unit].code, added->in.event != NULL ? added->event.year : 0);

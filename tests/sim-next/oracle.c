@@ -89,6 +89,7 @@ static void play(struct oracle *oracle, const struct sim_record *record, int64_t
         if (fault.kind != FAULT_REJECT) sim_wrong("a record can't be read: %s", fault.text);
         in.code = sim_text(fault.code);
         in.text = sim_text(fault.text);
+        in.ce_id = broker_ce_id(record);
     }
     if ((in.event != NULL) != (record->sense != NULL)) sim_wrong("a record is decoded otherwise than meant: %s", fault.text);
     in.review = review_of(oracle, world_unit_index(record->key), in.event != NULL ? event->year : 0, now_ms);

@@ -197,10 +197,10 @@ static void heal(void)
     crew_heal();
     broker_restore(true);
     broker_append_some();
-    for (int64_t by_ms = sim.now_ms + SIM_HEAL_MS; !base_is_done();) {
+    for (int64_t by_ms = sim.now_ms + SIM_HEAL_MS; base_work_left() != NULL;) {
         tick();
         base_release();
-        if (sim.now_ms > by_ms) sim_wrong("I12: %d s after the last fault there is work left", SIM_HEAL_MS / 1000);
+        if (sim.now_ms > by_ms) sim_wrong("I12: %d s after the last fault there is work left: %s", SIM_HEAL_MS / 1000, base_work_left());
     }
     base_check_end();
 }

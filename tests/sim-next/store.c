@@ -1053,20 +1053,23 @@ int64_t store_settled(const struct store *store)
 
 /* ---- the end ---- */
 
-bool base_is_done(void)
+const char *base_work_left(void)
 {
     for (int32_t shard = 0; shard < SIM_SHARDS; shard++) {
-        if (kept_has_removals(shard)) return false;
+        if (kept_has_removals(shard)) return sim_format("removed members of shard %d are to be moved", shard);
         for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
             const struct partition *partition = partition_of((enum topic_kind)topic, shard);
-            if (partition->halted != NULL || partition->next != broker_end((enum topic_kind)topic, shard)) return false;
+            int64_t end = broker_end((enum topic_kind)topic, shard);
+            const char *name = topic_kind_name((enum topic_kind)topic);
+            if (partition->halted != NULL) return sim_format("%s [%d] is halted", name, shard);
+            if (partition->next != end) return sim_format("%s [%d] stands at %" PRId64 " of %" PRId64, name, shard, partition->next, end);
         }
     }
     for (int unit = 0; unit < WORLD_UNITS; unit++)
-        if (base.is_held[unit] && (!base.is_released[unit] || has_held(unit))) return false;
+        if (base.is_held[unit] && (!base.is_released[unit] || has_held(unit))) return sim_format("U%d is held", unit);
     for (int i = 0; i < base.row_count; i++)
-        if (!base.rows[i].is_done) return false;
-    return true;
+        if (!base.rows[i].is_done) return sim_format("batch %" PRId64 " of shard %d is not published", base.rows[i].batch, base.rows[i].shard);
+    return NULL;
 }
 
 void base_check_end(void)
