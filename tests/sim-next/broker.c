@@ -44,7 +44,8 @@ void broker_reset(void)
 {
     memset(broker.members, 0, sizeof broker.members);
     memset(broker.ends, 0, sizeof broker.ends);
-    memset(broker.cuts, 0, sizeof broker.cuts);
+    for (int topic = 0; topic < TOPIC_INPUTS; topic++)
+        for (int shard = 0; shard < SIM_SHARDS; shard++) broker.cuts[topic][shard].is_cut = broker.cuts[topic][shard].was_cut = false;
     broker.is_rebalancing = false;
     broker.appended = 0;
     broker.to_append = 4 + sim_below(60);

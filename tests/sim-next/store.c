@@ -138,8 +138,13 @@ static int64_t backends;
 
 void base_reset(void)
 {
-    memset(&base, 0, sizeof base);
-    memset(sessions, 0, sizeof sessions);
+    memset(base.shards, 0, sizeof base.shards);
+    memset(&base.verdicts, 0, sizeof base.verdicts);
+    memset(base.is_held, 0, sizeof base.is_held);
+    memset(base.is_released, 0, sizeof base.is_released);
+    base.is_mended = false;
+    base.row_count = 0;
+    for (int i = 0; i < SESSIONS_MAX; i++) sessions[i].is_used = false;
     backends = 0;
     base.bad_unit = sim_often(sim.odds.bad_unit) ? world_data.unit_order[0] : -1;
     kept_reset();
@@ -147,7 +152,7 @@ void base_reset(void)
 
 void base_end(void)
 {
-    memset(sessions, 0, sizeof sessions);
+    for (int i = 0; i < SESSIONS_MAX; i++) sessions[i].is_used = false;
 }
 
 static bool is_away(void)
@@ -600,7 +605,7 @@ static void session_tick(struct session *session)
 
 void base_tick(void)
 {
-    int first = sim_below(SESSIONS_MAX);
+    int first = sim_below(SESSIONS_MAX); /* of those that run, any may be the first */
     for (int i = 0; i < SESSIONS_MAX; i++)
         if (sessions[(first + i) % SESSIONS_MAX].is_used) session_tick(&sessions[(first + i) % SESSIONS_MAX]);
 }

@@ -69,7 +69,8 @@ static void put_entries(struct text *text, const struct sense *sense)
 
 static const char *value_of(const struct sense *sense)
 {
-    struct text text = {.used = 0};
+    struct text text;
+    text.used = 0;
     put(&text, "{\"unit\":\"%s\",\"year\":%d", sense->unit, sense->year);
     if (sense->submitted_by != NULL) put(&text, ",\"submitted_by\":\"%s\"", sense->submitted_by);
     if (sense->submission != NULL) put(&text, ",\"submission\":\"%s\"", sense->submission);
