@@ -302,6 +302,7 @@ static void failed(struct hand *hand)
 {
     const struct fault *fault = store_fault(hand->store);
     enum asked asked = hand->asked;
+    hand->asked = ASKED_OPEN; /* heard */
     hand->rests_until_ms = sim.now_ms + sim_below(100);
     if (store_is_lost(hand->store)) {
         store_close(hand->store);
@@ -310,8 +311,10 @@ static void failed(struct hand *hand)
     hand->is_claimed = hand->is_claimed && strcmp(fault->code, "fenced") != 0 && fault->kind != FAULT_FATAL;
     if (asked == ASKED_WRITE) hand->mark_count = 0; /* found again in the outbox */
     if (asked != ASKED_WRITE || fault->kind != FAULT_REJECT || strcmp(fault->code, "fenced") == 0) return;
-    if (hand->most > 1) hand->most = 1;
-    else hand->held_unit = hand->events[0].event != NULL ? sim_text(hand->events[0].event->unit) : NULL;
+    if (hand->most > 1)
+        hand->most = 1;
+    else
+        hand->held_unit = hand->events[0].event != NULL ? sim_text(hand->events[0].event->unit) : NULL;
 }
 
 static void step(struct hand *hand)

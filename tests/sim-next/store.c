@@ -13,6 +13,7 @@
 
 #include "tests/sim-next/kept.h"
 #include "tests/sim-next/oracle.h"
+#include "tests/sim-next/second.h"
 #include "tests/sim-next/sim.h"
 #include "tests/sim-next/world.h"
 
@@ -1082,4 +1083,5 @@ void base_check_end(void)
     for (int topic = 0; topic < TOPIC_INPUTS; topic++)
         for (int32_t shard = 0; shard < SIM_SHARDS; shard++) ledger_check((enum topic_kind)topic, shard);
     oracle_check(&base.verdicts);
+    second_check();
 }
