@@ -32,6 +32,7 @@ struct fake_sent {
     enum topic_kind topic;
     int32_t partition;
     char key[32], value[256];
+    char id[40]; /* ce_id */
     char code[32]; /* nianshen_dl_code */
     size_t text_bytes; /* of nianshen_dl_text */
     int64_t origin; /* nianshen_dl_offset */
@@ -399,6 +400,8 @@ bool kafka_producer_send(struct kafka_producer *producer, enum topic_kind topic,
     snprintf(sent->key, sizeof sent->key, "%.*s", (int)key_bytes, (const char *)key);
     snprintf(sent->value, sizeof sent->value, "%.*s", (int)value_bytes, value_bytes > 0 ? (const char *)value : "");
     for (size_t i = 0; i < header_count; i++) {
+        if (strcmp(headers[i].name, "ce_id") == 0)
+            snprintf(sent->id, sizeof sent->id, "%.*s", (int)headers[i].value_bytes, (const char *)headers[i].value);
         if (strcmp(headers[i].name, "nianshen_dl_code") == 0)
             snprintf(sent->code, sizeof sent->code, "%.*s", (int)headers[i].value_bytes, (const char *)headers[i].value);
         if (strcmp(headers[i].name, "nianshen_dl_text") == 0) sent->text_bytes = headers[i].value_bytes;
