@@ -384,6 +384,41 @@ struct id_verdict id_number_check(const char *text, size_t length, date_ymd toda
     return ladder.verdict;
 }
 
+/* ---- the same for the many, at once ---- */
+
+/* False when one of them is no digit. */
+static bool read_digits(const char *text, size_t count, unsigned *number, const uint8_t *weights, unsigned *sum)
+{
+    unsigned all = 0, odd = 0, weighted = 0;
+    for (size_t i = 0; i < count; i++) {
+        unsigned digit = (unsigned)(unsigned char)text[i] - '0';
+        odd |= digit > 9;
+        all = all * 10 + digit;
+        weighted += weights[i] * digit;
+    }
+    *number = all;
+    *sum += weighted;
+    return odd == 0;
+}
+
+bool id_number_pack(const char *text, date_ymd today, uint64_t *packed, date_ymd *born)
+{
+    static const uint8_t weights[CHECK_AT] = {7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2};
+    unsigned region, date, sequence, sum = 0;
+    if (!read_digits(text, DATE_AT, &region, weights, &sum) ||
+        !read_digits(text + DATE_AT, SEQUENCE_AT - DATE_AT, &date, weights + DATE_AT, &sum) ||
+        !read_digits(text + SEQUENCE_AT, CHECK_AT - SEQUENCE_AT, &sequence, weights + SEQUENCE_AT, &sum))
+        return false;
+    if (text[CHECK_AT] != "10X98765432"[sum % 11] || sequence == 0 || (sequence % 100 == 0 && text[CHECK_AT] == '0')) return false;
+    *born = (date_ymd)date;
+    int age = full_years(*born, today), province = (int)region / 10000;
+    if (*born > today || age < USUAL_AGE_MIN || age > USUAL_AGE_MAX || !date_is_real(*born / 10000, *born / 100 % 100, *born % 100))
+        return false;
+    if (text[0] == '9' || province == 71 || !region_is_province(province) || !region_is_known((int32_t)region)) return false;
+    *packed = (region * UINT64_C(100000000) + date) * 1000 + sequence;
+    return true;
+}
+
 const char *id_form_name(enum id_form form)
 {
     static const struct words names[] = {
