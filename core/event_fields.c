@@ -8,23 +8,24 @@
 
 /* ---- the rules of single fields ---- */
 
-const char *const event_field_names[EVENT_FIELDS] = {
-    [EVENT_FIELD_CHUNK] = "chunk",
-    [EVENT_FIELD_CHUNKS] = "chunks",
-    [EVENT_FIELD_COMMENT] = "comment",
-    [EVENT_FIELD_DIGEST] = "digest",
-    [EVENT_FIELD_ENTRIES_TOTAL] = "entries_total",
-    [EVENT_FIELD_FAILED] = "failed",
-    [EVENT_FIELD_MODE] = "mode",
-    [EVENT_FIELD_PASSED] = "passed",
-    [EVENT_FIELD_PROFILE] = "profile",
-    [EVENT_FIELD_REVIEWER] = "reviewer",
-    [EVENT_FIELD_SUBMISSION] = "submission",
-    [EVENT_FIELD_SUBMITTED_BY] = "submitted_by",
-    [EVENT_FIELD_SUPERIOR] = "superior",
-    [EVENT_FIELD_UNIT] = "unit",
-    [EVENT_FIELD_UNIT_REVIEW] = "unit_review",
-    [EVENT_FIELD_YEAR] = "year",
+/* NUL-terminated. */
+const struct event_text event_field_names[EVENT_FIELDS] = {
+    [EVENT_FIELD_CHUNK] = EVENT_TEXT("chunk"),
+    [EVENT_FIELD_CHUNKS] = EVENT_TEXT("chunks"),
+    [EVENT_FIELD_COMMENT] = EVENT_TEXT("comment"),
+    [EVENT_FIELD_DIGEST] = EVENT_TEXT("digest"),
+    [EVENT_FIELD_ENTRIES_TOTAL] = EVENT_TEXT("entries_total"),
+    [EVENT_FIELD_FAILED] = EVENT_TEXT("failed"),
+    [EVENT_FIELD_MODE] = EVENT_TEXT("mode"),
+    [EVENT_FIELD_PASSED] = EVENT_TEXT("passed"),
+    [EVENT_FIELD_PROFILE] = EVENT_TEXT("profile"),
+    [EVENT_FIELD_REVIEWER] = EVENT_TEXT("reviewer"),
+    [EVENT_FIELD_SUBMISSION] = EVENT_TEXT("submission"),
+    [EVENT_FIELD_SUBMITTED_BY] = EVENT_TEXT("submitted_by"),
+    [EVENT_FIELD_SUPERIOR] = EVENT_TEXT("superior"),
+    [EVENT_FIELD_UNIT] = EVENT_TEXT("unit"),
+    [EVENT_FIELD_UNIT_REVIEW] = EVENT_TEXT("unit_review"),
+    [EVENT_FIELD_YEAR] = EVENT_TEXT("year"),
 };
 
 /* clang-format off */
@@ -130,7 +131,7 @@ static bool follows(const json_t *value, const struct event_rule *rule)
 static bool check_rules(const json_t *data, const struct event_rule *rules, struct fault *fault)
 {
     for (const struct event_rule *rule = rules; rule->kind != EVENT_RULE_END; rule++) {
-        const char *name = event_field_names[rule->field];
+        const char *name = event_field_names[rule->field].text;
         const json_t *value = json_object_get(data, name);
         if (value == NULL && !rule->is_optional)
             return json_guard_refuse(fault, "schema", language_pick("缺少 /data/%s：须为%s", "/data/%s is missing: it must be %s"), name,
@@ -282,7 +283,7 @@ static void hash_list(struct event_hash *hash, const struct event_list_items *li
         const json_t *item = list->lift == NULL ? json_array_get(list->items, i) : NULL;
         const char *text = item == NULL ? json_lift_next(list->lift, &at, &length) : json_string_value(item);
         if (item != NULL) length = json_string_length(item);
-        event_hash_add(hash, text, length);
+        if (length > 0) event_hash_add(hash, text, length);
         event_hash_add(hash, "", 1);
     }
 }
@@ -321,7 +322,7 @@ static bool copy_text(struct arena *arena, const json_t *object, const char *nam
 static bool fill_fields(struct arena *arena, const json_t *data, struct event *event, struct fault *fault)
 {
     for (const struct event_rule *rule = event_rules(event->type); rule->kind != EVENT_RULE_END; rule++) {
-        const char *name = event_field_names[rule->field];
+        const char *name = event_field_names[rule->field].text;
         void *place = (char *)event + rule->offset;
         if (rule->kind == EVENT_RULE_INTEGER)
             *(int32_t *)place = (int32_t)json_integer_value(json_object_get(data, name));

@@ -32,7 +32,7 @@ void event_hash_begin(struct event_hash *hash, enum event_type type)
     event_hash_add(hash, "\n", 1);
 }
 
-void event_hash_add(struct event_hash *hash, const char *bytes, size_t count)
+void event_hash_add_block(struct event_hash *hash, const char *bytes, size_t count)
 {
     while (count > sizeof hash->block - hash->used) {
         size_t room = sizeof hash->block - hash->used;

@@ -2,6 +2,8 @@
 #ifndef NIANSHEN_CORE_EVENT_INTERNAL_H
 #define NIANSHEN_CORE_EVENT_INTERNAL_H
 
+#include <string.h>
+
 #include "core/event.h"
 #include "core/json.h"
 #include "core/json_guard.h"
@@ -31,7 +33,17 @@ enum event_field {
     EVENT_FIELDS,
 };
 
-extern const char *const event_field_names[EVENT_FIELDS];
+struct event_text { /* not NUL-terminated, unless somebody says so */
+    const char *text; /* NULL: there is none */
+    size_t length;
+};
+
+#define EVENT_TEXT(literal)                                                                                                                \
+    {                                                                                                                                      \
+        literal, sizeof literal - 1                                                                                                        \
+    }
+
+extern const struct event_text event_field_names[EVENT_FIELDS];
 
 enum event_rule_kind {
     EVENT_RULE_END, /* behind a type's last rule */
@@ -68,8 +80,18 @@ struct event_hash { /* gathers small pieces, so that the hash is called once a b
 
 /* One at a time in a thread. `add` gives nothing back: what fails is told at the end. */
 void event_hash_begin(struct event_hash *hash, enum event_type type);
-void event_hash_add(struct event_hash *hash, const char *bytes, size_t count);
+void event_hash_add_block(struct event_hash *hash, const char *bytes, size_t count); /* when a block is full */
 bool event_hash_end(struct event_hash *hash, uint8_t out[EVENT_SHA256_BYTES]);
+
+static inline void event_hash_add(struct event_hash *hash, const char *bytes, size_t count)
+{
+    if (count > sizeof hash->block - hash->used) {
+        event_hash_add_block(hash, bytes, count);
+        return;
+    }
+    memcpy(hash->block + hash->used, bytes, count);
+    hash->used += count;
+}
 
 /* ---- decoding ---- */
 

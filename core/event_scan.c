@@ -16,20 +16,15 @@ enum {
     LISTED_NUMBER_BYTES = QUOTED_NUMBER_BYTES + 1, /* with the comma or the bracket behind it */
 };
 
-struct slice {
-    const char *text; /* NULL: there is none */
-    size_t length;
-};
-
 enum profile_field { PROFILE_ADDRESS, PROFILE_CONTACT_MOBILE, PROFILE_CONTACT_NAME, PROFILE_CREDIT_CODE, PROFILE_NAME, PROFILE_FIELDS };
 
 /* In the order of their bytes, as the hash has them. */
-static const char *const profile_names[PROFILE_FIELDS] = {
-    [PROFILE_ADDRESS] = "address",
-    [PROFILE_CONTACT_MOBILE] = "contact_mobile",
-    [PROFILE_CONTACT_NAME] = "contact_name",
-    [PROFILE_CREDIT_CODE] = "credit_code",
-    [PROFILE_NAME] = "name",
+static const struct event_text profile_names[PROFILE_FIELDS] = {
+    [PROFILE_ADDRESS] = EVENT_TEXT("address"),
+    [PROFILE_CONTACT_MOBILE] = EVENT_TEXT("contact_mobile"),
+    [PROFILE_CONTACT_NAME] = EVENT_TEXT("contact_name"),
+    [PROFILE_CREDIT_CODE] = EVENT_TEXT("credit_code"),
+    [PROFILE_NAME] = EVENT_TEXT("name"),
 };
 
 struct scan {
@@ -39,8 +34,8 @@ struct scan {
     struct event *event;
     const struct event_rule *rules, *next_rule; /* the field that is likely to be next */
     date_ymd today;
-    struct slice values[EVENT_FIELDS]; /* as they stand in the record, lists without their brackets */
-    struct slice profile[PROFILE_FIELDS];
+    struct event_text values[EVENT_FIELDS]; /* as they stand in the record, lists without their brackets */
+    struct event_text profile[PROFILE_FIELDS];
     bool is_failed_compact; /* each entry as the hash has it: nothing to write anew */
 };
 
@@ -61,42 +56,58 @@ static inline bool take(struct scan *scan, char byte)
     return true;
 }
 
-static bool is_same(struct slice slice, const char *word)
+static inline bool is_same(struct event_text a, struct event_text b)
 {
-    return slice.length == strlen(word) && memcmp(slice.text, word, slice.length) == 0;
+    return a.length == b.length && memcmp(a.text, b.text, a.length) == 0;
+}
+
+static inline bool is_word(struct event_text text, const char *word)
+{
+    return is_same(text, (struct event_text){word, strlen(word)});
+}
+
+/* None of eight bytes is a control character, a quote, a backslash or beyond ASCII: tested side by side, a byte's highest bit tells. */
+static inline bool is_plain(const char *text)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = 0x80 * ones;
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    uint64_t quote = word ^ '"' * ones, backslash = word ^ '\\' * ones, del = word ^ 0x7F * ones;
+    return ((word | (word - 0x20 * ones) | (quote - ones) | (backslash - ones) | (del - ones)) & tops) == 0;
 }
 
 /* A text without escapes, which holds what a name may hold; it may be empty. */
-static bool take_text(struct scan *scan, size_t bytes_max, struct slice *out)
+static bool take_text(struct scan *scan, size_t bytes_max, struct event_text *out)
 {
     if (!take(scan, '"')) return false;
     const char *start = scan->at, *at = start;
     bool is_ascii = true;
+    while (scan->end - at >= 8 && is_plain(at)) at += 8;
     for (; at < scan->end && *at != '"'; at++) {
         unsigned char byte = (unsigned char)*at;
         if (byte < 0x20 || byte == '\\' || byte == 0x7F) return false;
         is_ascii &= byte < 0x80;
     }
     if (at == scan->end) return false;
-    *out = (struct slice){start, (size_t)(at - start)};
+    *out = (struct event_text){start, (size_t)(at - start)};
     scan->at = at + 1;
     return out->length <= bytes_max && (is_ascii || text_is_name(start, out->length, bytes_max));
 }
 
-static bool take_integer(struct scan *scan, const struct event_rule *rule, struct slice *out)
+static bool take_integer(struct scan *scan, const struct event_rule *rule, struct event_text *out)
 {
     int32_t number = 0;
     skip_white(scan);
     const char *start = scan->at;
     while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9' && scan->at - start < INTEGER_DIGITS_MAX)
         number = number * 10 + (*scan->at++ - '0');
-    *out = (struct slice){start, (size_t)(scan->at - start)};
+    *out = (struct event_text){start, (size_t)(scan->at - start)};
     if (out->length == 0 || (*start == '0' && out->length > 1) || number < rule->min || number > rule->max) return false;
     *(int32_t *)(void *)((char *)scan->event + rule->offset) = number;
     return true;
 }
 
-static bool copy(struct scan *scan, struct slice slice, const char **out)
+static bool copy(struct scan *scan, struct event_text slice, const char **out)
 {
     *out = arena_copy(scan->arena, slice.text, slice.length);
     return *out != NULL;
@@ -118,14 +129,14 @@ static size_t count_bytes(const char *from, const char *to, char byte)
 }
 
 struct entry {
-    struct slice number, name, reason;
+    struct event_text number, name, reason;
     int last; /* member, in the order of their names */
 };
 
 static bool take_member(struct scan *scan, struct entry *entry)
 {
-    static const char *const names[] = {"id_number", "name", "reason"};
-    struct slice name, *const places[] = {&entry->number, &entry->name, &entry->reason};
+    static const struct event_text names[] = {EVENT_TEXT("id_number"), EVENT_TEXT("name"), EVENT_TEXT("reason")};
+    struct event_text name, *const places[] = {&entry->number, &entry->name, &entry->reason};
     if (!take_text(scan, EVENT_NAME_BYTES_MAX, &name) || !take(scan, ':')) return false;
     for (int i = 0; i < 3; i++) {
         if (!is_same(name, names[i])) continue;
@@ -137,9 +148,9 @@ static bool take_member(struct scan *scan, struct entry *entry)
 }
 
 /* One reason stands behind many: the entry before has it already. */
-static bool copy_reason(struct scan *scan, struct slice reason, const struct event_failing *before, const char **out)
+static bool copy_reason(struct scan *scan, struct event_text reason, const struct event_failing *before, const char **out)
 {
-    if (before == NULL || !is_same(reason, before->reason)) return copy(scan, reason, out);
+    if (before == NULL || !is_word(reason, before->reason)) return copy(scan, reason, out);
     *out = before->reason;
     return true;
 }
@@ -161,7 +172,7 @@ static bool take_entry(struct scan *scan, const struct event_failing *before, st
     return true;
 }
 
-static bool take_failed(struct scan *scan, struct slice *out)
+static bool take_failed(struct scan *scan, struct event_text *out)
 {
     struct event_rows *rows = &scan->event->rows;
     if (!take(scan, '[')) return false;
@@ -179,7 +190,7 @@ static bool take_failed(struct scan *scan, struct slice *out)
         } while (take(scan, ','));
         if (!take(scan, ']')) return false;
     }
-    *out = (struct slice){start, (size_t)(scan->at - 1 - start)};
+    *out = (struct event_text){start, (size_t)(scan->at - 1 - start)};
     scan->is_failed_compact = scan->is_failed_compact && scan->white_count == white_before;
     return true;
 }
@@ -194,7 +205,7 @@ static bool take_number(struct scan *scan, struct id_key *key)
     return id_number_pack(text + 1, scan->today, &key->packed, &born);
 }
 
-static bool take_passed(struct scan *scan, struct slice *out)
+static bool take_passed(struct scan *scan, struct event_text *out)
 {
     struct event_rows *rows = &scan->event->rows;
     if (!take(scan, '[')) return false;
@@ -211,14 +222,14 @@ static bool take_passed(struct scan *scan, struct slice *out)
         } while (take(scan, ','));
         if (!take(scan, ']')) return false;
     }
-    *out = (struct slice){start, (size_t)(scan->at - 1 - start)};
+    *out = (struct event_text){start, (size_t)(scan->at - 1 - start)};
     return true;
 }
 
 /* ---- a unit's profile ---- */
 
 /* NULL where there is more to say of the field than that it is good; else where struct event_profile holds it. */
-static const char **check_profile_field(struct event_profile *profile, enum profile_field field, struct slice *value,
+static const char **check_profile_field(struct event_profile *profile, enum profile_field field, struct event_text *value,
                                         char mobile[MOBILE_DIGITS + 1])
 {
     switch (field) {
@@ -226,7 +237,7 @@ static const char **check_profile_field(struct event_profile *profile, enum prof
         return &profile->address;
     case PROFILE_CONTACT_MOBILE:
         if (!mobile_normalise(value->text, value->length, mobile)) return NULL;
-        *value = (struct slice){mobile, MOBILE_DIGITS};
+        *value = (struct event_text){mobile, MOBILE_DIGITS};
         return &profile->contact_mobile;
     case PROFILE_CONTACT_NAME:
         return &profile->contact_name;
@@ -243,7 +254,7 @@ static const char **check_profile_field(struct event_profile *profile, enum prof
 static bool take_profile_field(struct scan *scan)
 {
     char mobile[MOBILE_DIGITS + 1];
-    struct slice name, value;
+    struct event_text name, value;
     size_t field = 0;
     if (!take_text(scan, EVENT_NAME_BYTES_MAX, &name) || !take(scan, ':') || !take_text(scan, EVENT_NAME_BYTES_MAX, &value)) return false;
     while (field < PROFILE_FIELDS && !is_same(name, profile_names[field])) field++;
@@ -253,7 +264,7 @@ static bool take_profile_field(struct scan *scan)
     return place != NULL && copy(scan, value, place);
 }
 
-static bool take_profile(struct scan *scan, struct slice *out)
+static bool take_profile(struct scan *scan, struct event_text *out)
 {
     if (!take(scan, '{')) return false;
     out->text = scan->at;
@@ -266,16 +277,16 @@ static bool take_profile(struct scan *scan, struct slice *out)
 
 /* ---- the fields ---- */
 
-static bool take_mode(struct scan *scan, struct slice *out)
+static bool take_mode(struct scan *scan, struct event_text *out)
 {
     if (!take_text(scan, EVENT_NAME_BYTES_MAX, out)) return false;
-    scan->event->mode = is_same(*out, "list") ? EVENT_MODE_LIST : EVENT_MODE_IMPORT;
-    return scan->event->mode == EVENT_MODE_LIST || is_same(*out, "import");
+    scan->event->mode = is_word(*out, "list") ? EVENT_MODE_LIST : EVENT_MODE_IMPORT;
+    return scan->event->mode == EVENT_MODE_LIST || is_word(*out, "import");
 }
 
 static bool take_value(struct scan *scan, const struct event_rule *rule)
 {
-    struct slice *value = &scan->values[rule->field];
+    struct event_text *value = &scan->values[rule->field];
     switch (rule->kind) {
     case EVENT_RULE_NAME:
     case EVENT_RULE_COMMENT:
@@ -296,7 +307,7 @@ static bool take_value(struct scan *scan, const struct event_rule *rule)
 }
 
 /* NULL: the contract does not know the field. */
-static const struct event_rule *find_rule(struct scan *scan, struct slice name)
+static const struct event_rule *find_rule(struct scan *scan, struct event_text name)
 {
     const struct event_rule *rule = scan->next_rule;
     if (rule->kind == EVENT_RULE_END || !is_same(name, event_field_names[rule->field]))
@@ -308,7 +319,7 @@ static const struct event_rule *find_rule(struct scan *scan, struct slice name)
 
 static bool take_field(struct scan *scan)
 {
-    struct slice name;
+    struct event_text name;
     if (!take_text(scan, EVENT_NAME_BYTES_MAX, &name) || !take(scan, ':')) return false;
     const struct event_rule *rule = find_rule(scan, name);
     return rule != NULL && scan->values[rule->field].text == NULL && take_value(scan, rule);
@@ -337,15 +348,17 @@ static bool is_complete(const struct scan *scan)
 
 /* ---- the hash: the data as event_decode would write it ---- */
 
-static void hash_word(struct event_hash *hash, const char *word)
+static inline void hash_word(struct event_hash *hash, const char *word)
 {
     event_hash_add(hash, word, strlen(word));
 }
 
-static void hash_member(struct event_hash *hash, const char *begin, const char *name)
+/* With the bracket or comma before it. */
+static void hash_name(struct event_hash *hash, char before, struct event_text name)
 {
-    hash_word(hash, begin);
-    hash_word(hash, name);
+    event_hash_add(hash, &before, 1);
+    hash_word(hash, "\"");
+    event_hash_add(hash, name.text, name.length);
     hash_word(hash, "\":");
 }
 
@@ -358,15 +371,14 @@ static void hash_text(struct event_hash *hash, const char *text, size_t length)
 
 static void hash_profile(struct event_hash *hash, const struct scan *scan)
 {
-    const char *begin = "\"";
-    hash_word(hash, "{");
+    char before = '{';
     for (size_t i = 0; i < PROFILE_FIELDS; i++) {
         if (scan->profile[i].text == NULL) continue;
-        hash_member(hash, begin, profile_names[i]);
+        hash_name(hash, before, profile_names[i]);
         hash_text(hash, scan->profile[i].text, scan->profile[i].length);
-        begin = ",\"";
+        before = ',';
     }
-    hash_word(hash, "}");
+    hash_word(hash, before == '{' ? "{}" : "}");
 }
 
 static void hash_entry(struct event_hash *hash, const struct event_failing *failing)
@@ -385,7 +397,7 @@ static void hash_entry(struct event_hash *hash, const struct event_failing *fail
 
 static void hash_failed(struct event_hash *hash, const struct scan *scan)
 {
-    const struct slice *value = &scan->values[EVENT_FIELD_FAILED];
+    const struct event_text *value = &scan->values[EVENT_FIELD_FAILED];
     const struct event_rows *rows = &scan->event->rows;
     hash_word(hash, "[");
     if (scan->is_failed_compact) event_hash_add(hash, value->text, value->length);
@@ -398,7 +410,7 @@ static void hash_failed(struct event_hash *hash, const struct scan *scan)
 
 static void hash_value(struct event_hash *hash, const struct scan *scan, const struct event_rule *rule)
 {
-    const struct slice *value = &scan->values[rule->field];
+    const struct event_text *value = &scan->values[rule->field];
     if (rule->field == EVENT_FIELD_PROFILE)
         hash_profile(hash, scan);
     else if (rule->field == EVENT_FIELD_FAILED)
@@ -428,15 +440,15 @@ static bool hash_content(const struct scan *scan)
 {
     struct event_hash hash;
     const struct event_rule *of_field[EVENT_FIELDS] = {NULL};
-    const char *begin = "{\"";
+    char before = '{';
     for (const struct event_rule *rule = scan->rules; rule->kind != EVENT_RULE_END; rule++)
         if (scan->values[rule->field].text != NULL || rule->field == EVENT_FIELD_PASSED) of_field[rule->field] = rule;
     event_hash_begin(&hash, scan->event->type);
     for (size_t i = 0; i < EVENT_FIELDS; i++) {
         if (of_field[i] == NULL) continue;
-        hash_member(&hash, begin, event_field_names[i]);
+        hash_name(&hash, before, event_field_names[i]);
         hash_value(&hash, scan, of_field[i]);
-        begin = ",\"";
+        before = ',';
     }
     hash_word(&hash, "}");
     hash_passed(&hash, scan);
@@ -460,7 +472,7 @@ static enum attribute attribute_of(const char *name)
     return attribute < ATTRIBUTES && strcasecmp(name, names[attribute]) == 0 ? (enum attribute)attribute : ATTRIBUTES;
 }
 
-static bool read_attributes(const struct kafka_record *record, struct slice attributes[ATTRIBUTES])
+static bool read_attributes(const struct kafka_record *record, struct event_text attributes[ATTRIBUTES])
 {
     if (record->has_lost_headers || record->header_count > EVENT_HEADERS_MAX) return false;
     for (size_t i = 0; i < record->header_count; i++) {
@@ -468,29 +480,29 @@ static bool read_attributes(const struct kafka_record *record, struct slice attr
         enum attribute attribute = header->value != NULL ? attribute_of(header->name) : ATTRIBUTES;
         if (attribute == ATTRIBUTES) continue;
         if (attributes[attribute].text != NULL) return false;
-        attributes[attribute] = (struct slice){header->value, header->value_bytes};
+        attributes[attribute] = (struct event_text){header->value, header->value_bytes};
     }
     for (size_t i = 0; i < ATTRIBUTES; i++)
         if (attributes[i].text == NULL) return false;
     return true;
 }
 
-static bool read_type(struct slice name, enum topic_kind topic, enum event_type *type)
+static bool read_type(struct event_text name, enum topic_kind topic, enum event_type *type)
 {
     for (int i = 0; i <= EVENT_REVIEW_WITHDRAWN; i++) {
         *type = (enum event_type)i;
-        if (event_type_topic(*type) == topic && is_same(name, event_type_name(*type))) return true;
+        if (event_type_topic(*type) == topic && is_word(name, event_type_name(*type))) return true;
     }
     return false;
 }
 
 static bool read_headers(struct scan *scan, const struct kafka_record *record)
 {
-    struct slice attributes[ATTRIBUTES] = {{NULL, 0}};
+    struct event_text attributes[ATTRIBUTES] = {{NULL, 0}};
     struct event *event = scan->event;
     if (!read_attributes(record, attributes)) return false;
-    const struct slice *id = &attributes[ATTRIBUTE_ID], *source = &attributes[ATTRIBUTE_SOURCE];
-    return is_same(attributes[ATTRIBUTE_CONTENT_TYPE], "application/json") && is_same(attributes[ATTRIBUTE_SPEC_VERSION], "1.0") &&
+    const struct event_text *id = &attributes[ATTRIBUTE_ID], *source = &attributes[ATTRIBUTE_SOURCE];
+    return is_word(attributes[ATTRIBUTE_CONTENT_TYPE], "application/json") && is_word(attributes[ATTRIBUTE_SPEC_VERSION], "1.0") &&
            read_type(attributes[ATTRIBUTE_TYPE], record->topic, &event->type) && text_is_name(id->text, id->length, EVENT_NAME_BYTES_MAX) &&
            text_is_name(source->text, source->length, EVENT_NAME_BYTES_MAX) && copy(scan, *source, &event->source) &&
            copy(scan, *id, &event->id);
@@ -500,7 +512,7 @@ static bool read_headers(struct scan *scan, const struct kafka_record *record)
 
 static bool is_at_home(const struct scan *scan, const struct kafka_record *record, int32_t partitions)
 {
-    const struct slice *unit = &scan->values[EVENT_FIELD_UNIT];
+    const struct event_text *unit = &scan->values[EVENT_FIELD_UNIT];
     return unit->length == record->key_bytes && memcmp(unit->text, record->key, record->key_bytes) == 0 &&
            kafka_partition_of(record->key, record->key_bytes, partitions) == record->partition;
 }

@@ -90,6 +90,10 @@ bool text_is_name(const char *text, size_t length, size_t bytes_max)
 {
     if (length == 0 || length > bytes_max) return false;
     for (size_t at = 0; at < length;) {
+        if (text[at] >= 0x20 && text[at] <= 0x7E) { /* nearly all there is */
+            at++;
+            continue;
+        }
         uint32_t code_point = text_next(text, length, &at);
         if (code_point == TEXT_BAD || text_is_control(code_point) || text_is_bidi_control(code_point)) return false;
     }

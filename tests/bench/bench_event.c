@@ -196,12 +196,10 @@ static void measure(const char *what, const struct load *load, double parts, str
         const char *name;
         reader *read;
     } readers[] = {{"event_read", event_read}, {"event_decode", event_decode}};
-    double seconds[2][ROUNDS];
-    for (int round = 0; round < ROUNDS; round++)
-        for (int r = 0; r < 2; r++) seconds[r][round] = read_all(load, arena, readers[r].read);
+    double s[ROUNDS];
     for (int r = 0; r < 2; r++) {
-        qsort(seconds[r], ROUNDS, sizeof **seconds, compare);
-        double *s = seconds[r];
+        for (int round = 0; round < ROUNDS; round++) s[round] = read_all(load, arena, readers[r].read);
+        qsort(s, ROUNDS, sizeof *s, compare);
         printf("%s, %s: %.3f us each (median of %d, %.3f to %.3f), %.3f s in all\n", what, readers[r].name, s[ROUNDS / 2] / parts * 1e6,
                ROUNDS, s[0] / parts * 1e6, s[ROUNDS - 1] / parts * 1e6, s[ROUNDS / 2]);
     }
