@@ -154,6 +154,7 @@ CREATE OR REPLACE FUNCTION nianshen.campaign_open_check(p_year integer, p_opens_
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     other nianshen.campaign_term;
+    held_unit text;
 BEGIN
     IF EXISTS (SELECT FROM nianshen.campaign_term WHERE year = p_year) THEN
         PERFORM nianshen.refuse(format('the campaign of %s exists already', p_year), 'nianshen-ops campaign list shows it; extend moves its end',
@@ -171,6 +172,14 @@ BEGIN
     IF EXISTS (SELECT FROM nianshen.kafka_partition WHERE end_offset > next_offset) AND EXISTS (SELECT FROM nianshen.campaign_term) THEN
         PERFORM nianshen.refuse('records of the last campaign are not applied yet', 'let the workers catch up (nianshen-ops status), then open again',
                                 '上一次年审活动的记录尚未处理完；等工作进程处理完（nianshen-ops status），再开放');
+    END IF;
+    -- What is held counts by its own append time when it is released: it could still change the roster.
+    held_unit := (SELECT min(h.unit) FROM nianshen_engine.held_unit h
+                  WHERE EXISTS (SELECT FROM nianshen_engine.ledger_exception e WHERE e.unit = h.unit AND e.kind = 'held'));
+    IF held_unit IS NOT NULL AND EXISTS (SELECT FROM nianshen.campaign_term) THEN
+        PERFORM nianshen.refuse(format('records of unit %s are held, and may belong to the last campaign', held_unit),
+                                'nianshen-ops unit held lists the units; release them first, then open again',
+                                format('单位 %s 有被搁置的记录，可能属于上一次年审活动；nianshen-ops unit held 可列出单位，请先放行，再开放', held_unit));
     END IF;
 END
 $$;

@@ -116,6 +116,11 @@ DELETE FROM nianshen_engine.roster_block WHERE block = 0;
 SELECT is((SELECT count(*) FROM nianshen_next.violation_of_roster_blocks), 1::bigint, 'and one that is missing');
 
 -- Opening behind what was packed, and behind what the second edition's worker applied.
+INSERT INTO nianshen_engine.held_unit VALUES ('U3', 0, NULL);
+SELECT lives_ok('SELECT campaign_open_start(2027, NULL, NULL, false)', 'a held unit of which nothing came keeps no campaign from opening');
+INSERT INTO nianshen_engine.ledger_exception (shard, topic, record_offset, kind, append_ms, unit) VALUES (0, 2, 5, 'held', 0, 'U3');
+SELECT throws_like('SELECT campaign_open_start(2027, NULL, NULL, false)', '%unit U3 are held%', 'held records do: released later they could change its roster');
+DELETE FROM nianshen_engine.held_unit;
 SELECT lives_ok('SELECT campaign_open_start(2027, NULL, NULL, true)', 'an opening begins');
 SELECT throws_like('SELECT campaign_open_start(2026, NULL, NULL, false)', '%exists already%', 'what is refused is refused before anything is done');
 SELECT throws_like('SELECT campaign_open_start(2027, 1, NULL, false)', '%in the past%', 'a time in the past, too');
