@@ -225,6 +225,12 @@ static void test_reader_reads_from_where_it_is_told(void **state)
     assert_int_equal(reader_next(reader, &happening), KAFKA_END);
     assert_int_equal(happening.position.offset, 10);
     kafka_reader_free(reader);
+
+    reader = kafka_reader_new_uncommitted(mock.config, &fault);
+    assert_non_null(reader);
+    assert_true(kafka_reader_bounds(reader, TOPIC_MEMBER_REVIEW, 1, WAIT_MS, &first, &next, &fault));
+    assert_int_equal(next, 10); /* what stands in an open transaction only a real broker knows */
+    kafka_reader_free(reader);
 }
 
 /* Of all partitions of all topics, and one that there is not. */
