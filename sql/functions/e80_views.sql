@@ -232,7 +232,7 @@ SELECT nianshen_next.topic_name(t.topic) AS topic, s.shard AS partition, greates
 FROM nianshen_engine.shard s
 CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS t (topic)
 LEFT JOIN nianshen_engine.halt h ON h.shard = s.shard AND h.topic = t.topic
-LEFT JOIN nianshen_engine.purged_partition p ON p.shard = s.shard AND p.topic = t.topic
+LEFT JOIN nianshen_engine.purged p ON p.shard = s.shard AND p.topic = t.topic
 LEFT JOIN LATERAL (SELECT * FROM nianshen_engine.ledger_range l WHERE l.shard = s.shard AND l.topic = t.topic
                    ORDER BY l.next_offset DESC LIMIT 1) r ON true;
 

@@ -51,7 +51,7 @@ CREATE TABLE nianshen_engine.layout (
 );
 
 -- Where a purge has cut a partition: records before this are deleted on purpose.
-CREATE TABLE nianshen_engine.purged_partition (
+CREATE TABLE nianshen_engine.purged (
     shard integer NOT NULL,
     topic smallint NOT NULL,
     purged_before bigint NOT NULL,
