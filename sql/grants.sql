@@ -4,11 +4,12 @@ DO $$
 DECLARE
     r record;
 BEGIN
-    FOR r IN SELECT p.oid::regprocedure AS signature FROM pg_proc p WHERE p.pronamespace = 'nianshen'::regnamespace LOOP
+    FOR r IN SELECT p.oid::regprocedure AS signature FROM pg_proc p WHERE p.pronamespace::regnamespace::text IN ('nianshen', 'nianshen_engine', 'nianshen_next') LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO nianshen_owner', r.signature);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', r.signature);
     END LOOP;
-    FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'nianshen'::regnamespace AND c.relkind = 'v' LOOP
+    FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace::regnamespace::text IN ('nianshen', 'nianshen_engine', 'nianshen_next')
+             AND c.relkind = 'v' LOOP
         EXECUTE format('ALTER VIEW %s OWNER TO nianshen_owner', r.name);
     END LOOP;
     FOR r IN SELECT t.oid::regtype AS name FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid
@@ -34,6 +35,14 @@ GRANT EXECUTE ON FUNCTION nianshen.audit, nianshen.roster_load_start, nianshen.r
 GRANT SELECT ON nianshen.unit, nianshen.member, nianshen.removed_member, nianshen.campaign, nianshen.reviewer, nianshen.review_status,
     nianshen.review_detail, nianshen.review_profile, nianshen.dead_letter, nianshen.dead_letter_history, nianshen.partition_status, nianshen.partition_resumption, nianshen.held,
     nianshen.failure_reason, nianshen.unit_review, nianshen.submission, nianshen.decision, nianshen.row_finding, nianshen.code, nianshen.audit_log, nianshen.schema_migration TO nianshen_ops;
+
+-- `campaign open` packs the blocks of the roster and copies them in.
+GRANT USAGE ON SCHEMA nianshen_engine, nianshen_next TO nianshen_ops;
+GRANT EXECUTE ON FUNCTION nianshen.campaign_open_start, nianshen_next.unit_check, nianshen_next.unit_limit_set, nianshen_next.campaign_undecided TO nianshen_ops;
+GRANT SELECT ON nianshen_engine.roster_present, nianshen_engine.roster_version, nianshen_engine.roster_due, nianshen_engine.roster_block_sum,
+    nianshen_next.unit_limit, nianshen_next.violation_of_roster_changes, nianshen_next.violation_of_roster_blocks TO nianshen_ops;
+GRANT INSERT ON nianshen_engine.roster_block TO nianshen_ops;
+
 GRANT SELECT, INSERT, DELETE ON nianshen.staging_unit, nianshen.staging_member TO nianshen_ops;
 
 GRANT SELECT ON nianshen.review_status, nianshen.review_detail, nianshen.review_profile TO nianshen_reviewer;

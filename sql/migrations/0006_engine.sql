@@ -229,8 +229,10 @@ CREATE TABLE nianshen_engine.roster_block (
     content bytea NOT NULL,
     PRIMARY KEY (unit, year, block)
 );
+ALTER TABLE nianshen_engine.roster_block ALTER COLUMN content SET STORAGE EXTERNAL; -- packed already: compressing costs more than it saves
 
--- Numbers and names corrected while it is open: from at_ms on the enrolment has these.
+-- Numbers and names corrected while it is open: from at_ms on the enrolment has these, and until then it had was_key and was_name. Written with
+-- the version of the membership that begins then, and equal to what can be derived from the versions.
 CREATE TABLE nianshen_engine.roster_change (
     unit text COLLATE "C" NOT NULL,
     year integer NOT NULL,
@@ -239,6 +241,8 @@ CREATE TABLE nianshen_engine.roster_change (
     member_no text COLLATE "C" NOT NULL,
     id_key text COLLATE "C" NOT NULL,
     name text NOT NULL, -- '' when the roster has none
+    was_key text COLLATE "C" NOT NULL,
+    was_name text NOT NULL,
     PRIMARY KEY (unit, year, at_ms, enrolment)
 );
 
