@@ -439,7 +439,9 @@ UNION ALL SELECT 'I7', unit, finding FROM nianshen_next.violation_of_completenes
 UNION ALL SELECT 'I10', unit, finding FROM nianshen_next.violation_of_epochs
 UNION ALL SELECT 'I11', unit, finding FROM nianshen_next.violation_of_authority
 UNION ALL SELECT 'I13', unit, finding FROM nianshen_next.violation_of_digests
-UNION ALL SELECT 'I14', unit, finding FROM nianshen_next.violation_of_rosters;
+UNION ALL SELECT 'I14', unit, finding FROM nianshen_next.violation_of_rosters
+UNION ALL SELECT 'I14', unit, finding FROM nianshen_next.violation_of_roster_changes
+UNION ALL SELECT 'I14', unit, finding FROM nianshen_next.violation_of_roster_blocks;
 
 -- One row an invariant that holds (finding is null), else its first violations with their total.
 CREATE OR REPLACE FUNCTION nianshen_next.check_run(p_limit integer)
