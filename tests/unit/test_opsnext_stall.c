@@ -37,7 +37,8 @@ static void test_what_moved_or_has_nothing_to_read_is_not(void **state)
 static void test_sure_is_what_stands_at_the_same_place_twice(void **state)
 {
     (void)state;
-    struct stall_look again = with(10, 15, STALL_STILL_MS + 3000, false), moved = with(11, 15, 100, false), idle = with(12, 12, 1000000, false);
+    struct stall_look again = with(10, 15, STALL_STILL_MS + 3000, false), moved = with(11, 15, 100, false),
+                      idle = with(12, 12, 1000000, false);
     struct stall_look elsewhere = with(11, 15, STALL_STILL_MS, false);
     assert_true(stall_is_sure(&still, &again));
     assert_false(stall_is_sure(&still, &moved));
