@@ -13,7 +13,7 @@ extern const struct option reviewer_add_options[], reviewer_remove_options[], re
 extern const struct option status_options[], review_list_options[], review_show_options[];
 extern const struct option dead_letter_list_options[], dead_letter_show_options[];
 extern const struct option dead_letter_redrive_options[], dead_letter_discard_options[], digest_options[];
-extern const struct option check_options[], replay_options[], verify_options[];
+extern const struct option check_options[], replay_options[], verify_options[], settle_options[];
 extern const struct option partition_list_options[], partition_resume_options[];
 
 int migrate_run(const struct config *config);
@@ -43,6 +43,7 @@ int dead_letter_redrive_run(const struct config *config);
 int dead_letter_discard_run(const struct config *config);
 int digest_run(const struct config *config);
 int check_run(const struct config *config);
+int settle_run(const struct config *config);
 int replay_run(const struct config *config);
 int verify_run(const struct config *config);
 int partition_list_run(const struct config *config);

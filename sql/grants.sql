@@ -68,3 +68,17 @@ GRANT EXECUTE ON FUNCTION nianshen_engine.session_begin, nianshen_engine.claim, 
     nianshen_engine.write_repeated_chunks, nianshen_engine.write_decisions, nianshen_engine.change_decisions, nianshen_engine.write_removals,
     nianshen_engine.change_profiles, nianshen_engine.write_exceptions, nianshen_engine.outbox_delete, nianshen_engine.outbox_take, nianshen_engine.look,
     nianshen_engine.halt_store, nianshen_engine.held_take, nianshen_engine.settle TO nianshen_worker;
+
+-- What people read and operators do on the review engine's tables.
+GRANT EXECUTE ON FUNCTION nianshen_next.topic_name, nianshen_next.topic_number, nianshen_next.digest_text TO nianshen_ops, nianshen_reviewer;
+GRANT EXECUTE ON FUNCTION nianshen_next.dead_letter_record, nianshen_next.redrive_start, nianshen_next.redrive_done, nianshen_next.redrive_refused,
+    nianshen_next.dead_letter_discard, nianshen_next.partition_resume, nianshen_next.partition_consumed_from, nianshen_next.unit_release,
+    nianshen_next.state_digest, nianshen_next.check_run, nianshen_next.settle, nianshen_next.settle_due, nianshen_next.campaign_purge_until,
+    nianshen_next.campaign_purge_check, nianshen_next.campaign_purge_rows, nianshen_next.campaign_purge_begin, nianshen_next.campaign_purge_units,
+    nianshen_next.campaign_purge_ledger, nianshen_next.campaign_purge_end TO nianshen_ops;
+GRANT SELECT ON nianshen_next.unit, nianshen_next.member, nianshen_next.removed_member, nianshen_next.campaign, nianshen_next.reviewer,
+    nianshen_next.review_status, nianshen_next.review_detail, nianshen_next.review_profile, nianshen_next.review_finding, nianshen_next.review_decision,
+    nianshen_next.waiting_decision, nianshen_next.campaign_progress, nianshen_next.dead_letter, nianshen_next.dead_letter_history, nianshen_next.held,
+    nianshen_next.outbox_waiting, nianshen_next.partition_status, nianshen_next.partition_resumption TO nianshen_ops;
+GRANT SELECT ON nianshen_next.review_status, nianshen_next.review_detail, nianshen_next.review_profile, nianshen_next.review_finding,
+    nianshen_next.review_decision TO nianshen_reviewer;
