@@ -274,7 +274,8 @@ struct roster_holder roster_find(struct roster_view *view, struct id_key key)
     }
     enum later later = find_later(view, key);
     if (later != LATER_NEVER) holder.found = ROSTER_LATER;
-    if (later != LATER_NOW && find_former(view, key, &holder.member)) holder.found = ROSTER_CORRECTED;
+    if (later == LATER_NOW) return holder;
+    if (find_former(view, key, &holder.member)) holder.found = ROSTER_CORRECTED;
     return holder;
 }
 
