@@ -118,8 +118,7 @@ bool decision_take(struct desk *desk, struct review_event *event)
     const struct event *sent = event->event;
     if (!build(desk)) return false;
     const struct known *known = desk_known(desk, &desk->decisions, sent->source, sent->id);
-    if (known != NULL && memcmp(known->content_sha256, sent->content_sha256, EVENT_SHA256_BYTES) != 0)
-        return take_dead_letter(desk, event, "identity-reused");
+    if (known != NULL && !desk_is_same_content(known->content_sha256, sent)) return take_dead_letter(desk, event, "identity-reused");
     if (known != NULL) {
         take_duplicate(event);
         return true;

@@ -43,6 +43,8 @@ static inline uint64_t desk_hash(const struct desk *desk, const char *source, co
 /* Identities of one topic. NULL: not known. */
 const struct known *desk_known(const struct desk *desk, const struct lookup *lookup, const char *source, const char *id);
 bool desk_learn(struct desk *desk, struct lookup *lookup, const struct known *known);
+/* True when the stored content is what was sent. Of a purged year the content is forgotten (all zeros): anything repeats it. */
+bool desk_is_same_content(const uint8_t *stored_sha256, const struct event *sent);
 
 /* ---- the steps; false: the arena is full ---- */
 

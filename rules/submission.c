@@ -228,11 +228,6 @@ static bool repeat(struct desk *desk, struct review_event *event)
     return learn(desk, sent->source, sent->id, sent->content_sha256, 0, 0);
 }
 
-static bool is_same_content(const struct known *known, const struct event *sent)
-{
-    return memcmp(known->content_sha256, sent->content_sha256, EVENT_SHA256_BYTES) == 0;
-}
-
 static bool is_limit_reached(const struct review *review, int64_t at_ms)
 {
     return review->counted[LIMIT_SUBMISSIONS] >= limit_at(review->limits, review->limit_count, LIMIT_SUBMISSIONS, at_ms);
@@ -244,7 +239,7 @@ bool chunk_take(struct desk *desk, struct review_event *event)
     struct submission *submission = NULL;
     if (!build_chunks(desk) || !submission_find(desk, sent->submission, &submission)) return false;
     const struct known *known = desk_known(desk, &desk->chunk_ids, sent->source, sent->id);
-    if (known != NULL && !is_same_content(known, sent)) return take_dead_letter(desk, event, "identity-reused");
+    if (known != NULL && !desk_is_same_content(known->content_sha256, sent)) return take_dead_letter(desk, event, "identity-reused");
     if (known != NULL) {
         take_duplicate(event);
         return true;
@@ -254,5 +249,5 @@ bool chunk_take(struct desk *desk, struct review_event *event)
     if (!is_same_header(submission, sent)) return take_dead_letter(desk, event, "chunk-contradicts");
     known = find_number(desk, (size_t)(submission - desk->review->submissions), sent->chunk_number);
     if (known == NULL) return take(desk, submission, event);
-    return is_same_content(known, sent) ? repeat(desk, event) : take_dead_letter(desk, event, "chunk-differs");
+    return desk_is_same_content(known->content_sha256, sent) ? repeat(desk, event) : take_dead_letter(desk, event, "chunk-differs");
 }

@@ -20,6 +20,12 @@ bool desk_learn(struct desk *desk, struct lookup *lookup, const struct known *kn
     return lookup_add(lookup, desk->arena, desk_hash(desk, known->source, known->id), (uintptr_t)known);
 }
 
+bool desk_is_same_content(const uint8_t *stored_sha256, const struct event *sent)
+{
+    static const uint8_t forgotten[EVENT_SHA256_BYTES];
+    return memcmp(stored_sha256, sent->content_sha256, EVENT_SHA256_BYTES) == 0 || memcmp(stored_sha256, forgotten, sizeof forgotten) == 0;
+}
+
 static bool is_unit_known(const struct review *review, int64_t at_ms)
 {
     return review->created_ms <= at_ms && review->created_ms != REFERENCE_FOREVER_MS;

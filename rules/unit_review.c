@@ -62,8 +62,7 @@ bool unit_review_take(struct desk *desk, struct review_event *event)
     const struct unit_review *known = NULL;
     if (!unit_review_find(desk, event->event->source, event->event->id, &known)) return false;
     if (known != NULL) {
-        if (memcmp(known->content_sha256, event->event->content_sha256, EVENT_SHA256_BYTES) != 0)
-            return take_dead_letter(desk, event, "identity-reused");
+        if (!desk_is_same_content(known->content_sha256, event->event)) return take_dead_letter(desk, event, "identity-reused");
         take_duplicate(event);
         return true;
     }

@@ -19,6 +19,19 @@ static void applied_records_use_up_their_identity(void **state)
     expect_fate(f, 1, FATE_APPLIED, NULL);
 }
 
+/* A purge deletes content, hashes included; the identities stay. */
+static void purged_content_is_repeated_by_any(void **state)
+{
+    struct fixture *f = *state;
+    (void)unit_review(f, "r1");
+    apply(f);
+    struct review *stored = (struct review *)(uintptr_t)shelf_find(f->shelf, f->unit, YEAR);
+    memset(stored->unit_reviews[0].content_sha256, 0, EVENT_SHA256_BYTES);
+    queue(f, EVENT_UNIT_REVIEW_CONFIRMED, "r1", "other content")->submitted_by = "another";
+    apply(f);
+    expect_fate(f, 0, FATE_DUPLICATE, NULL);
+}
+
 static void decisions_use_up_their_identity(void **state)
 {
     struct fixture *f = *state;
@@ -338,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RULE_TEST(applied_records_use_up_their_identity),
+        RULE_TEST(purged_content_is_repeated_by_any),
         RULE_TEST(decisions_use_up_their_identity),
         RULE_TEST(refused_records_go_to_the_dead_letters),
         RULE_TEST(a_refused_record_without_a_readable_id_is_answered),
