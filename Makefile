@@ -76,6 +76,7 @@ PROGRAMS := $(foreach p,producer worker worker-next ops,$(if $(wildcard $(p)/mai
 GENERATED_HEADERS := $(GEN)/schema_version.h
 GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/region_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
+STORE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard worker-next/store_*.c) worker-next/outcome_bytes.c)
 RULES_OBJECTS := $(call objects,rules)
 BENCHMARKS := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -109,6 +110,10 @@ unit: $(UNIT_TESTS) ## unit tests, under the sanitizers that SANITIZE names
 
 sql-test: $(BIN)/nianshen-ops ## tests of the SQL rules (pgTAP), on a database of their own
 	@tests/run-sql build/results/sql $(BIN)
+
+STORE_SEEDS ?= 1 2 3
+store-test: $(BIN)/nianshen-ops $(OUT)/store/test_store ## the worker's store beside the engine's state in memory, on a database of its own (STORE_SEEDS="1 2 3")
+	@tests/run-store build/results/store $(CURDIR)/$(BIN) $(CURDIR)/$(OUT)/store/test_store $(STORE_SEEDS)
 
 SIM_FIRST ?= 0
 SIM_HISTORIES ?= 100000
@@ -207,7 +212,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store store-test
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -286,14 +291,15 @@ tested_objects = $(if $(filter rules,$(word 2,$(subst _, ,$(1)))),$(OUT)/tests/r
 comma := ,
 # What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
 wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -oE 'tests/unit/play2?[.]h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
+$(OUT)/tests/test_store_%: $(OUT)/tests/unit/test_store_%.o $(OUT)/tests/unit/failing.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
+	$(link) -lcmocka $(call wrapped,tests/unit/test_store_$*.c)
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 
 $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-# The store as a library of its own, for tests and benchmarks that have no worker.
-STORE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard worker-next/store_*.c) worker-next/outcome_bytes.c)
+# The store by itself, for tests and benchmarks that have no worker.
 $(OUT)/store/%: $(OUT)/tests/store/%.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
