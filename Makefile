@@ -274,6 +274,7 @@ link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ 
 WORKER_NEXT_STORE := $(OUT)/worker-next/store_% $(OUT)/worker-next/outcome_bytes.o
 
 .SECONDEXPANSION:
+$(BIN)/nianshen-worker-next: LDLIBS += -llz4
 $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
@@ -293,6 +294,7 @@ comma := ,
 wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -oE 'tests/unit/play2?[.]h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
 $(OUT)/tests/test_store_%: $(OUT)/tests/unit/test_store_%.o $(OUT)/tests/unit/failing.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/test_store_$*.c)
+	$(link) -lcmocka -llz4 $(call wrapped,tests/unit/test_store_$*.c)
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 
