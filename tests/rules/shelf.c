@@ -185,7 +185,7 @@ static struct place *find_place(struct shelf *shelf, const char *unit, int32_t y
 static struct place *make_place(struct shelf *shelf, const char *unit, int32_t year)
 {
     if (shelf->place_count == shelf->place_room) {
-        shelf->place_room *= 2;
+        shelf->place_room = 2 * shelf->place_room + PLACES_FIRST;
         shelf->places = realloc(shelf->places, shelf->place_room * sizeof *shelf->places);
         shelf->order = realloc(shelf->order, shelf->place_room * sizeof *shelf->order);
     }
@@ -386,12 +386,12 @@ static void put_submissions(struct arena *arena, const struct review *kept, cons
     if (old_count > 0) memcpy(to->submissions, kept->submissions, old_count * sizeof *to->submissions);
     for (size_t i = 0; i < from->submission_count; i++) {
         const struct submission *submission = &from->submissions[i];
-        const struct submission *old = submission->is_new ? NULL
-                                       : i < old_count    ? &kept->submissions[i]
-                                                          : find_submission(kept, submission->name);
+        const struct submission *old = submission->is_new || kept == NULL ? NULL
+                                       : i < old_count                    ? &kept->submissions[i]
+                                                                          : find_submission(kept, submission->name);
         if (submission->is_new)
             put_submission(arena, NULL, submission, &to->submissions[to->submission_count++]);
-        else if (submission->is_changed)
+        else if (submission->is_changed && old != NULL)
             put_submission(arena, old, submission, &to->submissions[old - kept->submissions]);
     }
 }

@@ -125,7 +125,7 @@ static void a_damaged_block_is_never_read_over_its_end(void **state)
         assert_int_equal(roster_block_check(cut, length), -1);
         free(cut);
     }
-    unsigned char *odd = malloc(block.size_bytes);
+    unsigned char *odd = malloc(block.size_bytes + 1);
     for (size_t bit = 0; bit < 8 * block.size_bytes; bit++) {
         memcpy(odd, block.bytes, block.size_bytes);
         odd[bit / 8] ^= (unsigned char)(1U << bit % 8);
