@@ -2,10 +2,12 @@
 #
 # Naming conventions that it relies on, so that a new file needs no line here:
 #   core/*.c                      one archive, libcore.a, together with what is generated from schemas/ and sql/
+#   rules/*.c                     another, librules.a, which stands on libcore.a
 #   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
 #                                 also with their program's objects, except main.o
 #   tests/bench/bench_NAME.c      one benchmark of a single part each, linked with libcore.a; other NAME.c are tools of the whole bench
+#   tests/rules/NAME.c            one tool of the tests each, linked with librules.a
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
 #   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
@@ -73,6 +75,7 @@ PROGRAMS := $(foreach p,producer worker ops,$(if $(wildcard $(p)/main.c),$(p)))
 GENERATED_HEADERS := $(GEN)/schema_version.h
 GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/region_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
+RULES_OBJECTS := $(call objects,rules)
 BENCHMARKS := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
@@ -119,6 +122,12 @@ histories: all jars build/venv/.ready ## random histories in many orders against
 all-orders: all jars build/venv/.ready $(OUT)/orders/apply_records ## every order and every split of small histories against the reference model
 	@NIANSHEN_ORDERS_BIN=$(CURDIR)/$(OUT)/orders $(PYTEST) tests/orders/test_all_orders.py --junitxml=build/results/all-orders/junit.xml $(ARGS)
 
+rules-histories: $(OUT)/rules/play build/venv/.ready ## random histories through the engine in memory (NIANSHEN_HISTORIES=, NIANSHEN_SEED=, NIANSHEN_WAYS=)
+	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_histories.py --junitxml=build/results/rules-histories/junit.xml $(ARGS)
+
+rules-orders: $(OUT)/rules/play build/venv/.ready ## every order and split of small histories through the engine in memory (NIANSHEN_SHAPES="word")
+	@NIANSHEN_RULES_BIN=$(CURDIR)/$(OUT)/rules $(PYTEST) tests/rules/test_all_orders.py --junitxml=build/results/rules-orders/junit.xml $(ARGS)
+
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
 
@@ -136,7 +145,7 @@ mutants: all ## deliberate bugs, one a rule, that the tests must find; ARGS="sql
 COVERAGE_TESTS ?=
 COVERAGE_LINES_MIN := 100
 COVERAGE_BRANCHES_MIN := 100
-coverage: ## lines and branches of core/ and worker/ by unit tests and simulator; less than there was fails (COVERAGE_TESTS="words of system tests, too")
+coverage: ## lines and branches of core/, rules/ and worker/ by unit tests and simulator; less than there was fails (COVERAGE_TESTS="words of system tests, too")
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) SANITIZE=coverage unit build/coverage/sim
 	@build/coverage/sim 0 3000
@@ -169,7 +178,7 @@ lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy,
 	@tests/lint/run
 
 format: ## lay out the C code by .clang-format
-	clang-format -i $(wildcard core/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c tests/sim/*.[ch])
+	clang-format -i $(wildcard core/*.[ch] rules/*.[ch] tests/rules/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c tests/sim/*.[ch])
 
 install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen
@@ -237,10 +246,14 @@ $(OUT)/libcore.a: $(CORE_OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
+$(OUT)/librules.a: $(RULES_OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
 link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
 .SECONDEXPANSION:
-$(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/libcore.a
+$(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
@@ -248,18 +261,21 @@ tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$
 comma := ,
 # What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
 wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -o 'tests/unit/play.h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
-$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/libcore.a
+$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 
-$(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/libcore.a
+$(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-$(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/libcore.a
+$(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/librules.a $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/rules/tools/%: $(OUT)/tests/rules/%.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # crew.c holds the loop and stands in for the signals.
 $(OUT)/sim: $(call objects,tests/sim) $(filter-out $(OUT)/worker/main.o $(OUT)/worker/loop.o $(OUT)/worker/signals.o,$(call objects,worker)) \
-		$(OUT)/libcore.a
+		$(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a

@@ -23,35 +23,6 @@ enum {
     SERVER_VERSION_MIN = 150000,
 };
 
-enum database_phase {
-    PHASE_CONNECTING,
-    PHASE_IDLE,
-    PHASE_ASKING, /* a statement is on its way */
-    PHASE_COPYING, /* the server takes rows */
-    PHASE_READING, /* the server gives rows */
-};
-
-struct database {
-    PGconn *connection;
-    enum database_phase phase;
-    PostgresPollingStatusType connect_wants;
-    int64_t connect_deadline_ms;
-    bool wants_write;
-    bool is_lost;
-    struct database_result *answer; /* of the running statement, until it is handed over */
-    struct fault failure; /* the first error of the running statement */
-    char *copy; /* rows not handed to libpq yet */
-    size_t copy_used;
-    size_t copy_capacity;
-    char *line; /* of a COPY that is read; libpq's memory */
-};
-
-struct database_result {
-    PGresult *rows;
-    unsigned char **decoded; /* of result_bytea; freed with the result */
-    size_t decoded_count;
-};
-
 static int64_t clock_ms(void)
 {
     struct timespec now;
@@ -186,6 +157,7 @@ void database_close(struct database *database)
 {
     if (database == NULL) return;
     result_free(database->answer);
+    database_pipeline_clear(database);
     PQfreemem(database->line);
     PQfinish(database->connection);
     free(database->copy);
@@ -310,7 +282,7 @@ bool database_is_lost(const struct database *database)
 
 /* ---- asking ---- */
 
-static bool database_fault_lost(struct database *database, struct fault *fault)
+bool database_fault_lost(struct database *database, struct fault *fault)
 {
     database->is_lost = true;
     char where[WHERE_BYTES_MAX];
@@ -321,7 +293,7 @@ static bool database_fault_lost(struct database *database, struct fault *fault)
 }
 
 /* An error answer without SQLSTATE is libpq's own: it has lost the connection. */
-static void database_keep_error(struct database *database, const PGresult *error)
+void database_keep_error(struct database *database, const PGresult *error)
 {
     struct database_complaint complaint = {
         .sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE),
@@ -336,16 +308,23 @@ static void database_keep_error(struct database *database, const PGresult *error
         database_fault_of(&complaint, &database->failure);
 }
 
-static void database_keep_answer(struct database *database, PGresult *rows)
+struct database_result *database_result_new(struct database *database, PGresult *rows)
 {
     struct database_result *answer = calloc(1, sizeof *answer);
     if (answer == NULL) {
         PQclear(rows);
         fault_set(&database->failure, FAULT_RETRY, EX_OSERR, "memory-out",
                   language_pick("接收 PostgreSQL 的应答时内存不足", "out of memory for an answer of PostgreSQL"));
-        return;
+        return NULL;
     }
     answer->rows = rows;
+    return answer;
+}
+
+static void database_keep_answer(struct database *database, PGresult *rows)
+{
+    struct database_result *answer = database_result_new(database, rows);
+    if (answer == NULL) return;
     result_free(database->answer);
     database->answer = answer;
 }
@@ -374,15 +353,21 @@ static bool database_take_answer(struct database *database, PGresult *rows)
     }
 }
 
+bool database_finish_failure(struct database *database, struct fault *fault)
+{
+    /* A statement may have had its error answer before the connection went: then that is the cause, and this only a mark. */
+    if (PQstatus(database->connection) == CONNECTION_BAD) database_fault_lost(database, &database->failure);
+    if (database->failure.kind == FAULT_NONE) return false;
+    fault_set(fault, database->failure.kind, database->failure.exit_status, database->failure.code, "%s", database->failure.text);
+    fault_clear(&database->failure);
+    return true;
+}
+
 static enum database_state database_finish(struct database *database, struct database_result **result, struct fault *fault)
 {
     struct database_result *answer = database->answer;
     database->answer = NULL;
-    /* A statement may have had its error answer before the connection went: then that is the cause, and this only a mark. */
-    if (PQstatus(database->connection) == CONNECTION_BAD) database_fault_lost(database, &database->failure);
-    if (database->failure.kind != FAULT_NONE) {
-        fault_set(fault, database->failure.kind, database->failure.exit_status, database->failure.code, "%s", database->failure.text);
-        fault_clear(&database->failure);
+    if (database_finish_failure(database, fault)) {
         result_free(answer);
         return DATABASE_FAILED;
     }
@@ -428,13 +413,14 @@ enum database_state database_poll(struct database *database, struct database_res
         return database_poll_connect(database, fault);
     case PHASE_ASKING:
         return database_poll_answer(database, result, fault);
+    case PHASE_PIPELINE:
+        return database_poll_pipeline(database, fault);
     default:
         return database_poll_idle(database, fault);
     }
 }
 
-/* Common to all that send: the connection is there and nothing else is running. */
-static bool database_begin(struct database *database, struct fault *fault)
+bool database_begin(struct database *database, struct fault *fault)
 {
     if (database->is_lost) return database_fault_lost(database, fault);
     assert(database->phase == PHASE_IDLE);
@@ -442,25 +428,31 @@ static bool database_begin(struct database *database, struct fault *fault)
     return true;
 }
 
-bool database_send(struct database *database, const struct database_query *query, struct fault *fault)
+bool database_fault_query(struct fault *fault)
 {
-    if (!database_begin(database, fault)) return false;
-    if (query->is_broken)
-        return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "query-too-large",
-                         language_pick("查询的参数超过 %d MiB，或内存不足", "the parameters of a query pass %d MiB, or memory is out"),
-                         QUERY_BYTES_MAX / 1024 / 1024);
-    Oid types[QUERY_PARAMETERS_MAX];
-    const char *values[QUERY_PARAMETERS_MAX];
-    int lengths[QUERY_PARAMETERS_MAX];
-    int formats[QUERY_PARAMETERS_MAX];
+    return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "query-too-large",
+                     language_pick("查询的参数超过 %d MiB，或内存不足", "the parameters of a query pass %d MiB, or memory is out"),
+                     QUERY_BYTES_MAX / 1024 / 1024);
+}
+
+void query_values_fill(const struct database_query *query, struct query_values *out)
+{
     for (size_t i = 0; i < query->count; i++) {
         size_t bytes;
-        values[i] = query_parameter_bytes(query, i, &bytes);
-        types[i] = (Oid)query->parameters[i].type;
-        lengths[i] = (int)bytes;
-        formats[i] = 1;
+        out->values[i] = query_parameter_bytes(query, i, &bytes);
+        out->types[i] = (Oid)query->parameters[i].type;
+        out->lengths[i] = (int)bytes;
+        out->formats[i] = 1;
     }
-    if (PQsendQueryParams(database->connection, query->sql, (int)query->count, types, values, lengths, formats, 0) == 0)
+}
+
+bool database_send(struct database *database, const struct database_query *query, struct fault *fault)
+{
+    struct query_values with;
+    if (!database_begin(database, fault)) return false;
+    if (query->is_broken) return database_fault_query(fault);
+    query_values_fill(query, &with);
+    if (PQsendQueryParams(database->connection, query->sql, (int)query->count, with.types, with.values, with.lengths, with.formats, 0) == 0)
         return database_fault_lost(database, fault);
     database->phase = PHASE_ASKING;
     database->wants_write = PQflush(database->connection) > 0;
@@ -504,26 +496,37 @@ bool database_run_script(struct database *database, const char *script, struct f
     return database_send_script(database, script, fault) && database_await(database, -1, NULL, fault);
 }
 
+bool database_schema_fits(const struct database *database, const char *version, struct fault *fault)
+{
+    if (strcmp(version, NIANSHEN_SCHEMA_VERSION) == 0) return true;
+    return fault_set(
+        fault, FAULT_FATAL, EX_CONFIG, "schema-version",
+        language_pick("数据库 %s 的表结构版本是 %s，本程序需要 %s；请运行同一版本的 nianshen-ops migrate",
+                      "the database %s has the schema version %s, this program needs %s; run nianshen-ops migrate of the same release"),
+        PQdb(database->connection), version, NIANSHEN_SCHEMA_VERSION);
+}
+
+/* A DBA may have given the database or the role other defaults: what the programs lean on is set in the question every one of them asks first. */
+#define SETTINGS_OF_A_SESSION                                                                                                              \
+    "set_config('default_transaction_isolation', 'read committed', false), set_config('standard_conforming_strings', 'on', false), "      \
+    "set_config('DateStyle', 'ISO, YMD', false), set_config('bytea_output', 'hex', false)"
+
 bool database_require_schema(struct database *database, int timeout_ms, struct fault *fault)
 {
     struct database_query *query = query_new();
     if (query == NULL) return fault_set(fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for a query"));
-    query_reset(query, "SELECT nianshen.schema_version()");
+    query_reset(query, "SELECT nianshen.schema_version(), " SETTINGS_OF_A_SESSION);
     struct database_result *result = NULL;
     struct fault answer = {0};
     bool is_there = database_run(database, query, timeout_ms, &result, &answer);
     const char *version = is_there && !result_is_null(result, 0, 0) ? result_text(result, 0, 0) : "none";
-    bool is_fit = strcmp(version, NIANSHEN_SCHEMA_VERSION) == 0;
+    bool is_fit = false;
     /* 3F000: no schema of ours at all; 42883: one without the function. */
     bool is_absent = strcmp(answer.code, "sqlstate-3F000") == 0 || strcmp(answer.code, "sqlstate-42883") == 0;
     if (!is_there && !is_absent)
         fault_set(fault, answer.kind, answer.exit_status, answer.code, "%s", answer.text);
-    else if (!is_fit)
-        fault_set(
-            fault, FAULT_FATAL, EX_CONFIG, "schema-version",
-            language_pick("数据库 %s 的表结构版本是 %s，本程序需要 %s；请运行同一版本的 nianshen-ops migrate",
-                          "the database %s has the schema version %s, this program needs %s; run nianshen-ops migrate of the same release"),
-            PQdb(database->connection), version, NIANSHEN_SCHEMA_VERSION);
+    else
+        is_fit = database_schema_fits(database, version, fault);
     result_free(result);
     query_free(query);
     return is_fit;
@@ -638,63 +641,4 @@ bool database_copy_read(struct database *database, const char **line, size_t *by
     /* The end, or an error: both come as the statement's answer. */
     database->phase = PHASE_ASKING;
     return database_await(database, -1, NULL, fault);
-}
-
-/* ---- answers ---- */
-
-void result_free(struct database_result *result)
-{
-    if (result == NULL) return;
-    for (size_t i = 0; i < result->decoded_count; i++) PQfreemem(result->decoded[i]);
-    free(result->decoded);
-    PQclear(result->rows);
-    free(result);
-}
-
-size_t result_rows(const struct database_result *result)
-{
-    return (size_t)PQntuples(result->rows);
-}
-
-size_t result_columns(const struct database_result *result)
-{
-    return (size_t)PQnfields(result->rows);
-}
-
-const char *result_column_name(const struct database_result *result, size_t column)
-{
-    return PQfname(result->rows, (int)column);
-}
-
-bool result_is_null(const struct database_result *result, size_t row, size_t column)
-{
-    return PQgetisnull(result->rows, (int)row, (int)column) != 0;
-}
-
-const char *result_text(const struct database_result *result, size_t row, size_t column)
-{
-    return PQgetvalue(result->rows, (int)row, (int)column);
-}
-
-int64_t result_int8(const struct database_result *result, size_t row, size_t column)
-{
-    return strtoll(result_text(result, row, column), NULL, 10);
-}
-
-bool result_bool(const struct database_result *result, size_t row, size_t column)
-{
-    return result_text(result, row, column)[0] == 't';
-}
-
-const void *result_bytea(struct database_result *result, size_t row, size_t column, size_t *bytes)
-{
-    *bytes = 0;
-    if (result_is_null(result, row, column)) return NULL;
-    unsigned char **grown = realloc(result->decoded, (result->decoded_count + 1) * sizeof *grown);
-    if (grown == NULL) return NULL;
-    result->decoded = grown;
-    const unsigned char *text = (const unsigned char *)PQgetvalue(result->rows, (int)row, (int)column);
-    unsigned char *decoded = PQunescapeBytea(text, bytes);
-    if (decoded != NULL) result->decoded[result->decoded_count++] = decoded;
-    return decoded;
 }

@@ -1,7 +1,7 @@
 /*
  * PostgreSQL, as the rest of the programs see it. core/database.c is the only file that includes libpq-fe.h. The connection
  * comes from libpq's own PG* variables and service file; a program adds only its application_name, and time limits where the user
- * has set none. Parameters travel in binary format, answers in text.
+ * has set none. Parameters travel in binary format; answers in text, those of pipelines in binary format.
  */
 #ifndef NIANSHEN_CORE_DATABASE_H
 #define NIANSHEN_CORE_DATABASE_H
@@ -108,6 +108,25 @@ bool database_copy_end(struct database *database, struct fault *fault);
  * last. A line is borrowed until the next call. A COPY that is not read to its end makes the connection useless: close it.
  */
 bool database_copy_read(struct database *database, const char **line, size_t *bytes, struct fault *fault);
+/* ---- pipelines: several statements in one round trip ---- */
+
+/*
+ * Each statement is prepared once a session, when it is first added, and known by its address: statements are static. At most 64 of them,
+ * as many a pipeline. Add them one after the other (the query's bytes are copied; NULL: no parameters), end the pipeline, then
+ * database_poll: READY when all have answered, FAILED with the first error; the server skips what stands behind it. Outside BEGIN and
+ * COMMIT, which are statements like others, a pipeline is one transaction. When adding fails close the connection: a part may be on its way.
+ *
+ * Answers are in binary format: the accessors below know both. Prepared statements need a session of one's own: no pooler by transaction.
+ */
+struct database_statement {
+    const char *name, *sql;
+};
+bool database_pipeline_add(struct database *database, const struct database_statement *statement, const struct database_query *parameters,
+                           struct fault *fault);
+bool database_pipeline_end(struct database *database, struct fault *fault);
+/* The answer of the statement added as number `index`, from 0; the caller frees it. NULL: it was taken already. */
+struct database_result *database_pipeline_take(struct database *database, size_t index);
+
 /* True when the connection is lost and must be opened anew. */
 bool database_is_lost(const struct database *database);
 
@@ -118,15 +137,29 @@ size_t result_rows(const struct database_result *result);
 size_t result_columns(const struct database_result *result);
 const char *result_column_name(const struct database_result *result, size_t column);
 bool result_is_null(const struct database_result *result, size_t row, size_t column);
-/* Answers come in text format. Borrowed until result_free. */
+/* Of a text in both formats, of other types in text format only; NUL-terminated. Borrowed until result_free. */
 const char *result_text(const struct database_result *result, size_t row, size_t column);
 int64_t result_int8(const struct database_result *result, size_t row, size_t column);
 bool result_bool(const struct database_result *result, size_t row, size_t column);
-/* A bytea column decoded into memory that the result owns; NULL when it is null, and when there is no memory left. */
+size_t result_bytes(const struct database_result *result, size_t row, size_t column); /* size of the value as it came */
+/* A bytea column: in binary format as it came, else decoded into memory that the result owns. NULL when it is null, and when there is no
+ * memory left. */
 const void *result_bytea(struct database_result *result, size_t row, size_t column, size_t *bytes);
 
-/* Compares nianshen.schema_version() with the version built in: FAULT_FATAL, EX_CONFIG, code schema-version, remedy `nianshen-ops migrate`.
+/* An array of one dimension in binary format, read element by element; a null one is like an empty one. Borrows from the result. */
+struct database_array {
+    uint32_t left; /* elements not read yet */
+    const char *at, *end;
+};
+struct database_array result_array(const struct database_result *result, size_t row, size_t column);
+bool array_next(struct database_array *array, const char **bytes, size_t *count); /* `bytes` NULL: a null; they end without a NUL */
+bool array_next_int8(struct database_array *array, int64_t *value);
+
+/*
+ * Compares nianshen.schema_version() with the version built in: FAULT_FATAL, EX_CONFIG, code schema-version, remedy `nianshen-ops migrate`.
+ * Sets for the session what the programs rely on, whatever the database or the role has as its defaults: isolation, strings, date style.
  */
+bool database_schema_fits(const struct database *database, const char *version, struct fault *fault); /* the comparison alone */
 bool database_require_schema(struct database *database, int timeout_ms, struct fault *fault);
 
 #endif

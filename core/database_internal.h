@@ -1,7 +1,7 @@
 /*
- * What the three files behind core/database.h share: core/database.c (connection and answers, by libpq), core/database_query.c
- * (parameters in PostgreSQL's binary format) and core/database_fault.c (SQLSTATE to fault). The latter two are pure. Nobody else includes
- * this.
+ * What the files behind core/database.h share: core/database.c (connection and statements, by libpq), core/database_pipeline.c (several
+ * statements in one round trip), core/database_result.c (answers), core/database_query.c (parameters in PostgreSQL's binary format) and
+ * core/database_fault.c (SQLSTATE to fault). The latter two are pure. Nobody else includes this.
  */
 #ifndef NIANSHEN_CORE_DATABASE_INTERNAL_H
 #define NIANSHEN_CORE_DATABASE_INTERNAL_H
@@ -52,6 +52,75 @@ struct database_query {
 
 /* The bytes of parameter `index`; NULL for a null. Valid until the query changes. */
 const char *query_parameter_bytes(const struct database_query *query, size_t index, size_t *bytes);
+
+/* ---- the connection ---- */
+
+enum database_phase {
+    PHASE_CONNECTING,
+    PHASE_IDLE,
+    PHASE_ASKING, /* a statement is on its way */
+    PHASE_COPYING, /* the server takes rows */
+    PHASE_READING, /* the server gives rows */
+    PHASE_FILLING, /* statements of a pipeline are handed over */
+    PHASE_PIPELINE, /* all of them are, their answers come */
+};
+
+enum {
+    DATABASE_PREPARED_MAX = 64, /* statements a session has prepared */
+    DATABASE_PIPELINE_MAX = 64, /* statements in one pipeline */
+};
+
+struct pipeline_entry { /* one thing that answers: a statement's preparation or its execution */
+    const struct database_statement *prepares; /* NULL: an execution */
+    struct database_result *answer;
+};
+
+struct database {
+    struct pg_conn *connection;
+    enum database_phase phase;
+    int connect_wants; /* PostgresPollingStatusType */
+    int64_t connect_deadline_ms;
+    bool wants_write;
+    bool is_lost;
+    struct database_result *answer; /* of the running statement, until it is handed over */
+    struct fault failure; /* the first error of the running statement */
+    char *copy; /* rows not handed to libpq yet */
+    size_t copy_used;
+    size_t copy_capacity;
+    char *line; /* of a COPY that is read; libpq's memory */
+    const struct database_statement *prepared[DATABASE_PREPARED_MAX];
+    size_t prepared_count;
+    struct pipeline_entry pipeline[2 * DATABASE_PIPELINE_MAX];
+    size_t pipeline_count, pipeline_at; /* `at`: whose answer is next */
+};
+
+struct database_result {
+    struct pg_result *rows;
+    unsigned char **decoded; /* of result_bytea; freed with the result */
+    size_t decoded_count;
+};
+
+/* Marks the connection as lost and says so. Always false. */
+bool database_fault_lost(struct database *database, struct fault *fault);
+/* Keeps the first error of what is running. */
+void database_keep_error(struct database *database, const struct pg_result *error);
+/* Takes `rows` over. NULL, and the failure is kept, when memory is out. */
+struct database_result *database_result_new(struct database *database, struct pg_result *rows);
+/* Common to all that send: the connection is there and nothing else is running. */
+bool database_begin(struct database *database, struct fault *fault);
+bool database_fault_query(struct fault *fault); /* of a broken query */
+/* Ends what is running: hands the failure on, if there is one. */
+bool database_finish_failure(struct database *database, struct fault *fault);
+enum database_state database_poll_pipeline(struct database *database, struct fault *fault);
+void database_pipeline_clear(struct database *database);
+
+struct query_values { /* a query's parameters as libpq wants them */
+    unsigned types[QUERY_PARAMETERS_MAX];
+    const char *values[QUERY_PARAMETERS_MAX];
+    int lengths[QUERY_PARAMETERS_MAX];
+    int formats[QUERY_PARAMETERS_MAX];
+};
+void query_values_fill(const struct database_query *query, struct query_values *out);
 
 /* What the server said of a failed statement; any may be NULL. */
 struct database_complaint {

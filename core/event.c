@@ -141,8 +141,8 @@ static bool read_name(const struct envelope *envelope, const char *name, char ou
     if (!find_attribute(envelope, name, &value, fault)) return false;
     if (!text_is_name(value.text, value.length, EVENT_NAME_BYTES_MAX))
         return json_guard_refuse(fault, "bad-header",
-                                 language_pick("%s%s 须为 1 至 %d 字节的 UTF-8 文本，不含控制字符",
-                                               "%s%s must be 1 to %d bytes of UTF-8 without control characters"),
+                                 language_pick("%s%s 须为 1 至 %d 字节的 UTF-8 文本，不含控制字符与双向控制符",
+                                               "%s%s must be 1 to %d bytes of UTF-8 without control characters or bidirectional controls"),
                                  envelope->root != NULL ? language_pick("属性 ", "attribute ") : language_pick("头部 ce_", "header ce_"),
                                  name, EVENT_NAME_BYTES_MAX);
     memcpy(out, value.text, value.length);
@@ -299,6 +299,11 @@ bool event_decode(struct arena *arena, const struct kafka_record *record, int32_
     json_decref(value);
     json_memory_end();
     return is_good;
+}
+
+bool event_read(struct arena *arena, const struct kafka_record *record, int32_t partitions, struct event *event, struct fault *fault)
+{
+    return event_scan(arena, record, partitions, event) || event_decode(arena, record, partitions, event, fault);
 }
 
 bool event_of_structured(struct arena *arena, const char *json, size_t length, struct event *event, struct fault *fault)

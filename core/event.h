@@ -32,6 +32,8 @@ enum {
     EVENT_ELEMENTS_MAX = 8 * EVENT_ENTRIES_MAX + 1000, /* members and items in all objects and arrays: a bound on the parser's memory */
     EVENT_ENTRIES_TOTAL_MAX = 50000000,
     EVENT_HEADERS_MAX = 64,
+    EVENT_NOTES_MAX = 16, /* of one unit review; further ones are left out */
+    EVENT_NOTE_FIELD_BYTES_MAX = 64,
     EVENT_YEAR_MIN = 2000,
     EVENT_YEAR_MAX = 2999,
     EVENT_SHA256_BYTES = 32,
@@ -94,7 +96,7 @@ struct event_profile { /* of a unit review: the known fields that change, normal
 
 struct event_note { /* a doubt about a field, or the refusal of one */
     const char *code; /* static */
-    const char *field; /* "profile.contact_mobile", … */
+    const char *field; /* "profile.contact_mobile", …; the sender's own names are made printable and cut at EVENT_NOTE_FIELD_BYTES_MAX */
     int position; /* of a credit code's check; 0: none */
     char expected; /* 0: none */
 };
@@ -117,8 +119,8 @@ struct event_bad_number { /* what is wrong with one entry by itself: an ID check
 
 struct event_rows { /* the entries of one chunk, as sent */
     const struct event_failing *failing;
-    const struct id_key *passed;
-    const struct event_bad_number *bad; /* by list and index */
+    const struct id_key *passed; /* likewise */
+    const struct event_bad_number *bad; /* by list and index; no entry is left out of the lists for it */
     uint32_t failing_count, passed_count, bad_count;
 };
 
@@ -127,7 +129,10 @@ struct event {
     const char *source, *id; /* ce_source, ce_id */
     const char *unit;
     int32_t year;
-    /* Over the type, the data as sorted, compact JSON, with an empty "passed", and the passed numbers, each with a NUL behind it. */
+    /*
+     * Over the type, a line feed, the data as sorted, compact JSON, and the passed numbers, each with a NUL behind it. In a chunk's data
+     * "passed" is empty, also where it was not sent. Of what was sent: what is normalised or noted does not count.
+     */
     uint8_t content_sha256[EVENT_SHA256_BYTES];
     /*
      * The data without "failed" and "passed", as compact JSON text: what the database reads its fields from. Field types and

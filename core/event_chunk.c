@@ -34,6 +34,9 @@ struct reader {
     struct list lists[2]; /* by enum event_list */
     struct event_chunk *chunk;
     struct event_failed *failed; /* the chunk's */
+    struct event_rows *rows;
+    struct event_failing *failing; /* the rows' */
+    struct id_key *passed; /* the rows' */
     size_t key_bytes; /* of all keys, each with its end */
     struct event_row_error *errors;
     size_t error_capacity;
@@ -106,6 +109,8 @@ static bool read_number(struct reader *reader, enum event_list list, size_t inde
     reader->lists[list].keys[index] = arena_copy(reader->arena, key, key_bytes);
     reader->key_bytes += key_bytes + 1;
     if (reader->lists[list].keys[index] == NULL) return json_guard_no_memory(reader->fault);
+    *(list == EVENT_LIST_FAILED ? &reader->failing[index].key : &reader->passed[index]) =
+        id_key_of(reader->lists[list].keys[index], key_bytes);
     return verdict->level != ID_ERROR || add_error(reader, list, index, verdict->code, verdict);
 }
 
@@ -125,6 +130,22 @@ static bool read_reason(struct reader *reader, const json_t *reason, size_t inde
     if (!text_is_name(json_string_value(reason), length, EVENT_NAME_BYTES_MAX))
         return add_error(reader, EVENT_LIST_FAILED, index, "unknown-reason", NULL);
     *out = arena_copy(reader->arena, json_string_value(reason), length);
+    return *out != NULL || json_guard_no_memory(reader->fault);
+}
+
+/* What the sender believes the member is called; an empty one counts as none. */
+static bool read_name(struct reader *reader, const json_t *name, size_t index, const char **out)
+{
+    size_t length = json_string_length(name);
+    *out = NULL;
+    if (name == NULL || (json_typeof(name) == JSON_STRING && length == 0)) return true;
+    if (json_typeof(name) != JSON_STRING || !text_is_name(json_string_value(name), length, EVENT_NAME_BYTES_MAX))
+        return json_guard_refuse(reader->fault, "schema",
+                                 language_pick("/data/failed/%zu/name 须为至多 %d 字节的字符串，不含控制字符与双向控制符",
+                                               "/data/failed/%zu/name must be a string of at most %d bytes without control characters "
+                                               "or bidirectional controls"),
+                                 index, EVENT_NAME_BYTES_MAX);
+    *out = arena_copy(reader->arena, json_string_value(name), length);
     return *out != NULL || json_guard_no_memory(reader->fault);
 }
 
@@ -155,14 +176,18 @@ static bool read_failed_entry(struct reader *reader, size_t index, struct event_
         return json_guard_refuse(reader->fault, "schema", language_pick("/data/failed/%zu 须为对象", "/data/failed/%zu must be an object"),
                                  index);
     const json_t *number = json_object_get(item, "id_number"), *reason = json_object_get(item, "reason");
+    struct event_failing *failing = &reader->failing[index];
     struct id_verdict verdict;
     *failed = (struct event_failed){0};
     if (!check_string(reader, number, EVENT_LIST_FAILED, index, "/id_number") ||
         !check_string(reader, reason, EVENT_LIST_FAILED, index, "/reason") ||
+        !read_name(reader, json_object_get(item, "name"), index, &failing->name) ||
         !read_number(reader, EVENT_LIST_FAILED, index, number_of(number), &verdict) ||
         !read_reason(reader, reason, index, &failed->reason) || !read_warnings(reader, &verdict, failed))
         return false;
     failed->key = reader->lists[EVENT_LIST_FAILED].keys[index];
+    failing->reason = failed->reason;
+    failing->warnings = failed->warnings;
     return true;
 }
 
@@ -170,7 +195,10 @@ static bool read_failed(struct reader *reader)
 {
     size_t count = reader->lists[EVENT_LIST_FAILED].count;
     struct event_failed *failed = arena_take(reader->arena, count * sizeof *failed);
-    if (failed == NULL) return json_guard_no_memory(reader->fault);
+    reader->failing = arena_take(reader->arena, count * sizeof *reader->failing);
+    if (failed == NULL || reader->failing == NULL) return json_guard_no_memory(reader->fault);
+    reader->rows->failing = reader->failing;
+    reader->rows->failing_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++)
         if (!read_failed_entry(reader, i, &failed[i])) return false;
     reader->chunk->failed = reader->failed = failed;
@@ -197,12 +225,36 @@ static bool read_passed(struct reader *reader)
     const struct list *passed = &reader->lists[EVENT_LIST_PASSED];
     struct id_verdict verdict;
     reader->chunk->passed_count = passed->count;
+    reader->passed = arena_take(reader->arena, passed->count * sizeof *reader->passed);
+    if (reader->passed == NULL) return json_guard_no_memory(reader->fault);
+    reader->rows->passed = reader->passed;
+    reader->rows->passed_count = (uint32_t)passed->count;
     if (passed->lift != NULL) return read_lifted(reader);
     for (size_t i = 0; i < passed->count; i++) {
         const json_t *item = json_array_get(passed->items, i);
         if (!check_string(reader, item, EVENT_LIST_PASSED, i, "") || !read_number(reader, EVENT_LIST_PASSED, i, number_of(item), &verdict))
             return false;
     }
+    return true;
+}
+
+/* The errors so far are the entries' own. */
+static bool fill_bad(struct reader *reader)
+{
+    size_t count = reader->chunk->error_count;
+    struct event_bad_number *bad = arena_take(reader->arena, count * sizeof *bad);
+    if (bad == NULL) return json_guard_no_memory(reader->fault);
+    for (size_t i = 0; i < count; i++) {
+        const struct event_row_error *error = &reader->errors[i];
+        bad[i] = (struct event_bad_number){.list = error->list,
+                                           .index = error->index,
+                                           .code = error->code,
+                                           .masked = error->masked,
+                                           .position = error->position,
+                                           .expected = error->expected};
+    }
+    reader->rows->bad = bad;
+    reader->rows->bad_count = (uint32_t)count;
     return true;
 }
 
@@ -296,14 +348,14 @@ static bool open_list(struct reader *reader, enum event_list list, const struct 
 }
 
 bool event_chunk_read(struct arena *arena, const struct event_list_items lists[2], bool is_list_mode, date_ymd today,
-                      struct event_chunk *chunk, struct fault *fault)
+                      struct event_chunk *chunk, struct event_rows *rows, struct fault *fault)
 {
-    struct reader reader = {.arena = arena, .today = today, .chunk = chunk, .fault = fault};
+    struct reader reader = {.arena = arena, .today = today, .chunk = chunk, .rows = rows, .fault = fault};
     *chunk = (struct event_chunk){.is_sorted = true};
     if (!open_list(&reader, EVENT_LIST_FAILED, &lists[EVENT_LIST_FAILED]) ||
         !open_list(&reader, EVENT_LIST_PASSED, &lists[EVENT_LIST_PASSED]))
         return false;
-    if (!read_failed(&reader) || !read_passed(&reader) || !check_order(&reader, EVENT_LIST_FAILED) ||
+    if (!read_failed(&reader) || !read_passed(&reader) || !fill_bad(&reader) || !check_order(&reader, EVENT_LIST_FAILED) ||
         !check_order(&reader, EVENT_LIST_PASSED))
         return false;
     find_range(&reader);

@@ -1,5 +1,6 @@
 #include "core/id_number.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -382,6 +383,46 @@ struct id_verdict id_number_check(const char *text, size_t length, date_ymd toda
         check_check_character(&ladder))
         accept(&ladder);
     return ladder.verdict;
+}
+
+/* ---- the same for the many, at once ---- */
+
+enum { WORD_DIGITS = 8 };
+
+/* Eight digits in one word, the first one lowest: read and weighted side by side. False when one of them is no digit. */
+static bool read_word(const char *text, uint64_t even_weights, uint64_t odd_weights, unsigned *number, unsigned *sum)
+{
+    const uint64_t high = UINT64_C(0xF0F0F0F0F0F0F0F0), zeros = UINT64_C(0x3030303030303030), lanes = UINT64_C(0x00FF00FF00FF00FF);
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    word = le64toh(word);
+    if ((word & high) != zeros || ((word + UINT64_C(0x0606060606060606)) & high) != zeros) return false;
+    word -= zeros;
+    /* A product of lanes adds up in the highest lane what belongs together, here digit times weight: below 2^16, so nothing is carried. */
+    *sum += (unsigned)((word & lanes) * even_weights >> 48) + (unsigned)((word >> 8 & lanes) * odd_weights >> 48);
+    word = (word * 10 + (word >> 8)) & lanes; /* pairs of digits, fours, eight */
+    word = (word * 100 + (word >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    *number = (unsigned)((word * 10000 + (word >> 32)) & UINT32_MAX);
+    return true;
+}
+
+bool id_number_pack(const char *text, date_ymd today, uint64_t *packed, date_ymd *born)
+{
+    /* Weights 7 9 10 5 8 4 2 1 and 6 3 7 9 10 5 8 4 of the even and the odd digits, the first digit's highest, then 2. */
+    unsigned first, second, sum = 0, last = (unsigned)(unsigned char)text[CHECK_AT - 1] - '0';
+    if (!read_word(text, UINT64_C(0x0007000A00080002), UINT64_C(0x0009000500040001), &first, &sum) ||
+        !read_word(text + WORD_DIGITS, UINT64_C(0x00060007000A0008), UINT64_C(0x0003000900050004), &second, &sum) || last > 9)
+        return false;
+    unsigned region = first / 100, sequence = second % 100 * 10 + last;
+    if (text[CHECK_AT] != "10X98765432"[(sum + 2 * last) % 11] || sequence == 0 || (sequence % 100 == 0 && text[CHECK_AT] == '0'))
+        return false;
+    *born = (date_ymd)(first % 100 * 1000000 + second / 100);
+    int age = full_years(*born, today), province = (int)region / 10000;
+    if (*born > today || age < USUAL_AGE_MIN || age > USUAL_AGE_MAX || !date_is_real(*born / 10000, *born / 100 % 100, *born % 100))
+        return false;
+    if (text[0] == '9' || province == 71 || !region_is_province(province) || !region_is_known((int32_t)region)) return false;
+    *packed = (first * UINT64_C(100000000) + second) * 10 + last;
+    return true;
 }
 
 const char *id_form_name(enum id_form form)

@@ -17,6 +17,7 @@ struct country {
 
 extern const struct region region_table[]; /* by code */
 extern const size_t region_count;
+extern const uint8_t region_bits[]; /* bit (code % 8) of byte (code / 8): the code is in region_table; up to 999999 */
 extern const struct country country_table[]; /* by number */
 extern const size_t country_count;
 

@@ -37,6 +37,11 @@ bool text_is_control(uint32_t code_point)
     return code_point < 0x20 || (code_point >= 0x7F && code_point <= 0x9F);
 }
 
+bool text_is_bidi_control(uint32_t code_point)
+{
+    return (code_point >= 0x202A && code_point <= 0x202E) || (code_point >= 0x2066 && code_point <= 0x2069);
+}
+
 bool text_is_blank(uint32_t code_point)
 {
     if (code_point < 0x80) return code_point == ' ' || (code_point >= '\t' && code_point <= '\r');
@@ -85,8 +90,12 @@ bool text_is_name(const char *text, size_t length, size_t bytes_max)
 {
     if (length == 0 || length > bytes_max) return false;
     for (size_t at = 0; at < length;) {
+        if (text[at] >= 0x20 && text[at] <= 0x7E) { /* nearly all there is */
+            at++;
+            continue;
+        }
         uint32_t code_point = text_next(text, length, &at);
-        if (code_point == TEXT_BAD || text_is_control(code_point)) return false;
+        if (code_point == TEXT_BAD || text_is_control(code_point) || text_is_bidi_control(code_point)) return false;
     }
     return true;
 }
@@ -141,7 +150,7 @@ static void add_masked(struct writer *writer, const char *text, size_t length, s
         bool is_shown = index < mask.head || index + mask.tail >= count;
         if (!is_shown) {
             if (index - mask.head >= left_out) writer_add(writer, "*", 1);
-        } else if (code_point == TEXT_BAD || text_is_control(code_point)) {
+        } else if (code_point == TEXT_BAD || text_is_control(code_point) || text_is_bidi_control(code_point)) {
             writer_add(writer, "?", 1);
         } else {
             writer_add(writer, text + start, at - start);
@@ -203,7 +212,8 @@ static void add_character(struct writer *writer, const char *text, size_t length
     size_t start = *at;
     uint32_t code_point = text_next(text, length, at);
     bool is_line_end = code_point == 0x2028 || code_point == 0x2029; /* line and paragraph separator: some readers break there */
-    bool is_odd = code_point == TEXT_BAD || is_line_end || (text_is_control(code_point) && code_point != '\t' && code_point != '\n');
+    bool is_layout = code_point == '\t' || code_point == '\n';
+    bool is_odd = code_point == TEXT_BAD || is_line_end || text_is_bidi_control(code_point) || (text_is_control(code_point) && !is_layout);
     if (is_odd)
         writer_add(writer, "?", 1);
     else

@@ -12,11 +12,12 @@ const void *rows_pack(struct arena *arena, const struct event_rows *rows, size_t
 bool rows_unpack(struct arena *arena, const void *bytes, size_t size_bytes, struct event_rows *rows);
 
 /*
- * Judges the rows of a complete submission against the roster as of the append time of the chunk that completed it. `chunks` holds all of
- * them, ascending by number. Fills row_code, listed, passed, failed, errors_total, warnings_total, findings_json, failing and failed_json.
- * Linear in the rows plus, in list mode, the roster; in import mode a binary search an entry. False: the arena is full.
+ * Judges the rows of a complete submission against the roster as of the append time of the chunk that completed it, which `view` shows.
+ * `chunks` holds all of them, number 1 first. Fills row_code, listed, passed, failed, errors_total, warnings_total, findings_json, failing
+ * and failed_json. Near linear in the rows: in ascending order each is found right behind the one before, or by a binary search; of the
+ * roster only as much is walked through as it takes to name the missing members. False: the arena is full.
  */
-bool rows_judge(struct arena *arena, const struct reference *reference, const struct roster *roster, struct submission *submission,
-                const struct event_rows *const *chunks, const int32_t *numbers, size_t chunk_count);
+bool rows_judge(struct arena *arena, const struct reference *reference, struct roster_view *view, struct submission *submission,
+                const struct event_rows *const *chunks);
 
 #endif

@@ -37,3 +37,24 @@ GRANT SELECT ON nianshen.unit, nianshen.member, nianshen.removed_member, nianshe
 GRANT SELECT, INSERT, DELETE ON nianshen.staging_unit, nianshen.staging_member TO nianshen_ops;
 
 GRANT SELECT ON nianshen.review_status, nianshen.review_detail, nianshen.review_profile TO nianshen_reviewer;
+
+-- The review engine's store: a worker calls its functions and touches no table. `claim`, `end_stale_backends` and `session_begin` run with the caller's rights.
+DO $$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN SELECT p.oid::regprocedure AS signature FROM pg_proc p WHERE p.pronamespace = 'nianshen_engine'::regnamespace LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO nianshen_owner', r.signature);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', r.signature);
+    END LOOP;
+END
+$$;
+GRANT USAGE ON SCHEMA nianshen_engine TO nianshen_worker;
+GRANT EXECUTE ON FUNCTION nianshen_engine.session_begin, nianshen_engine.claim, nianshen_engine.claim_for_backend, nianshen_engine.owner_backends,
+    nianshen_engine.end_stale_backends, nianshen_engine.batch_begin, nianshen_engine.batch_end, nianshen_engine.load_reference, nianshen_engine.load_units,
+    nianshen_engine.load_unit_reviews, nianshen_engine.load_submissions, nianshen_engine.load_chunks, nianshen_engine.load_decisions,
+    nianshen_engine.load_roster, nianshen_engine.load_roster_changes, nianshen_engine.load_later, nianshen_engine.write_unit_reviews,
+    nianshen_engine.write_submissions, nianshen_engine.change_submissions, nianshen_engine.write_chunks, nianshen_engine.drop_chunk_rows,
+    nianshen_engine.write_repeated_chunks, nianshen_engine.write_decisions, nianshen_engine.change_decisions, nianshen_engine.write_removals,
+    nianshen_engine.change_profiles, nianshen_engine.write_exceptions, nianshen_engine.outbox_delete, nianshen_engine.outbox_take, nianshen_engine.look,
+    nianshen_engine.halt_store, nianshen_engine.held_take, nianshen_engine.settle TO nianshen_worker;

@@ -39,13 +39,16 @@ struct batch_record {
     struct review_event in; /* what review_apply is given */
 };
 
+struct store_loaded; /* what a store has loaded for one micro-batch */
+
 struct micro_batch {
     struct arena *arena;
     struct batch_record *records;
     size_t record_count;
     struct batch_move *moves; /* one a touched partition */
     size_t move_count;
-    struct review_event *events; /* the records' `in`, side by side, for review_apply */
+    struct review_event *events; /* of each record, in their order: what store_load and review_apply are given */
+    struct store_loaded *loaded; /* world, reference and outcomes point into it: store_release */
     struct reference reference; /* loaded */
     struct world world; /* loaded, then decided */
     struct effects effects;

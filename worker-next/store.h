@@ -66,9 +66,16 @@ void store_claim(struct store *store, struct store_shard *shards, size_t count);
 
 /* ---- a micro-batch ---- */
 
-/* Locks, compares epoch and positions with the batch's moves, fills batch->world and batch->reference. FAILED with code "fenced": another
- * owner, or a position that is not the expected one. */
+/*
+ * Locks, compares epoch and positions with the batch's moves, fills batch->world (one review a unit and year, ascending), batch->reference
+ * and the review of each of batch->events, whose other fields the caller has filled. FAILED with code "fenced": another owner, a halt, or a
+ * position that is not the expected one; with code "memory": the arena is full, and a smaller micro-batch may fit.
+ *
+ * Every shard of the records has a move; one whose offsets are equal only fences. Held records (is_applied_before) come by themselves.
+ */
 void store_load(struct store *store, struct micro_batch *batch);
+/* Frees what store_load gave the batch: when it ends, before its arena is reset, and not while its outcomes are published. */
+void store_release(struct micro_batch *batch);
 /*
  * Writes what review_apply left in the batch, moves the positions, commits. `published`: outbox batches that Kafka has acknowledged; they
  * are deleted in the same transaction. After READY, store_outbox_batch is the number of the outbox row a shard got (-1: none).
@@ -107,12 +114,12 @@ const struct store_outbox_row *store_outbox_rows(const struct store *store, size
 struct store_look {
     int32_t shard;
     int64_t epoch; /* in: ours; out: the present one */
-    bool is_resumed[TOPIC_INPUTS]; /* a halt that was stored is gone */
+    bool is_resumed[TOPIC_INPUTS]; /* out: no halt is stored (any more) */
     bool has_held; /* records of a released unit wait to be applied */
 };
 void store_look(struct store *store, struct store_look *looks, size_t count);
 /* Records that this partition cannot go on, until an operator resumes it. */
-void store_halt(struct store *store, int32_t shard, enum topic_kind topic, const char *why);
+void store_halt(struct store *store, int32_t shard, int64_t epoch, enum topic_kind topic, const char *why);
 /* The next held records of released units of a shard, each topic in its order, as records with bytes in the arena and no handle. */
 void store_take_held(struct store *store, struct arena *arena, int32_t shard);
 const struct kafka_record *store_held_records(const struct store *store, size_t *count);

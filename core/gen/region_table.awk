@@ -30,10 +30,14 @@ $1 == "numeric" && $2 == "letters" {
     if ($1 <= last) fail("the codes are not in ascending order")
     if (is_country && $2 !~ /^[A-Z][A-Z][A-Z]$/) fail("not three letters")
     last = $1
+    if (!is_country) bits[int($1 / 8)] += 2 ^ ($1 % 8)
     printf "    {%d, \"%s\"},\n", $1, $2
 }
 
 END {
     if (failed) exit 1
-    print "};\n\nconst size_t country_count = sizeof country_table / sizeof country_table[0];"
+    print "};\n\nconst size_t country_count = sizeof country_table / sizeof country_table[0];\n"
+    print "const uint8_t region_bits[1000000 / 8] = {"
+    for (byte = 0; byte < 1000000 / 8; byte++) if (byte in bits) printf "    [%d] = %d,\n", byte, bits[byte]
+    print "};"
 }

@@ -91,7 +91,8 @@ BEGIN
     PERFORM set_config('lock_timeout', '2s', true);
     PERFORM pg_advisory_xact_lock(nianshen.reference_lock_key());
     UPDATE nianshen.reference_change c
-    SET last_ms = greatest(nianshen.now_ms(), c.last_ms + 1, (SELECT max(max_append_ms) + 1 FROM nianshen.kafka_partition))
+    SET last_ms = greatest(nianshen.now_ms(), c.last_ms + 1, (SELECT max(max_append_ms) + 1 FROM nianshen.kafka_partition),
+                           nianshen_engine.applied_ms() + 1)
     RETURNING c.last_ms INTO change_ms;
     RETURN change_ms;
 END

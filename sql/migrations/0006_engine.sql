@@ -64,16 +64,27 @@ CREATE TABLE nianshen_engine.ledger_exception (
 CREATE INDEX ON nianshen_engine.ledger_exception (append_ms) WHERE kind = 'dead-letter';
 CREATE INDEX ON nianshen_engine.ledger_exception (unit, topic, record_offset) WHERE kind = 'held';
 
+-- Records before this are deleted on purpose: their campaign is purged.
+CREATE TABLE nianshen_engine.purged (
+    shard integer NOT NULL,
+    topic smallint NOT NULL,
+    purged_before bigint NOT NULL,
+    PRIMARY KEY (shard, topic)
+);
+
 -- One row a micro-batch and shard, published from memory after the commit, deleted when the delivery reports are in; a new owner publishes
 -- what it finds.
 CREATE TABLE nianshen_engine.outbox (
     shard integer NOT NULL,
-    batch bigint NOT NULL, -- ascending within a shard: the order of publication
-    outcomes bytea, -- packed by worker/outcome_bytes.h; NULL: none
+    batch bigint NOT NULL, -- ascending within a shard: the order of publication; never given twice
+    outcomes bytea, -- packed and compressed by worker/outcome_bytes.h; NULL: none
     dead_letter_topics smallint[], -- with dead_letter_offsets: rows of ledger_exception
     dead_letter_offsets bigint[],
     PRIMARY KEY (shard, batch)
 );
+
+ALTER TABLE nianshen_engine.outbox ALTER outcomes SET STORAGE EXTERNAL;
+CREATE SEQUENCE nianshen_engine.outbox_seq;
 
 CREATE TABLE nianshen_engine.held_unit (
     unit text COLLATE "C" PRIMARY KEY,
@@ -199,7 +210,8 @@ CREATE TABLE nianshen_engine.roster_block (
     last_key text COLLATE "C" NOT NULL,
     content bytea NOT NULL,
     PRIMARY KEY (unit, year, block)
-);
+) WITH (toast_tuple_target = 8160); -- the block of an ordinary unit stays in its row: it is read with every submission
+ALTER TABLE nianshen_engine.roster_block ALTER content SET STORAGE EXTERNAL;
 
 -- Numbers and names corrected while it is open: from at_ms on the enrolment has these.
 CREATE TABLE nianshen_engine.roster_change (
@@ -233,8 +245,10 @@ CREATE TABLE nianshen_engine.removal_due (
     decision_source text COLLATE "C" NOT NULL,
     decision text COLLATE "C" NOT NULL,
     removed_ms bigint NOT NULL, -- append time of the approval
+    moved integer NOT NULL DEFAULT 0, -- how many of its failing entries were moved: a large submission takes several steps
     PRIMARY KEY (unit, year)
 );
+CREATE INDEX ON nianshen_engine.removal_due (shard, unit, year);
 
 -- The archive: the last version of a removed membership, with why and by which decision.
 CREATE TABLE nianshen_engine.archive (

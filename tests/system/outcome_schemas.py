@@ -14,6 +14,8 @@ CODE_KINDS = {
     "nianshen.member-review.waiting.v1": {"waiting"},
     "nianshen.member-review.rejected.v1": {"rejection"},
     "nianshen.decision.rejected.v1": {"decision", "rejection"},
+    "nianshen.decision.waiting.v1": {"waiting"},
+    "nianshen.event.refused.v1": {"dead-letter"},
 }
 LIST_KINDS = {
     ("nianshen.unit-review.accepted.v1", "warnings"): {"warning"},

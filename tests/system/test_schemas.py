@@ -78,10 +78,15 @@ def test_every_type_has_its_schema():
     assert outcome_schemas.load("cloudevent.json")["properties"]["type"]["enum"] == EVENT_TYPES
 
 
+# Fields of the second edition that the worker of the first does not send yet.
+NOT_YET_SENT = {("nianshen.member-review.waiting.v1", "behind")}
+
+
 @pytest.mark.parametrize("name", OUTCOME_TYPES)
 def test_every_field_of_an_outcome_is_promised(name):
     schema = outcome_schemas.load(f"{name}.json")
-    assert set(schema["required"]) == set(schema["properties"]), "an outcome always has all its fields; null says that there is none"
+    promised = set(schema["required"]) | {field for of, field in NOT_YET_SENT if of == name}
+    assert promised == set(schema["properties"]), "an outcome always has all its fields; null says that there is none"
 
 
 # ---- the examples ------------------------------------------------------------------------------------------------------------------

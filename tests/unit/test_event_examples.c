@@ -1,6 +1,7 @@
 /*
  * Every example of schemas/examples/ through event_decode: what the schemas promise is what the decoder does. The system tests send the
- * same files over a broker; here they need none, and run under the sanitizers. Run from the root of the tree.
+ * same files over a broker; here they need none, and run under the sanitizers. Each of them, and thousands of spoiled copies, also goes
+ * through event_read, which must not differ in anything. Run from the root of the tree.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,11 +16,14 @@
 #include <jansson.h>
 
 #include "core/event.h"
+#include "tests/unit/same_event.h"
 
 enum {
     PARTITIONS = 4,
     ARENA_BYTES_MAX = 16 * 1024 * 1024,
     VALUE_BYTES_MAX = 1024 * 1024,
+    SPOILED_BYTES_MAX = 16 * 1024,
+    SPOILED_COPIES = 400, /* of each example */
 };
 
 static const int64_t append_ms = 1772323200000; /* 2026-03-01, 08:00 in China */
@@ -112,6 +116,153 @@ static void example_close(struct example *example)
     json_decref(example->file);
 }
 
+/* ---- both ways of reading ---- */
+
+struct both {
+    struct arena *arenas[2];
+    size_t scanned, good, refused;
+};
+
+static void compare(struct both *both, const struct kafka_record *record, const char *path)
+{
+    struct event decoded, read;
+    struct fault faults[2] = {{0}};
+    arena_reset(both->arenas[0]);
+    arena_reset(both->arenas[1]);
+    bool is_good = event_decode(both->arenas[0], record, PARTITIONS, &decoded, &faults[0]);
+    bool is_read = event_read(both->arenas[1], record, PARTITIONS, &read, &faults[1]);
+    const char *difference = is_good && is_read ? event_difference(&decoded, &read) : NULL;
+    if (is_good != is_read || strcmp(faults[0].code, faults[1].code) != 0 || difference != NULL)
+        fail_msg("%s: %s differs, %s or %s: %.*s", path, difference != NULL ? difference : "the verdict", faults[0].code, faults[1].code,
+                 (int)record->value_bytes, (const char *)record->value);
+    both->refused += is_good ? 0 : 1;
+    both->good += is_good ? 1 : 0;
+    both->scanned += is_read && read.body == NULL ? 1 : 0;
+}
+
+static size_t strip_blanks(char *value, size_t length)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < length; i++)
+        if (value[i] != ' ') value[used++] = value[i];
+    return used;
+}
+
+static size_t put(char *value, size_t length, size_t at, const char *piece, size_t bytes)
+{
+    memmove(value + at + bytes, value + at, length - at);
+    memcpy(value + at, piece, bytes);
+    return length + bytes;
+}
+
+/* One change: a byte more, less or another, a token put in, a piece taken out or doubled. */
+static size_t spoil(char *value, size_t length)
+{
+    static const char *const tokens[] = {"\"",
+                                         ",",
+                                         ":",
+                                         "{",
+                                         "}",
+                                         "[",
+                                         "]",
+                                         " ",
+                                         "\n",
+                                         "\t",
+                                         "\\u0041",
+                                         "\\",
+                                         "0",
+                                         "1",
+                                         "-",
+                                         ".5",
+                                         "e3",
+                                         "X",
+                                         "x",
+                                         "\"name\":\"\xE7\x8E\x8B\",",
+                                         "\"name\":\"\",",
+                                         "\"reason\":\"left\",",
+                                         "\"passed\":[],",
+                                         "\"year\":2026,",
+                                         "\"more\":1,",
+                                         "\xE2\x80\xAE",
+                                         "\xE2\x81\xA6",
+                                         "\xC2\x85",
+                                         "\x7F",
+                                         "\xFF",
+                                         "\xE7\x8E\x8B",
+                                         "null",
+                                         "true",
+                                         "\"110101199003070011\",",
+                                         "\"KAZ110090123105\",",
+                                         "retired",
+                                         "list",
+                                         "import"};
+    size_t at = (size_t)rand() % length, bytes = 1 + (size_t)rand() % 20;
+    const char *token = tokens[(size_t)rand() % (sizeof tokens / sizeof tokens[0])];
+    if (bytes > length - at) bytes = length - at;
+    switch (rand() % 6) {
+    case 0:
+        value[at] = (char)('0' + rand() % 10);
+        return length;
+    case 1:
+        value[at] = (char)rand();
+        return length;
+    case 2:
+        memmove(value + at, value + at + bytes, length - at - bytes);
+        return length - bytes;
+    case 3: {
+        char piece[20];
+        memcpy(piece, value + at, bytes);
+        return put(value, length, (size_t)rand() % length, piece, bytes);
+    }
+    default:
+        return put(value, length, at, token, strlen(token));
+    }
+}
+
+static void spoil_copies(struct both *both, const struct kafka_record *record, const char *path)
+{
+    for (int copy = 0; copy < SPOILED_COPIES; copy++) {
+        struct kafka_record spoiled = *record;
+        char *value = malloc(record->value_bytes + 4 * 64);
+        assert_non_null(value);
+        memcpy(value, record->value, record->value_bytes);
+        size_t length = copy % 2 == 0 ? record->value_bytes : strip_blanks(value, record->value_bytes);
+        for (int i = copy % 4; i > 0 && length > 0; i--) length = spoil(value, length);
+        value = realloc(value, length > 0 ? length : 1); /* to the byte, as in read_value */
+        spoiled.value = value;
+        spoiled.value_bytes = length;
+        compare(both, &spoiled, path);
+        free(value);
+    }
+}
+
+static void compare_example(struct both *both, const char *path)
+{
+    struct example example;
+    example_open(&example, path);
+    if (topic_kind_of_name(json_string_value(json_object_get(example.file, "topic")), &example.record.topic) &&
+        (int)example.record.topic < TOPIC_INPUTS) {
+        compare(both, &example.record, path);
+        if (example.value != NULL && example.record.value_bytes > 0 && example.record.value_bytes < SPOILED_BYTES_MAX)
+            spoil_copies(both, &example.record, path);
+    }
+    example_close(&example);
+}
+
+static struct both compare_all(const char *pattern)
+{
+    struct both both = {.arenas = {arena_new(ARENA_BYTES_MAX), arena_new(ARENA_BYTES_MAX)}};
+    glob_t files;
+    assert_true(both.arenas[0] != NULL && both.arenas[1] != NULL);
+    assert_int_equal(glob(pattern, 0, NULL, &files), 0);
+    srand(11);
+    for (size_t i = 0; i < files.gl_pathc; i++) compare_example(&both, files.gl_pathv[i]);
+    globfree(&files);
+    arena_free(both.arenas[0]);
+    arena_free(both.arenas[1]);
+    return both;
+}
+
 /* ---- the tests ---- */
 
 /* These need what was sent before, or the units that are loaded: the database finds them. */
@@ -170,11 +321,22 @@ static void test_invalid_examples_are_refused_with_their_code(void **state)
     decode_all("schemas/examples/invalid/*.json", 80);
 }
 
+/* And it is no comparison of one way with itself: many are scanned, many are not. */
+static void test_reading_and_decoding_are_the_same(void **state)
+{
+    (void)state;
+    struct both valid = compare_all("schemas/examples/valid/*.json"), invalid = compare_all("schemas/examples/invalid/*.json");
+    assert_true(valid.scanned > 1000);
+    assert_true(valid.good - valid.scanned > 1000);
+    assert_true(invalid.refused > 10000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid_examples_are_decoded),
         cmocka_unit_test(test_invalid_examples_are_refused_with_their_code),
+        cmocka_unit_test(test_reading_and_decoding_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,11 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "core/code.h"
+#include "core/id_key.h"
 #include "core/id_number.h"
 #include "core/region.h"
 
@@ -382,6 +384,34 @@ static void test_lengths(void **state)
     }
 }
 
+/* What id_number_pack says is what the check and the key say; and it says it of every resident's number that nothing is to be said about.
+ */
+static void test_packing(void **state)
+{
+    static const char *const regions[] = {"110101", "432500", "830000", "710000", "511702", "260101", "999999", "932682", "110199"};
+    size_t packed_count = 0;
+    (void)state;
+    srand(3);
+    for (int i = 0; i < 200000; i++) {
+        char text[32], key[ID_KEY_BYTES_MAX + 1];
+        uint64_t packed = 0;
+        date_ymd born = 0;
+        snprintf(text, sizeof text, "%s%04d%02d%02d%03d0", regions[rand() % 9], 1905 + rand() % 125, rand() % 14, rand() % 33,
+                 rand() % 1000);
+        struct id_verdict verdict = id_number_check(text, ID_NUMBER_CHARS, today);
+        if (verdict.expected != 0 && rand() % 8 != 0) text[ID_NUMBER_CHARS - 1] = verdict.expected;
+        if (rand() % 8 == 0) text[rand() % ID_NUMBER_CHARS] = "0x:/X\x7F\xB0 "[rand() % 8];
+        verdict = id_number_check(text, ID_NUMBER_CHARS, today);
+        bool is_packed = id_number_pack(text, today, &packed, &born);
+        assert_int_equal(is_packed, verdict.level == ID_OK && (verdict.form == ID_FORM_RESIDENT || verdict.form == ID_FORM_PERMIT));
+        if (!is_packed) continue;
+        packed_count++;
+        struct id_key of_check = id_key_of(key, id_number_key(text, ID_NUMBER_CHARS, &verdict, key));
+        assert_true(of_check.text == NULL && of_check.packed == packed && verdict.born == born);
+    }
+    assert_true(packed_count > 5000);
+}
+
 static const char *key_of(const char *text, size_t length, char out[ID_KEY_BYTES_MAX + 1])
 {
     struct id_verdict verdict = id_number_check(text, length, today);
@@ -466,11 +496,14 @@ static void test_centuries_of_old_cards(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),        cmocka_unit_test(test_person),           cmocka_unit_test(test_provinces),
-        cmocka_unit_test(test_ages),           cmocka_unit_test(test_single_errors),    cmocka_unit_test(test_transpositions),
-        cmocka_unit_test(test_trailing_zeros), cmocka_unit_test(test_lengths),          cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_several_warnings), cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_regions),        cmocka_unit_test(test_odd_shapes),       cmocka_unit_test(test_centuries_of_old_cards),
+        cmocka_unit_test(test_packing),        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_person),         cmocka_unit_test(test_provinces),
+        cmocka_unit_test(test_ages),           cmocka_unit_test(test_single_errors),
+        cmocka_unit_test(test_transpositions), cmocka_unit_test(test_trailing_zeros),
+        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_several_warnings),
+        cmocka_unit_test(test_forms),          cmocka_unit_test(test_regions),
+        cmocka_unit_test(test_odd_shapes),     cmocka_unit_test(test_centuries_of_old_cards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,12 @@ static void test_name(void **state)
     assert_false(text_is_name("a\xC2\x85", 3, 5));
     assert_true(text_is_name("a\xC2\xA0", 3, 5));
     assert_false(text_is_name("\xFF", 1, 5));
+    assert_true(text_is_name("~ ", 2, 5));
+    assert_true(text_is_bidi_control(0x202A) && text_is_bidi_control(0x202E) && text_is_bidi_control(0x2066) &&
+                text_is_bidi_control(0x2069));
+    assert_false(text_is_bidi_control(0x2029) || text_is_bidi_control(0x202F) || text_is_bidi_control(0x2065) ||
+                 text_is_bidi_control(0x206A));
+    assert_false(text_is_name("\xE2\x80\xAE", 3, 5));
 }
 
 static void assert_masked_id(const char *id_number, const char *expected)
