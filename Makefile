@@ -275,6 +275,11 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested
 $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
+# The store as a library of its own, for tests and benchmarks that have no worker.
+STORE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard worker-next/store_*.c) worker-next/outcome_bytes.c)
+$(OUT)/store/%: $(OUT)/tests/store/%.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
+	$(link) -llz4
+
 $(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 

@@ -50,7 +50,7 @@ struct store_partition {
     bool has_last;
     struct record_mark last;
     int64_t purged_before; /* records before this are deleted on purpose */
-    char *halted; /* why; NULL: it is not. Borrowed until the next request */
+    const char *halted; /* why; NULL: it is not. Borrowed until the next request */
 };
 
 struct store_shard {
@@ -67,9 +67,10 @@ void store_claim(struct store *store, struct store_shard *shards, size_t count);
 /* ---- a micro-batch ---- */
 
 /*
- * Locks, compares epoch and positions with the batch's moves, fills batch->world (one review a unit and year, ascending), batch->reference
- * and the review of each of batch->events, whose other fields the caller has filled. FAILED with code "fenced": another owner, a halt, or a
- * position that is not the expected one; with code "memory": the arena is full, and a smaller micro-batch may fit.
+ * Locks, compares epoch and positions with the batch's moves, loads what is known of the reviews in batch->world, where the caller has put
+ * one a unit and year that batch->events touch (unit, year and created_ms REFERENCE_FOREVER_MS; in any order), and batch->reference. FAILED
+ * with code "fenced": another owner, a halt, or a position that is not the expected one; with code "memory": the arena is full, and a
+ * smaller micro-batch may fit.
  *
  * Every shard of the records has a move; one whose offsets are equal only fences. Held records (is_applied_before) come by themselves.
  */

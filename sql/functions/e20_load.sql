@@ -99,41 +99,39 @@ BEGIN
 END
 $$;
 
--- Chunks whose id or number events name (e_number null: a submission's only chunk), and, with their rows, all chunks of submissions that have all of them
--- when p_count more arrive; and repeated chunks of these ids: number null, no submission.
-CREATE OR REPLACE FUNCTION nianshen_engine.load_chunks(p_unit text[], p_year integer[], e_review integer[], e_source text[], e_id text[],
-                                                       e_submission text[], e_number integer[], s_review integer[], s_submission text[], s_count integer[])
+-- Chunks whose id events name (i_) or whose number in their submission (c_); and, with their rows, all chunks of submissions that have all of them when
+-- s_count more arrive; and repeated chunks of these ids: number null, no submission.
+CREATE OR REPLACE FUNCTION nianshen_engine.load_chunks(p_unit text[], p_year integer[], i_review integer[], i_source text[], i_id text[],
+    c_review integer[], c_submission text[], c_number integer[], s_review integer[], s_submission text[], s_count integer[])
 RETURNS TABLE (n integer, submission text, chunk integer, source text, event_id text, record_offset bigint, append_ms bigint, content_sha256 bytea,
                is_in_campaign boolean, rows bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY
-    SELECT e.n, NULL, NULL::integer, r.source, r.event_id, r.record_offset, r.append_ms, r.content_sha256, NULL::boolean, NULL::bytea
-    FROM unnest(e_review, e_source, e_id) AS e (n, source, id)
-    CROSS JOIN LATERAL (SELECT r.* FROM repeated_chunk r
-                        WHERE r.unit = p_unit[e.n] AND r.year = p_year[e.n] AND r.source = e.source AND r.event_id = e.id OFFSET 0) r;
-    RETURN QUERY
-    SELECT e.n, c.submission, c.chunk, c.source, c.event_id, c.record_offset, c.append_ms, c.content_sha256, c.is_in_campaign, NULL::bytea
-    FROM unnest(e_review, e_source, e_id) AS e (n, source, id)
-    CROSS JOIN LATERAL (SELECT c.* FROM chunk c
-                        WHERE c.unit = p_unit[e.n] AND c.year = p_year[e.n] AND c.source = e.source AND c.event_id = e.id OFFSET 0) c;
     IF cardinality(s_review) > 0 THEN
-        RETURN QUERY
-        SELECT e.n, c.submission, c.chunk, c.source, c.event_id, c.record_offset, c.append_ms, c.content_sha256, c.is_in_campaign, NULL::bytea
-        FROM unnest(e_review, e_submission, e_number) AS e (n, submission, number)
-        CROSS JOIN LATERAL (SELECT c.* FROM chunk c
-                            WHERE c.unit = p_unit[e.n] AND c.year = p_year[e.n] AND c.submission = e.submission AND c.chunk = e.number OFFSET 0) c
-        WHERE e.number IS NOT NULL;
         RETURN QUERY
         SELECT w.n, c.submission, c.chunk, c.source, c.event_id, c.record_offset, c.append_ms, c.content_sha256, c.is_in_campaign, c.rows
         FROM unnest(s_review, s_submission, s_count) AS w (n, submission, count)
         CROSS JOIN LATERAL (SELECT s.received, s.chunks FROM submission s
                             WHERE s.unit = p_unit[w.n] AND s.year = p_year[w.n] AND s.submission = w.submission AND s.completed_offset IS NULL OFFSET 0) s
         CROSS JOIN LATERAL (SELECT c.* FROM chunk c WHERE c.unit = p_unit[w.n] AND c.year = p_year[w.n] AND c.submission = w.submission OFFSET 0) c
-        WHERE s.received + w.count >= s.chunks
-        ORDER BY 1, 2, 3;
+        WHERE s.received + w.count >= s.chunks;
+        RETURN QUERY
+        SELECT e.n, c.submission, c.chunk, c.source, c.event_id, c.record_offset, c.append_ms, c.content_sha256, c.is_in_campaign, NULL::bytea
+        FROM unnest(c_review, c_submission, c_number) AS e (n, submission, number)
+        CROSS JOIN LATERAL (SELECT c.* FROM chunk c
+                            WHERE c.unit = p_unit[e.n] AND c.year = p_year[e.n] AND c.submission = e.submission AND c.chunk = e.number OFFSET 0) c;
     END IF;
+    RETURN QUERY
+    SELECT e.n, c.submission, c.chunk, c.source, c.event_id, c.record_offset, c.append_ms, c.content_sha256, c.is_in_campaign, NULL::bytea
+    FROM unnest(i_review, i_source, i_id) AS e (n, source, id)
+    CROSS JOIN LATERAL (SELECT c.* FROM chunk c
+                        WHERE c.unit = p_unit[e.n] AND c.year = p_year[e.n] AND c.source = e.source AND c.event_id = e.id OFFSET 0) c;
+    RETURN QUERY
+    SELECT e.n, NULL, NULL::integer, r.source, r.event_id, r.record_offset, r.append_ms, r.content_sha256, NULL::boolean, NULL::bytea
+    FROM unnest(i_review, i_source, i_id) AS e (n, source, id)
+    CROSS JOIN LATERAL (SELECT r.* FROM repeated_chunk r
+                        WHERE r.unit = p_unit[e.n] AND r.year = p_year[e.n] AND r.source = e.source AND r.event_id = e.id OFFSET 0) r;
 END
 $$;
 
@@ -171,46 +169,61 @@ BEGIN
 END
 $$;
 
--- Blocks of the campaign's roster, in order. All of p_how 2; of p_how 1 those that meet the keys from p_first to p_last; of p_how 0 none. Those that are not
--- wanted come without content, so that their members count.
-CREATE OR REPLACE FUNCTION nianshen_engine.load_roster(p_review integer[], p_unit text[], p_year integer[], p_how integer[], p_first text[], p_last text[])
+-- Blocks of the campaign's roster, in order. Of p_how 2 all, of 1 those that meet the keys from p_first to p_last, of 0 none: the others come without content,
+-- so that their members count. Of p_how -1 nothing, unless a submission of several chunks completes (s_): then all.
+CREATE OR REPLACE FUNCTION nianshen_engine.load_roster(p_unit text[], p_year integer[], p_how integer[], p_first text[], p_last text[],
+                                                       s_review integer[], s_submission text[], s_count integer[], s_chunks integer[])
 RETURNS TABLE (n integer, members integer, content bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+    whole integer[] := '{}';
 BEGIN
+    IF cardinality(s_review) > 0 THEN
+        whole := ARRAY(
+            SELECT w.n FROM unnest(s_review, s_submission, s_count, s_chunks) AS w (n, submission, count, chunks)
+            LEFT JOIN LATERAL (SELECT s.received, s.chunks, s.completed_offset FROM submission s
+                               WHERE s.unit = p_unit[w.n] AND s.year = p_year[w.n] AND s.submission = w.submission OFFSET 0) s ON true
+            WHERE coalesce(s.received, 0) + w.count >= coalesce(s.chunks, w.chunks) AND s.completed_offset IS NULL);
+    END IF;
     RETURN QUERY
-    SELECT p.n, b.members, CASE WHEN p.how = 2 OR (p.how = 1 AND b.first_key <= p.last AND b.last_key >= p.first) THEN b.content END
-    FROM unnest(p_review, p_unit, p_year, p_how, p_first, p_last) AS p (n, unit, year, how, first, last)
-    CROSS JOIN LATERAL (SELECT b.* FROM roster_block b WHERE b.unit = p.unit AND b.year = p.year ORDER BY b.block OFFSET 0) b;
+    SELECT p.n::integer, b.members,
+           CASE WHEN p.how = 2 OR (p.how = 1 AND b.first_key <= p.last AND b.last_key >= p.first) OR p.n = ANY (whole) THEN b.content END
+    FROM unnest(p_unit, p_year, p_how, p_first, p_last) WITH ORDINALITY AS p (unit, year, how, first, last, n)
+    CROSS JOIN LATERAL (SELECT b.* FROM roster_block b WHERE b.unit = p.unit AND b.year = p.year ORDER BY b.block OFFSET 0) b
+    WHERE p.how >= 0 OR p.n = ANY (whole);
 END
 $$;
 
 CREATE OR REPLACE FUNCTION nianshen_engine.load_roster_changes(p_unit text[], p_year integer[])
-RETURNS TABLE (n integer, at_ms bigint, enrolment bigint, member_no text, id_key text, name text)
+RETURNS TABLE (n integer, at_ms bigint, enrolment bigint, member_no text, id_key text, name text, was_key text, was_name text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     IF EXISTS (SELECT FROM roster_change) THEN
         RETURN QUERY
-        SELECT p.n::integer, c.at_ms, c.enrolment, c.member_no, c.id_key, c.name
+        SELECT p.n::integer, c.at_ms, c.enrolment, c.member_no, c.id_key, c.name, c.was_key, c.was_name
         FROM unnest(p_unit, p_year) WITH ORDINALITY AS p (unit, year, n)
         CROSS JOIN LATERAL (SELECT c.* FROM roster_change c WHERE c.unit = p.unit AND c.year = p.year ORDER BY c.at_ms, c.enrolment OFFSET 0) c;
     END IF;
 END
 $$;
 
--- Which of these keys, that no campaign member has, somebody has who enrolled after the opening: as of p_at_ms.
-CREATE OR REPLACE FUNCTION nianshen_engine.load_later(p_unit text[], p_year integer[], p_at_ms bigint[], k_review integer[], k_key text[])
-RETURNS TABLE (n integer, id_key text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
+-- Who had one of these numbers and enrolled after the opening, and from when until when.
+CREATE OR REPLACE FUNCTION nianshen_engine.load_later(p_unit text[], p_year integer[], k_review integer[], k_key text[])
+RETURNS TABLE (n integer, id_key text, from_ms bigint, until_ms bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT k.n, k.id_key
+    SELECT k.n, k.id_key, m.valid_from_ms, m.valid_until_ms
     FROM unnest(k_review, k_key) AS k (n, id_key)
-    CROSS JOIN LATERAL (SELECT m.enrolled_ms FROM nianshen.membership m
-                        WHERE m.unit = p_unit[k.n] AND m.id_key = k.id_key AND m.valid_from_ms <= p_at_ms[k.n] AND m.valid_until_ms > p_at_ms[k.n] OFFSET 0) m
-    CROSS JOIN LATERAL (SELECT c.opens_ms FROM nianshen.campaign_term c WHERE c.year = p_year[k.n] OFFSET 0) c
+    CROSS JOIN LATERAL (SELECT c.opens_ms FROM campaign_term c WHERE c.year = p_year[k.n] OFFSET 0) c
+    CROSS JOIN LATERAL (SELECT m.valid_from_ms, m.valid_until_ms, m.enrolled_ms FROM membership m
+                        WHERE m.unit = p_unit[k.n] AND m.id_key = k.id_key
+                        UNION ALL
+                        SELECT a.valid_from_ms, a.valid_until_ms, a.enrolled_ms FROM nianshen_engine.archive a
+                        WHERE a.unit = p_unit[k.n] AND a.id_key = k.id_key OFFSET 0) m
     WHERE m.enrolled_ms >= c.opens_ms;
 END
 $$;

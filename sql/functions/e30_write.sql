@@ -37,7 +37,8 @@ BEGIN
 END
 $$;
 
--- What was not loaded is not changed: failing entries that were judged earlier stay (null), and so do findings while the totals name any. The row is found by
+-- What was not loaded is not changed: failing entries that were judged earlier stay (null) unless nothing of a submission's rows is known any more, and so
+-- do findings while the totals name any. The row is found by
 -- its key first and then written by its place: the planner has no other way, however it thinks of the tables.
 CREATE OR REPLACE FUNCTION nianshen_engine.change_submissions(
     p_unit text[], p_year integer[], p_submission text[],
@@ -53,11 +54,12 @@ BEGIN
         completed_by = c.completed_by, state = c.state, code = c.code, row_code = c.row_code, listed = c.listed, passed = c.passed, failed = c.failed,
         errors_total = c.errors_total, warnings_total = c.warnings_total,
         findings = CASE WHEN c.errors_total + c.warnings_total > 0 THEN coalesce(c.findings, s.findings) END,
-        failing_enrolments = coalesce(c.enrolments::bigint[], s.failing_enrolments), failing_reasons = coalesce(c.reasons::text[], s.failing_reasons),
-        failing_warnings = CASE WHEN c.enrolments IS NULL THEN s.failing_warnings ELSE c.warnings::text[] END,
+        failing_enrolments = CASE WHEN c.enrolments IS NOT NULL THEN c.enrolments::bigint[] WHEN NOT c.is_forgotten THEN s.failing_enrolments END,
+        failing_reasons = CASE WHEN c.enrolments IS NOT NULL THEN c.reasons::text[] WHEN NOT c.is_forgotten THEN s.failing_reasons END,
+        failing_warnings = CASE WHEN c.enrolments IS NOT NULL THEN c.warnings::text[] WHEN NOT c.is_forgotten THEN s.failing_warnings END,
         failed_json = CASE WHEN c.state = 'waiting' THEN coalesce(c.failed_json, s.failed_json) END,
         digest = c.digest, decided_ms = c.decided_ms
-    FROM (SELECT p.*, found.place
+    FROM (SELECT p.*, found.place, p.state IN ('rejected', 'withdrawn') AS is_forgotten
           FROM unnest(p_unit, p_year, p_submission, p_received, p_is_in_campaign, p_completed_offset, p_completed_ms, p_completed_by, p_state, p_code,
                       p_row_code, p_listed, p_passed, p_failed, p_errors_total, p_warnings_total, p_findings, p_enrolments, p_reasons, p_warnings,
                       p_failed_json, p_digest, p_decided_ms)
