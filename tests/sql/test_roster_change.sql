@@ -13,6 +13,8 @@ BEGIN
     FROM unnest(p_rows) WITH ORDINALITY AS u (r, n);
     RETURN (SELECT string_agg(concat_ws(' ', nullif(l.kind, 'summary'), replace(l.code, 'members-', ''), coalesce(l.line, l.count)), ', ')
             FROM nianshen.roster_load_members(load, p_correct, p_re_enrol) l);
+EXCEPTION WHEN unique_violation THEN
+    RETURN 'a number is held by two';
 END
 $$;
 CREATE FUNCTION pg_temp.roster(p_unit text) RETURNS text LANGUAGE sql AS $$
