@@ -5,12 +5,13 @@
 #   rules/*.c                     another, librules.a, which stands on libcore.a
 #   {producer,worker,ops}/*.c     one program each, nianshen-NAME, with its main() in NAME/main.c
 #   tests/unit/test_NAME.c        one test program each, linked with libcore.a; test_producer_*, test_worker_* and test_ops_*
-#                                 also with their program's objects, except main.o
+#                                 also with their program's objects, except main.o; test_worker2_* with those of worker-next/ but its store
 #   tests/bench/bench_NAME.c      one benchmark of a single part each, linked with libcore.a; other NAME.c are tools of the whole bench
-#   tests/rules/NAME.c            one tool of the tests each, linked with librules.a
+#   tests/rules/*.c               the rules' player, linked with librules.a; its shelf.c also goes with test_rules_*
 #   tests/orders/NAME.c           one tool of the tests each, linked with libcore.a
 #   tests/sim/*.c                 one program, the simulator, linked with libcore.a and the worker's objects, except main.o, loop.o and signals.o
-#   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with libcore.a and the producer's objects
+#   tests/sim-next/*.c            the same of the second edition, around worker-next/'s objects; and sim-store, with driver.c instead of crew.c
+#   tests/fuzz/fuzz_NAME.c        one fuzz target each, linked with librules.a, libcore.a and the producer's objects
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -71,7 +72,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(wildcard $(1)/*.c))
-PROGRAMS := $(foreach p,producer worker ops,$(if $(wildcard $(p)/main.c),$(p)))
+PROGRAMS := $(foreach p,producer worker worker-next ops,$(if $(wildcard $(p)/main.c),$(p)))
 GENERATED_HEADERS := $(GEN)/schema_version.h
 GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/region_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
@@ -133,6 +134,12 @@ faults: all jars build/venv/.ready ## kills, stopped processes, lost topics unde
 
 sim: $(OUT)/sim ## the simulator: SEED=N plays and tells one history, else SIM_HISTORIES=100000 of them from SIM_FIRST=0
 	@$(if $(SEED),$(OUT)/sim $(SEED),tests/run-sim build/results/sim $(OUT)/sim $(SIM_FIRST) $(SIM_HISTORIES))
+
+sim-next: $(OUT)/sim-next ## the second edition's simulator, with the same settings
+	@$(if $(SEED),$(OUT)/sim-next $(SEED),tests/run-sim build/results/sim-next $(OUT)/sim-next $(SIM_FIRST) $(SIM_HISTORIES))
+
+sim-store: $(OUT)/sim-store ## the same without workers: the store's contract and the rules alone
+	@$(if $(SEED),$(OUT)/sim-store $(SEED),tests/run-sim build/results/sim-store $(OUT)/sim-store $(SIM_FIRST) $(SIM_HISTORIES))
 
 fuzz: ## the fuzz targets (libFuzzer), FUZZ_SECONDS=20 each
 	@$(MAKE) SANITIZE=fuzzer,address,undefined $(FUZZ_TARGETS)
@@ -197,7 +204,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sim-next sim-store sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -252,6 +259,9 @@ $(OUT)/librules.a: $(RULES_OBJECTS)
 
 link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
 
+# What implements worker-next/store.h: tests and simulator have stores of their own.
+WORKER_NEXT_STORE := $(OUT)/worker-next/store_% $(OUT)/worker-next/outcome_bytes.o
+
 .SECONDEXPANSION:
 $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
@@ -265,10 +275,11 @@ $(OUT)/tests/test_opsnext_%: $(OUT)/tests/unit/test_opsnext_%.o $(OUT)/tests/uni
 	$(link) -lcmocka $(call wrapped,tests/unit/test_opsnext_$*.c)
 
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
-tested_objects = $(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p))))
+tested_objects = $(if $(filter rules,$(word 2,$(subst _, ,$(1)))),$(OUT)/tests/rules/shelf.o)$(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p)))) \
+	$(if $(filter worker2,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o $(WORKER_NEXT_STORE),$(call objects,worker-next)))
 comma := ,
 # What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
-wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -o 'tests/unit/play.h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
+wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -oE 'tests/unit/play2?[.]h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 
@@ -283,12 +294,22 @@ $(OUT)/store/%: $(OUT)/tests/store/%.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)
 $(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-$(OUT)/rules/tools/%: $(OUT)/tests/rules/%.o $(OUT)/librules.a $(OUT)/libcore.a
+$(OUT)/rules/play: $(OUT)/tests/rules/play.o $(OUT)/tests/rules/shelf.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # crew.c holds the loop and stands in for the signals.
 $(OUT)/sim: $(call objects,tests/sim) $(filter-out $(OUT)/worker/main.o $(OUT)/worker/loop.o $(OUT)/worker/signals.o,$(call objects,worker)) \
 		$(OUT)/librules.a $(OUT)/libcore.a
+	$(link)
+
+# The same around the second edition's worker; and without one, with driver.c in its place.
+SIM_NEXT := $(filter-out $(OUT)/tests/sim-next/crew.o $(OUT)/tests/sim-next/driver.o,$(call objects,tests/sim-next))
+$(OUT)/sim-next: $(SIM_NEXT) $(OUT)/tests/sim-next/crew.o \
+		$(filter-out %/main.o %/loop.o %/signals.o $(WORKER_NEXT_STORE),$(call objects,worker-next)) \
+		$(OUT)/librules.a $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/sim-store: $(SIM_NEXT) $(OUT)/tests/sim-next/driver.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 $(OUT)/bench/%: $(OUT)/tests/bench/%.o $(OUT)/libcore.a

@@ -7,9 +7,9 @@
 static void write_position(struct json_out *out, const struct code_place *place)
 {
     if (place->position > 0)
-        json_int(out, place->position);
+        out_int(out, place->position);
     else
-        json_raw(out, "?");
+        out_raw(out, "?");
 }
 
 static const char *field_of(const struct code_place *place)
@@ -29,28 +29,28 @@ static void fill(struct json_out *out, const char *text, const struct code_place
 {
     while (*text != '\0') {
         size_t length = strcspn(text, "{");
-        json_inner(out, text, length);
+        out_inner(out, text, length);
         text += length;
         if (is_placeholder(&text, "{position}"))
             write_position(out, place);
         else if (is_placeholder(&text, "{expected}"))
-            json_inner(out, place->expected != 0 ? &place->expected : "?", 1);
+            out_inner(out, place->expected != 0 ? &place->expected : "?", 1);
         else if (is_placeholder(&text, "{field}"))
-            json_inner(out, field_of(place), strlen(field_of(place)));
+            out_inner(out, field_of(place), strlen(field_of(place)));
         else if (*text != '\0')
-            json_inner(out, text++, 1);
+            out_inner(out, text++, 1);
     }
 }
 
 static void write_language(struct json_out *out, const char *name, const char *text, const char *joint, const char *remedy,
                            const struct code_place *place)
 {
-    json_key(out, name);
-    json_raw(out, "\"");
+    out_key(out, name);
+    out_raw(out, "\"");
     fill(out, text, place);
-    json_raw(out, joint);
+    out_raw(out, joint);
     fill(out, remedy, place);
-    json_raw(out, "\"");
+    out_raw(out, "\"");
 }
 
 void code_texts_write(struct json_out *out, const char *code, struct code_place place)
@@ -64,6 +64,6 @@ void code_texts_write(struct json_out *out, const char *code, struct code_place 
 
 void code_write(struct json_out *out, const char *code, struct code_place place)
 {
-    json_key_text(out, "code", code);
+    out_key_text(out, "code", code);
     code_texts_write(out, code, place);
 }

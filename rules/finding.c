@@ -23,11 +23,11 @@ bool findings_add(struct findings *findings, struct arena *arena, const struct f
 /* A number, or null where it is below `least`. */
 static void write_int(struct json_out *out, const char *name, int64_t value, int64_t least)
 {
-    json_key(out, name);
+    out_key(out, name);
     if (value < least)
-        json_raw(out, "null");
+        out_raw(out, "null");
     else
-        json_int(out, value);
+        out_int(out, value);
 }
 
 static void write_number(struct json_out *out, const struct finding *finding)
@@ -39,31 +39,31 @@ static void write_number(struct json_out *out, const struct finding *finding)
         text_mask_id(text, length, masked, sizeof masked);
         shown = masked;
     }
-    json_key_text(out, "id_number", shown);
+    out_key_text(out, "id_number", shown);
 }
 
 static void write_finding(struct json_out *out, const struct finding *finding)
 {
     const char expected[] = {finding->expected, '\0'};
-    json_comma(out);
-    json_raw(out, "{");
+    out_comma(out);
+    out_raw(out, "{");
     write_int(out, "chunk", finding->chunk, 1);
-    json_key_text(out, "list", finding->list < 0 ? NULL : list_names[finding->list]);
+    out_key_text(out, "list", finding->list < 0 ? NULL : list_names[finding->list]);
     write_int(out, "index", finding->list < 0 ? -1 : finding->index, 0);
-    json_key_text(out, "code", finding->code);
+    out_key_text(out, "code", finding->code);
     write_number(out, finding);
-    json_key_text(out, "member_no", finding->member_no);
+    out_key_text(out, "member_no", finding->member_no);
     write_int(out, "position", finding->position, 1);
-    json_key_text(out, "expected", finding->expected != 0 ? expected : NULL);
+    out_key_text(out, "expected", finding->expected != 0 ? expected : NULL);
     code_texts_write(out, finding->code, (struct code_place){.position = finding->position, .expected = finding->expected});
-    json_raw(out, "}");
+    out_raw(out, "}");
 }
 
 const char *findings_json(const struct findings *findings, struct arena *arena)
 {
     struct json_out out = {.arena = arena};
-    json_raw(&out, "[");
+    out_raw(&out, "[");
     for (size_t i = 0; i < findings->count; i++) write_finding(&out, &findings->list[i]);
-    json_raw(&out, "]");
-    return json_copy(&out);
+    out_raw(&out, "]");
+    return out_copy(&out);
 }

@@ -18,7 +18,7 @@ static char *room_for(struct json_out *out, size_t bytes)
     return text + out->used;
 }
 
-void json_bytes(struct json_out *out, const void *bytes, size_t count)
+void out_bytes(struct json_out *out, const void *bytes, size_t count)
 {
     char *to = room_for(out, count);
     if (to == NULL || count == 0) return;
@@ -26,9 +26,9 @@ void json_bytes(struct json_out *out, const void *bytes, size_t count)
     out->used += count;
 }
 
-void json_raw(struct json_out *out, const char *text)
+void out_raw(struct json_out *out, const char *text)
 {
-    json_bytes(out, text, strlen(text));
+    out_bytes(out, text, strlen(text));
 }
 
 static bool needs_escape(unsigned char byte)
@@ -43,33 +43,33 @@ static void add_escaped(struct json_out *out, unsigned char byte)
     char escape[6] = {'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]};
     if (byte != '\0' && found != NULL) {
         escape[1] = letters[found - plain];
-        json_bytes(out, escape, 2);
+        out_bytes(out, escape, 2);
     } else {
-        json_bytes(out, escape, sizeof escape);
+        out_bytes(out, escape, sizeof escape);
     }
 }
 
-void json_inner(struct json_out *out, const char *text, size_t length)
+void out_inner(struct json_out *out, const char *text, size_t length)
 {
     for (size_t at = 0, plain = 0; at < length; at = plain + 1) {
         for (plain = at; plain < length && !needs_escape((unsigned char)text[plain]);) plain++;
-        json_bytes(out, text + at, plain - at);
+        out_bytes(out, text + at, plain - at);
         if (plain < length) add_escaped(out, (unsigned char)text[plain]);
     }
 }
 
-void json_text(struct json_out *out, const char *text)
+void out_text(struct json_out *out, const char *text)
 {
     if (text == NULL) {
-        json_raw(out, "null");
+        out_raw(out, "null");
         return;
     }
-    json_raw(out, "\"");
-    json_inner(out, text, strlen(text));
-    json_raw(out, "\"");
+    out_raw(out, "\"");
+    out_inner(out, text, strlen(text));
+    out_raw(out, "\"");
 }
 
-void json_int(struct json_out *out, int64_t value)
+void out_int(struct json_out *out, int64_t value)
 {
     char digits[20];
     size_t at = sizeof digits;
@@ -78,36 +78,36 @@ void json_int(struct json_out *out, int64_t value)
         digits[--at] = (char)('0' + left % 10);
         left /= 10;
     } while (left > 0);
-    if (value < 0) json_raw(out, "-");
-    json_bytes(out, digits + at, sizeof digits - at);
+    if (value < 0) out_raw(out, "-");
+    out_bytes(out, digits + at, sizeof digits - at);
 }
 
-void json_comma(struct json_out *out)
+void out_comma(struct json_out *out)
 {
-    if (out->used > 0 && out->text[out->used - 1] != '{' && out->text[out->used - 1] != '[') json_raw(out, ",");
+    if (out->used > 0 && out->text[out->used - 1] != '{' && out->text[out->used - 1] != '[') out_raw(out, ",");
 }
 
-void json_key(struct json_out *out, const char *name)
+void out_key(struct json_out *out, const char *name)
 {
-    json_comma(out);
-    json_raw(out, "\"");
-    json_raw(out, name);
-    json_raw(out, "\":");
+    out_comma(out);
+    out_raw(out, "\"");
+    out_raw(out, name);
+    out_raw(out, "\":");
 }
 
-void json_key_text(struct json_out *out, const char *name, const char *text)
+void out_key_text(struct json_out *out, const char *name, const char *text)
 {
-    json_key(out, name);
-    json_text(out, text);
+    out_key(out, name);
+    out_text(out, text);
 }
 
-void json_key_int(struct json_out *out, const char *name, int64_t value)
+void out_key_int(struct json_out *out, const char *name, int64_t value)
 {
-    json_key(out, name);
-    json_int(out, value);
+    out_key(out, name);
+    out_int(out, value);
 }
 
-const char *json_copy(struct json_out *out)
+const char *out_copy(struct json_out *out)
 {
     return out->is_full ? NULL : arena_copy(out->arena, out->used > 0 ? out->text : "", out->used);
 }

@@ -18,19 +18,19 @@ struct json_out { /* begins as {.arena = …} */
     bool is_full;
 };
 
-void json_raw(struct json_out *out, const char *text);
-void json_bytes(struct json_out *out, const void *bytes, size_t count);
-void json_inner(struct json_out *out, const char *text, size_t length); /* escaped, without quotes */
-void json_text(struct json_out *out, const char *text); /* quoted; NULL: null */
-void json_int(struct json_out *out, int64_t value);
+void out_raw(struct json_out *out, const char *text);
+void out_bytes(struct json_out *out, const void *bytes, size_t count);
+void out_inner(struct json_out *out, const char *text, size_t length); /* escaped, without quotes */
+void out_text(struct json_out *out, const char *text); /* quoted; NULL: null */
+void out_int(struct json_out *out, int64_t value);
 /* A comma where one belongs: not behind an opening bracket. */
-void json_comma(struct json_out *out);
+void out_comma(struct json_out *out);
 /* A comma where one belongs, the key, a colon. `name` needs no escape. */
-void json_key(struct json_out *out, const char *name);
-void json_key_text(struct json_out *out, const char *name, const char *text);
-void json_key_int(struct json_out *out, const char *name, int64_t value);
+void out_key(struct json_out *out, const char *name);
+void out_key_text(struct json_out *out, const char *name, const char *text);
+void out_key_int(struct json_out *out, const char *name, int64_t value);
 
 /* A copy with a NUL behind it. NULL: the arena is full, now or before. */
-const char *json_copy(struct json_out *out);
+const char *out_copy(struct json_out *out);
 
 #endif

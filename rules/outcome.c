@@ -17,24 +17,24 @@ struct judged { /* the event that an outcome answers */
 static struct json_out *begin(struct desk *desk)
 {
     desk->out->used = 0;
-    json_raw(desk->out, "{");
-    json_key_text(desk->out, "unit", desk->review->unit);
+    out_raw(desk->out, "{");
+    out_key_text(desk->out, "unit", desk->review->unit);
     return desk->out;
 }
 
 static struct json_out *begin_with(struct desk *desk, const char *name, const char *id)
 {
     struct json_out *out = begin(desk);
-    json_key_int(out, "year", desk->review->year);
-    json_key_text(out, name, id);
+    out_key_int(out, "year", desk->review->year);
+    out_key_text(out, name, id);
     return out;
 }
 
 static struct outcome *add_outcome(struct desk *desk, const char *type)
 {
     struct effects *effects = desk->effects;
-    json_raw(desk->out, "}");
-    const char *body = json_copy(desk->out);
+    out_raw(desk->out, "}");
+    const char *body = out_copy(desk->out);
     struct outcome *outcomes = list_grow(desk->arena, effects->outcomes, effects->outcome_count, &effects->outcome_room, sizeof *outcomes);
     if (body == NULL || outcomes == NULL) return NULL;
     effects->outcomes = outcomes;
@@ -60,8 +60,8 @@ static bool fill_id(struct desk *desk, struct outcome *outcome)
 
 static void line(struct json_out *out, const char *text)
 {
-    json_raw(out, text);
-    json_raw(out, "\n");
+    out_raw(out, text);
+    out_raw(out, "\n");
 }
 
 static bool end(struct desk *desk, const char *type, const struct judged *judged)
@@ -73,11 +73,11 @@ static bool end(struct desk *desk, const char *type, const struct judged *judged
     desk->out->used = 0;
     line(desk->out, topic_kind_name(judged->topic));
     line(desk->out, desk->review->unit);
-    json_int(desk->out, desk->review->year);
+    out_int(desk->out, desk->review->year);
     line(desk->out, "");
     line(desk->out, judged->source);
     line(desk->out, judged->id);
-    json_raw(desk->out, type);
+    out_raw(desk->out, type);
     return fill_id(desk, outcome);
 }
 
@@ -95,12 +95,12 @@ static struct judged judged_decision(const struct decision *decision)
 
 static void write_field(struct json_out *out, const char *code, const char *field, int position, char expected)
 {
-    json_comma(out);
-    json_raw(out, "{");
-    json_key_text(out, "code", code);
-    json_key_text(out, "field", field);
+    out_comma(out);
+    out_raw(out, "{");
+    out_key_text(out, "code", code);
+    out_key_text(out, "field", field);
     code_texts_write(out, code, (struct code_place){position, expected, field});
-    json_raw(out, "}");
+    out_raw(out, "}");
 }
 
 /* By code; notes of one code stay in their order. There are as many rounds as codes. */
@@ -125,13 +125,13 @@ bool outcome_unit_review(struct desk *desk, const struct unit_review *unit_revie
     bool is_accepted = unit_review->verdict == VERDICT_ACCEPTED;
     const struct judged judged = {TOPIC_UNIT_REVIEW, unit_review->source, unit_review->id, unit_review->place.append_ms};
     struct json_out *out = begin_with(desk, "unit_review", unit_review->id);
-    json_key(out, is_accepted ? "warnings" : "errors");
-    json_raw(out, "[");
+    out_key(out, is_accepted ? "warnings" : "errors");
+    out_raw(out, "[");
     if (is_accepted)
         write_notes(out, event->notes, event->note_count);
     else
         write_field(out, unit_review->code, unit_review->code == event->refusal ? event->refusal_field : NULL, 0, 0);
-    json_raw(out, "]");
+    out_raw(out, "]");
     return end(desk, is_accepted ? "nianshen.unit-review.accepted.v1" : "nianshen.unit-review.rejected.v1", &judged);
 }
 
@@ -142,7 +142,7 @@ bool outcome_waiting(struct desk *desk, const struct submission *submission, con
     const struct judged judged = judged_submission(submission);
     struct json_out *out = begin_with(desk, "submission", submission->name);
     code_write(out, behind != NULL ? "behind-earlier" : "unit-review-missing", (struct code_place){.position = 0});
-    if (behind != NULL) json_key_text(out, "behind", behind->name);
+    if (behind != NULL) out_key_text(out, "behind", behind->name);
     return end(desk, "nianshen.member-review.waiting.v1", &judged);
 }
 
@@ -175,15 +175,15 @@ static bool write_reasons(struct desk *desk, const char *name, const struct subm
     size_t used = 0, room = 0;
     for (int32_t i = 0; i < submission->failed; i++)
         if (!count_reason(desk, &counts, &used, &room, submission->failing[i].reason)) return false;
-    json_key(desk->out, name);
-    json_raw(desk->out, "{");
+    out_key(desk->out, name);
+    out_raw(desk->out, "{");
     for (size_t i = 0; i < used; i++) { /* a reason's name may need an escape, unlike other keys */
-        json_comma(desk->out);
-        json_text(desk->out, counts[i].reason);
-        json_raw(desk->out, ":");
-        json_int(desk->out, counts[i].count);
+        out_comma(desk->out);
+        out_text(desk->out, counts[i].reason);
+        out_raw(desk->out, ":");
+        out_int(desk->out, counts[i].count);
     }
-    json_raw(desk->out, "}");
+    out_raw(desk->out, "}");
     return true;
 }
 
@@ -193,19 +193,19 @@ bool outcome_pending(struct desk *desk, const struct submission *submission)
     const struct judged judged = judged_submission(submission);
     struct json_out *out = begin_with(desk, "submission", submission->name);
     hex_write(submission->digest, STATE_DIGEST_BYTES, digest);
-    json_key_text(out, "unit_review", submission->unit_review);
-    json_key_text(out, "mode", submission->mode == EVENT_MODE_LIST ? "list" : "import");
-    json_key(out, "digest");
-    json_raw(out, "\"sha256:");
-    json_raw(out, digest);
-    json_raw(out, "\"");
-    json_key_int(out, "listed", submission->listed);
-    json_key_int(out, "passed", submission->passed);
-    json_key_int(out, "failed", submission->failed);
+    out_key_text(out, "unit_review", submission->unit_review);
+    out_key_text(out, "mode", submission->mode == EVENT_MODE_LIST ? "list" : "import");
+    out_key(out, "digest");
+    out_raw(out, "\"sha256:");
+    out_raw(out, digest);
+    out_raw(out, "\"");
+    out_key_int(out, "listed", submission->listed);
+    out_key_int(out, "passed", submission->passed);
+    out_key_int(out, "failed", submission->failed);
     if (!write_reasons(desk, "reasons", submission)) return false;
-    json_key_int(out, "warnings_total", submission->warnings_total);
-    json_key(out, "warnings");
-    json_raw(out, submission->findings_json != NULL ? submission->findings_json : "[]");
+    out_key_int(out, "warnings_total", submission->warnings_total);
+    out_key(out, "warnings");
+    out_raw(out, submission->findings_json != NULL ? submission->findings_json : "[]");
     return end(desk, "nianshen.member-review.pending.v1", &judged);
 }
 
@@ -214,9 +214,9 @@ bool outcome_rejected(struct desk *desk, const struct submission *submission)
     const struct judged judged = judged_submission(submission);
     struct json_out *out = begin_with(desk, "submission", submission->name);
     code_write(out, submission->code, (struct code_place){.position = 0});
-    json_key_int(out, "errors_total", submission->errors_total);
-    json_key(out, "errors");
-    json_raw(out, submission->findings_json != NULL ? submission->findings_json : "[]");
+    out_key_int(out, "errors_total", submission->errors_total);
+    out_key(out, "errors");
+    out_raw(out, submission->findings_json != NULL ? submission->findings_json : "[]");
     return end(desk, "nianshen.member-review.rejected.v1", &judged);
 }
 
@@ -225,7 +225,7 @@ bool outcome_rejected(struct desk *desk, const struct submission *submission)
 static struct json_out *begin_decision(struct desk *desk, const struct decision *decision)
 {
     struct json_out *out = begin_with(desk, "submission", decision->submission);
-    json_key_text(out, "decision", decision->id);
+    out_key_text(out, "decision", decision->id);
     return out;
 }
 
@@ -233,11 +233,11 @@ bool outcome_completed(struct desk *desk, const struct submission *submission, c
 {
     const struct judged judged = judged_decision(decision);
     struct json_out *out = begin_decision(desk, decision);
-    json_key_int(out, "listed", submission->listed);
-    json_key_int(out, "passed", submission->passed);
+    out_key_int(out, "listed", submission->listed);
+    out_key_int(out, "passed", submission->passed);
     if (!write_reasons(desk, "removed", submission)) return false;
-    json_key_int(out, "removed_total", submission->failed);
-    json_key_int(out, "already_gone", 0);
+    out_key_int(out, "removed_total", submission->failed);
+    out_key_int(out, "already_gone", 0);
     return end(desk, "nianshen.member-review.completed.v1", &judged);
 }
 
@@ -245,8 +245,8 @@ bool outcome_closed(struct desk *desk, const struct decision *decision)
 {
     const struct judged judged = judged_decision(decision);
     struct json_out *out = begin_decision(desk, decision);
-    json_key_text(out, "how", decision_kind_name(decision->kind));
-    json_key_text(out, "comment", decision->comment);
+    out_key_text(out, "how", decision_kind_name(decision->kind));
+    out_key_text(out, "comment", decision->comment);
     return end(desk, "nianshen.member-review.closed.v1", &judged);
 }
 
@@ -254,7 +254,7 @@ bool outcome_decision_rejected(struct desk *desk, const struct decision *decisio
 {
     const struct judged judged = judged_decision(decision);
     struct json_out *out = begin_decision(desk, decision);
-    json_key_text(out, "kind", decision_kind_name(decision->kind));
+    out_key_text(out, "kind", decision_kind_name(decision->kind));
     code_write(out, decision->code, (struct code_place){.position = 0});
     return end(desk, "nianshen.decision.rejected.v1", &judged);
 }
@@ -275,10 +275,10 @@ bool outcome_event_refused(struct desk *desk, const struct review_event *event)
     const char *ce_id = event->event != NULL ? event->event->id : event->ce_id, *topic = topic_kind_name(event->topic);
     struct json_out *out = begin(desk);
     code_write(out, event->code, (struct code_place){.position = 0});
-    json_key_text(out, "topic", topic);
-    json_key_int(out, "partition", event->partition);
-    json_key_int(out, "offset", event->offset);
-    json_key_text(out, "ce_id", ce_id);
+    out_key_text(out, "topic", topic);
+    out_key_int(out, "partition", event->partition);
+    out_key_int(out, "offset", event->offset);
+    out_key_text(out, "ce_id", ce_id);
     struct outcome *outcome = add_outcome(desk, type);
     if (outcome == NULL) return false;
     outcome->causation = ce_id;
@@ -286,10 +286,10 @@ bool outcome_event_refused(struct desk *desk, const struct review_event *event)
     out->used = 0;
     line(out, topic);
     line(out, desk->review->unit);
-    json_int(out, event->partition);
+    out_int(out, event->partition);
     line(out, "");
-    json_int(out, event->offset);
+    out_int(out, event->offset);
     line(out, "");
-    json_raw(out, type);
+    out_raw(out, type);
     return fill_id(desk, outcome);
 }

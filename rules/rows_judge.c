@@ -208,11 +208,11 @@ static bool join_warnings(struct judging *judging, const struct entry_findings *
     *warnings = NULL;
     for (size_t i = 0; i < findings->count; i++) {
         if (findings->is_error[i]) continue;
-        if (out.used > 0) json_raw(&out, ",");
-        json_raw(&out, findings->list[i].code);
+        if (out.used > 0) out_raw(&out, ",");
+        out_raw(&out, findings->list[i].code);
     }
     if (out.used == 0 && !out.is_full) return true;
-    *warnings = json_copy(&out);
+    *warnings = out_copy(&out);
     return *warnings != NULL;
 }
 
@@ -220,13 +220,13 @@ static void write_failed(struct json_out *out, const struct roster_member *membe
 {
     char number[ID_KEY_TEXT_BYTES];
     (void)id_key_write(member->key, number);
-    if (out->used > 0) json_raw(out, ",");
-    json_raw(out, "{");
-    json_key_text(out, "id_number", number);
-    json_key_text(out, "member_no", member->member_no);
-    json_key_text(out, "name", member->name);
-    json_key_text(out, "reason", reason);
-    json_raw(out, "}");
+    if (out->used > 0) out_raw(out, ",");
+    out_raw(out, "{");
+    out_key_text(out, "id_number", number);
+    out_key_text(out, "member_no", member->member_no);
+    out_key_text(out, "name", member->name);
+    out_key_text(out, "reason", reason);
+    out_raw(out, "}");
 }
 
 static bool keep_failing(struct judging *judging, const struct entry_findings *findings, const struct event_failing *sent,
@@ -395,7 +395,7 @@ static bool conclude(struct judging *judging)
     submission->passed = submission->listed - submission->failed;
     submission->failing = judging->failing;
     submission->has_failing = true;
-    submission->failed_json = json_copy(&judging->failed_json);
+    submission->failed_json = out_copy(&judging->failed_json);
     return submission->failed_json != NULL;
 }
 

@@ -55,4 +55,13 @@ struct micro_batch {
     const char *held_unit; /* from now on this unit is held; NULL: none */
 };
 
+struct bundle;
+
+/*
+ * Makes records `from` to `from + count` of the bundle a micro-batch that can be loaded; its last part also moves over what follows the
+ * records. A bundle of held records moves nothing: its moves are there for epoch and position to be compared. `arena` is that of loading
+ * and deciding; the decoded records stay the bundle's. False: the arena is full.
+ */
+bool micro_batch_fill(struct micro_batch *micro, struct arena *arena, const struct bundle *bundle, size_t from, size_t count);
+
 #endif
