@@ -19,7 +19,7 @@ void apply_begin(struct lane *lane)
     apply->from = 0;
     apply->count = apply->bundle->record_count < apply->records_max ? apply->bundle->record_count : apply->records_max;
     apply->tries = 0;
-    apply->is_holding = apply->is_slow = false;
+    apply->is_holding = apply->is_held_again = false;
 }
 
 /* What the part was loaded with goes with it. */
@@ -52,7 +52,7 @@ void apply_published(struct lane *lane)
     struct apply *apply = &lane->apply;
     apply->from += apply->micro.record_count;
     size_t left = apply->bundle->record_count - apply->from, wanted = apply->count * 2;
-    if (left == 0) {
+    if (left == 0 || apply->is_held_again) {
         bundle_done(lane);
         return;
     }
@@ -229,6 +229,8 @@ static void part_count(struct worker *worker, struct lane *lane)
         counts.dead_letters += fate == FATE_DEAD_LETTER;
         counts.held += fate == FATE_HELD;
     }
+    /* Released once more in between, later ones would pass it: they are taken again after it. */
+    lane->apply.is_held_again = lane->apply.bundle->is_held && counts.held > 0;
     health_count(worker, &counts);
     log_debug("batch-applied", log_number("lane", lane->number), log_number("records", counts.records),
               log_number("duplicates", counts.duplicates), log_number("dead_letters", counts.dead_letters), log_number("held", counts.held),

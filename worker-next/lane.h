@@ -50,7 +50,7 @@ struct apply { /* one bundle on its way into the database, as a whole or in part
     size_t from, count; /* the part */
     struct micro_batch micro; /* the same */
     bool is_holding; /* the unit of the part's one record */
-    bool is_slow; /* told already */
+    bool is_held_again; /* a record that was held is so again: the bundle ends with it */
     int tries;
     int64_t retry_at_ms;
     int64_t begun_us;

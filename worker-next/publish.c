@@ -59,20 +59,6 @@ static void publication_end(struct publish *publish, struct publication *publica
     publish->used--;
 }
 
-/* It is taken from the database again, before anything else of its shard is published. */
-static void publication_give_up(struct worker *worker, struct publication *publication)
-{
-    struct shard *shard = shards_find(&worker->shards, publication->shard);
-    if (publication->is_given_up) return;
-    publication->is_given_up = true;
-    if (shard == NULL) return;
-    shard->has_outbox = true;
-    shard->is_taking_outbox = false;
-    shard->outbox_behind = -1;
-    shard->outbox_at_ms = worker->now_ms + backoff_next_ms(&worker->publish.backoff);
-    shard->publication = PLACE_NONE;
-}
-
 /* When the last report is in. */
 static void publication_look(struct worker *worker, struct publication *publication)
 {
@@ -89,6 +75,25 @@ static void publication_look(struct worker *worker, struct publication *publicat
     publish->done[publication->lane]++;
     backoff_reset(&publish->backoff);
     health_count(worker, &counts);
+}
+
+/* It is taken from the database again, before anything else of its shard is published: also what is being handed over right now. */
+static void publication_give_up(struct worker *worker, struct publication *publication)
+{
+    struct publish *publish = &worker->publish;
+    struct shard *shard = shards_find(&worker->shards, publication->shard);
+    if (publication->is_given_up) return;
+    publication->is_given_up = true;
+    if (shard == NULL) return;
+    struct publication *open = shard->publication == PLACE_NONE ? publication : &publish->list[shard->publication];
+    shard->has_outbox = true;
+    shard->is_taking_outbox = false;
+    shard->outbox_behind = -1;
+    shard->outbox_at_ms = worker->now_ms + backoff_next_ms(&publish->backoff);
+    shard->publication = PLACE_NONE;
+    if (open == publication) return;
+    open->is_given_up = true;
+    publication_look(worker, open);
 }
 
 static void refused(struct worker *worker, struct publication *publication, const struct fault *fault)
