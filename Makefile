@@ -46,7 +46,7 @@ GEN := build/gen
 WERROR ?= $(if $(filter true,$(CI)),yes)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings $(if $(filter yes,$(WERROR)),-Werror)
-LIBRARIES := rdkafka jansson libpq libcrypto uuid
+LIBRARIES := rdkafka jansson libpq libcrypto uuid liblz4
 CPPFLAGS += -I. -I$(GEN) -D_GNU_SOURCE -DNIANSHEN_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 CFLAGS += -std=gnu17 -g $(WARNINGS)
 LDLIBS += $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lcsv
@@ -266,8 +266,9 @@ WORKER_NEXT_STORE := $(OUT)/worker-next/store_% $(OUT)/worker-next/outcome_bytes
 $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-# Until the switch: the second edition's commands, in place of the files of the same name.
-ops_next_objects = $(filter-out $(patsubst ops-next/%.c,$(OUT)/ops/%.o,$(wildcard ops-next/*.c)),$(call objects,ops)) $(call objects,ops-next)
+STORE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard worker-next/store_*.c) worker-next/outcome_bytes.c)
+# Until the switch: the second edition's commands, in place of the files of the same name. They read state with the worker's store.
+ops_next_objects = $(filter-out $(patsubst ops-next/%.c,$(OUT)/ops/%.o,$(wildcard ops-next/*.c)),$(call objects,ops)) $(call objects,ops-next) $(STORE_OBJECTS)
 $(BIN)/nianshen-ops-next: $(ops_next_objects) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
@@ -287,7 +288,6 @@ $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$
 	$(link)
 
 # The store as a library of its own, for tests and benchmarks that have no worker.
-STORE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard worker-next/store_*.c) worker-next/outcome_bytes.c)
 $(OUT)/store/%: $(OUT)/tests/store/%.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -llz4
 

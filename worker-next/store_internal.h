@@ -18,12 +18,34 @@ struct store_loaded {
     size_t result_count;
 };
 
+enum load_statement {
+    LOAD_FENCE,
+    LOAD_REFERENCE,
+    LOAD_UNITS,
+    LOAD_UNIT_REVIEWS,
+    LOAD_SUBMISSIONS,
+    LOAD_DECISIONS,
+    LOAD_CHANGES,
+    LOAD_CHUNKS, /* these two only where there are chunks */
+    LOAD_ROSTER,
+    LOAD_STATEMENTS
+};
+
 /* What a lane knows of its micro-batch between load and write; in the batch's arena. */
 struct batch_plan {
     uint32_t *order; /* places of the reviews by unit and year: `n` of the load functions is a place in here, from 1 */
     uint32_t *rank; /* the other way round, from 1 */
     struct review_part *parts; /* of each review, by its place in the world */
     bool has_chunks, has_decisions;
+    struct completing *completing; /* submissions of several chunks that the events may complete */
+    size_t completing_count;
+    size_t asked[LOAD_STATEMENTS]; /* which statement of the pipeline it is, from 1; 0: it is not asked */
+};
+
+struct completing {
+    uint32_t review; /* its rank */
+    const char *submission;
+    int32_t count, chunks; /* how many of its chunks the events bring at most, and how many they say there are */
 };
 
 struct review_part { /* what the events of one review ask for */
@@ -40,6 +62,7 @@ struct store {
     enum store_state state;
     struct fault fault;
     bool is_lost;
+    bool is_reader; /* it reads within its caller's transaction and session: store_read.h */
     bool is_in_transaction; /* the server's transaction is open, perhaps failed */
     bool is_giving_up; /* our own fault is to be reported once the transaction is rolled back */
     size_t statements; /* in the pipeline so far */
@@ -85,20 +108,16 @@ extern const struct database_statement store_statement_begin, store_statement_co
 void query_add_string(struct database_query *query, const char *text); /* NULL: a null */
 void query_add_place(struct database_query *query, int64_t value, bool is_there); /* of int8 arrays: else a null */
 
-/* ---- parts of loading (store_unpack.c, store_later.c) ---- */
-enum load_statement {
-    LOAD_BEGIN,
-    LOAD_FENCE,
-    LOAD_REFERENCE,
-    LOAD_UNITS,
-    LOAD_UNIT_REVIEWS,
-    LOAD_SUBMISSIONS,
-    LOAD_DECISIONS,
-    LOAD_CHANGES,
-    LOAD_CHUNKS, /* these two only where there are chunks */
-    LOAD_ROSTER,
-    LOAD_STATEMENTS
-};
+/* ---- parts of loading (store_load.c, store_unpack.c, store_later.c) ---- */
+/* Begins a request that loads: the order of the reviews, and what the events ask for. False: memory is out. */
+bool store_plan(struct store *store, struct micro_batch *batch);
+/* Of all that events are judged against: the reviews' rows are asked for, or are in memory already. False: the arena is full. */
+bool store_ask(struct store *store, bool has_rows);
+/* The answers, into the batch. */
+bool store_loaded(struct store *store);
+/* Marks the reviews of which a submission of several chunks completes, by the rows that are in memory: their whole roster is needed. */
+void store_mark_complete(struct store *store);
+/* Those that were not asked for are NULL. */
 bool store_unpack(struct store *store, struct database_result *const results[LOAD_STATEMENTS]);
 /* Begins to ask who enrolled after the opening, where a number is not on the roster; false: nobody needs to be asked, or a fault. */
 bool store_later(struct store *store);

@@ -217,6 +217,11 @@ static void query_identities(struct database_query *query, const struct identiti
     ARRAY(text, identities->count, query_add_string(query, identities->list[i].second));
 }
 
+static void ask_one(struct store *store, enum load_statement statement)
+{
+    store->plan->asked[statement] = store_add(store, &statements[statement], true) + 1;
+}
+
 static void ask_fence(struct store *store)
 {
     const struct micro_batch *batch = store->batch;
@@ -225,7 +230,7 @@ static void ask_fence(struct store *store)
     ARRAY(int4, batch->move_count, query_add_int4(query, (int32_t)batch->moves[i].topic));
     ARRAY(int8, batch->move_count, query_add_int8(query, batch->moves[i].epoch));
     ARRAY(int8, batch->move_count, query_add_int8(query, batch->moves[i].expected_offset));
-    store_add(store, &statements[LOAD_FENCE], true);
+    ask_one(store, LOAD_FENCE);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -254,7 +259,7 @@ static bool ask_reference(struct store *store)
     }
     ARRAY(int4, year_count, query_add_int4(query, years[i]));
     ARRAY(text, name_count, if (i == 0 || strcmp(names[i], names[i - 1]) != 0) query_add_string(query, names[i]));
-    store_add(store, &statements[LOAD_REFERENCE], true);
+    ask_one(store, LOAD_REFERENCE);
     return true;
 }
 
@@ -264,7 +269,7 @@ static void ask_units(struct store *store)
     struct database_query *query = store_query(store);
     ARRAY(text, batch->world.review_count, query_add_string(query, review_at(store, i)->unit));
     query_bool(query, batch->record_count > 0 && batch->records[0].is_applied_before);
-    store_add(store, &statements[LOAD_UNITS], true);
+    ask_one(store, LOAD_UNITS);
 }
 
 static bool ask_unit_reviews(struct store *store)
@@ -274,7 +279,7 @@ static bool ask_unit_reviews(struct store *store)
     struct database_query *query = query_reviews(store);
     ARRAY(bool, store->batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->unit_reviews > 0));
     query_identities(query, &named);
-    store_add(store, &statements[LOAD_UNIT_REVIEWS], true);
+    ask_one(store, LOAD_UNIT_REVIEWS);
     return true;
 }
 
@@ -282,7 +287,7 @@ static void ask_submissions(struct store *store)
 {
     struct database_query *query = query_reviews(store);
     ARRAY(bool, store->batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->decisions > 0));
-    store_add(store, &statements[LOAD_SUBMISSIONS], true);
+    ask_one(store, LOAD_SUBMISSIONS);
 }
 
 static bool ask_decisions(struct store *store)
@@ -292,39 +297,56 @@ static bool ask_decisions(struct store *store)
     struct database_query *query = query_reviews(store);
     ARRAY(bool, store->batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->decisions > 0));
     query_identities(query, &named);
-    store_add(store, &statements[LOAD_DECISIONS], true);
+    ask_one(store, LOAD_DECISIONS);
     return true;
 }
 
-struct completing { /* a submission of several chunks, and how many of them the events bring at most */
-    const struct identity *at;
-    int32_t count;
-};
-
-static bool find_completing(struct store *store, const struct identities *numbers, struct completing **out, size_t *out_count)
+/* Submissions of several chunks; the numbers are sorted. */
+static bool find_completing(struct store *store, const struct identities *numbers)
 {
-    struct completing *list = arena_take(store->batch->arena, (numbers->count + 1) * sizeof *list);
-    size_t count = 0;
-    if (list == NULL) return false;
+    struct batch_plan *plan = store->plan;
+    plan->completing = arena_take(store->batch->arena, (numbers->count + 1) * sizeof *plan->completing);
+    if (plan->completing == NULL) return false;
+    struct completing *last = NULL;
     for (size_t i = 0; i < numbers->count; i++) {
         const struct identity *at = &numbers->list[i];
-        if (count == 0 || list[count - 1].at->review != at->review || strcmp(list[count - 1].at->first, at->first) != 0)
-            list[count++] = (struct completing){.at = at};
-        list[count - 1].count++;
+        if (last == NULL || last->review != at->review || strcmp(last->submission, at->first) != 0) {
+            last = &plan->completing[plan->completing_count++];
+            *last = (struct completing){at->review, at->first, 0, at->chunks};
+        }
+        last->count++;
     }
-    *out = list;
-    *out_count = count;
     return true;
 }
 
-static void query_completing(struct database_query *query, const struct completing *list, size_t count)
+static bool is_completing(const struct review *review, const struct completing *completing)
 {
-    ARRAY(int4, count, query_add_int4(query, (int32_t)list[i].at->review));
-    ARRAY(text, count, query_add_string(query, list[i].at->first));
-    ARRAY(int4, count, query_add_int4(query, list[i].count));
+    for (size_t i = 0; i < review->submission_count; i++) {
+        const struct submission *submission = &review->submissions[i];
+        if (strcmp(submission->name, completing->submission) != 0) continue;
+        return submission->completed.offset < 0 && submission->received + completing->count >= submission->chunk_count;
+    }
+    return completing->count >= completing->chunks;
 }
 
-static bool ask_chunks(struct store *store, const struct completing *completing, size_t count, const struct identities *numbers)
+void store_mark_complete(struct store *store)
+{
+    const struct batch_plan *plan = store->plan;
+    for (size_t i = 0; i < plan->completing_count; i++) {
+        const struct completing *completing = &plan->completing[i];
+        uint32_t place = plan->order[completing->review - 1];
+        if (is_completing(&store->batch->world.reviews[place], completing)) plan->parts[place].roster_how = 2;
+    }
+}
+
+static void query_completing(struct database_query *query, const struct batch_plan *plan)
+{
+    ARRAY(int4, plan->completing_count, query_add_int4(query, (int32_t)plan->completing[i].review));
+    ARRAY(text, plan->completing_count, query_add_string(query, plan->completing[i].submission));
+    ARRAY(int4, plan->completing_count, query_add_int4(query, plan->completing[i].count));
+}
+
+static bool ask_chunks(struct store *store, const struct identities *numbers)
 {
     struct identities ids;
     if (!identities_of(store, TOPIC_MEMBER_REVIEW, &ids)) return false;
@@ -333,72 +355,92 @@ static bool ask_chunks(struct store *store, const struct completing *completing,
     ARRAY(int4, numbers->count, query_add_int4(query, (int32_t)numbers->list[i].review));
     ARRAY(text, numbers->count, query_add_string(query, numbers->list[i].first));
     ARRAY(int4, numbers->count, query_add_int4(query, numbers->list[i].number));
-    query_completing(query, completing, count);
-    store_add(store, &statements[LOAD_CHUNKS], true);
+    query_completing(query, store->plan);
+    ask_one(store, LOAD_CHUNKS);
     return true;
 }
 
-static void ask_roster(struct store *store, const struct completing *completing, size_t count)
+static void ask_roster(struct store *store)
 {
     struct database_query *query = query_reviews(store);
+    const struct batch_plan *plan = store->plan;
     size_t reviews = store->batch->world.review_count;
     ARRAY(int4, reviews, query_add_int4(query, part_of(store, review_at(store, i))->roster_how));
     ARRAY(text, reviews, query_add_string(query, part_of(store, review_at(store, i))->first_key));
     ARRAY(text, reviews, query_add_string(query, part_of(store, review_at(store, i))->last_key));
-    query_completing(query, completing, count);
-    ARRAY(int4, count, query_add_int4(query, completing[i].at->chunks));
-    store_add(store, &statements[LOAD_ROSTER], true);
+    query_completing(query, plan);
+    ARRAY(int4, plan->completing_count, query_add_int4(query, plan->completing[i].chunks));
+    ask_one(store, LOAD_ROSTER);
 }
 
-static bool ask_chunks_and_roster(struct store *store)
+/* Where the rows are in memory they say what completes; else the database does, for each of these that is asked for with the chunks. */
+static bool ask_chunks_and_roster(struct store *store, bool has_rows)
 {
     struct identities numbers;
-    struct completing *completing;
-    size_t count;
-    if (!identities_of_numbers(store, &numbers) || !find_completing(store, &numbers, &completing, &count)) return false;
-    if (!ask_chunks(store, completing, count, &numbers)) return false;
-    ask_roster(store, completing, count);
+    if (!identities_of_numbers(store, &numbers) || !find_completing(store, &numbers)) return false;
+    if (has_rows && !ask_chunks(store, &numbers)) return false;
+    if (!has_rows) {
+        store_mark_complete(store);
+        store->plan->completing_count = 0;
+    }
+    ask_roster(store);
     return true;
 }
 
-/* In the order of enum load_statement. */
-static bool ask(struct store *store)
+bool store_ask(struct store *store, bool has_rows)
 {
-    store_add(store, &store_statement_begin, false);
-    ask_fence(store);
     if (!ask_reference(store)) return false;
     ask_units(store);
-    if (!ask_unit_reviews(store)) return false;
-    ask_submissions(store);
-    if (!ask_decisions(store)) return false;
+    if (has_rows) {
+        if (!ask_unit_reviews(store)) return false;
+        ask_submissions(store);
+        if (!ask_decisions(store)) return false;
+    }
     query_reviews(store);
-    store_add(store, &statements[LOAD_CHANGES], true);
-    return !store->plan->has_chunks || ask_chunks_and_roster(store);
+    ask_one(store, LOAD_CHANGES);
+    return !store->plan->has_chunks || ask_chunks_and_roster(store, has_rows);
 }
 
 /* ---- the answers ---- */
 
+bool store_loaded(struct store *store)
+{
+    struct store_loaded *loaded = store->batch->loaded;
+    struct database_result *results[LOAD_STATEMENTS] = {NULL};
+    for (size_t i = 0; i < LOAD_STATEMENTS; i++) {
+        if (store->plan->asked[i] == 0) continue;
+        results[i] = store_take(store, store->plan->asked[i] - 1);
+        loaded->results[loaded->result_count++] = results[i];
+    }
+    return store_unpack(store, results);
+}
+
 static bool loaded(struct store *store)
 {
-    struct micro_batch *batch = store->batch;
-    struct database_result *results[LOAD_STATEMENTS] = {NULL};
-    size_t count = store->plan->has_chunks ? LOAD_STATEMENTS : LOAD_CHUNKS, before = store->statements - count;
-    for (size_t i = 0; i < count; i++) {
-        results[i] = store_take(store, before + i);
-        batch->loaded->results[batch->loaded->result_count++] = results[i];
-    }
     store->is_in_transaction = true;
-    if (!store_unpack(store, results)) return false;
+    if (!store_loaded(store)) return false;
+    store_mark_complete(store);
     return store_later(store) || store->fault.kind == FAULT_NONE;
 }
 
-void store_load(struct store *store, struct micro_batch *batch)
+bool store_plan(struct store *store, struct micro_batch *batch)
 {
     store_release(batch);
     store_begin(store);
     store->batch = batch;
     batch->loaded = calloc(1, sizeof *batch->loaded);
-    if (batch->loaded != NULL && plan_order(store) && plan_events(store) && ask(store)) {
+    return batch->loaded != NULL && plan_order(store) && plan_events(store);
+}
+
+void store_load(struct store *store, struct micro_batch *batch)
+{
+    bool is_good = store_plan(store, batch);
+    if (is_good) {
+        store_add(store, &store_statement_begin, false);
+        ask_fence(store);
+        is_good = store_ask(store, true);
+    }
+    if (is_good) {
         store_end(store, loaded);
     } else {
         store_memory(store);

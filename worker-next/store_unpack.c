@@ -506,11 +506,14 @@ static bool unpack_changes(struct store *store, const struct database_result *re
     return true;
 }
 
+/* Rows that were not asked for are in the reviews already. */
 bool store_unpack(struct store *store, struct database_result *const results[LOAD_STATEMENTS])
 {
     return unpack_reference(store, results[LOAD_REFERENCE]) && unpack_units(store, results[LOAD_UNITS]) &&
-           unpack_unit_reviews(store, results[LOAD_UNIT_REVIEWS]) && unpack_submissions(store, results[LOAD_SUBMISSIONS]) &&
-           unpack_decisions(store, results[LOAD_DECISIONS]) && unpack_changes(store, results[LOAD_CHANGES]) &&
+           (results[LOAD_UNIT_REVIEWS] == NULL || unpack_unit_reviews(store, results[LOAD_UNIT_REVIEWS])) &&
+           (results[LOAD_SUBMISSIONS] == NULL || unpack_submissions(store, results[LOAD_SUBMISSIONS])) &&
+           (results[LOAD_DECISIONS] == NULL || unpack_decisions(store, results[LOAD_DECISIONS])) &&
+           unpack_changes(store, results[LOAD_CHANGES]) &&
            (results[LOAD_CHUNKS] == NULL || unpack_chunks(store, results[LOAD_CHUNKS])) &&
            (results[LOAD_ROSTER] == NULL || unpack_roster(store, results[LOAD_ROSTER]));
 }
