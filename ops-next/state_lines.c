@@ -1,47 +1,32 @@
 #include "ops-next/state_lines.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "ops/copy_text.h"
 
 /* ---- a line, written as COPY writes it ---- */
 
-struct line {
-    FILE *file; /* a memory stream */
-    char *bytes;
-    size_t size;
-};
-
-static void line_field(struct line *line, const char *text)
+static void line_field(struct copy_text *line, const char *text)
 {
-    (void)fputc('\t', line->file);
-    if (text == NULL) {
-        (void)fputs("\\N", line->file);
-        return;
-    }
-    for (; *text != '\0'; text++) {
-        static const char special[] = "\b\f\n\r\t\v\\", letters[] = "bfnrtv\\";
-        const char *found = strchr(special, *text);
-        if (found != NULL) (void)fputc('\\', line->file);
-        (void)fputc(found != NULL ? letters[found - special] : *text, line->file);
-    }
+    copy_text_plain(line, text == NULL ? "\t\\N" : "\t");
+    if (text != NULL) copy_text_field(line, text);
 }
 
-static void line_number(struct line *line, int64_t value)
+static void line_number(struct copy_text *line, int64_t value)
 {
-    (void)fprintf(line->file, "\t%" PRId64, value);
+    copy_text_plain(line, "\t");
+    copy_text_number(line, value);
 }
 
-static void line_flag(struct line *line, bool value)
+static void line_flag(struct copy_text *line, bool value)
 {
-    (void)fputs(value ? "\tt" : "\tf", line->file);
+    copy_text_plain(line, value ? "\tt" : "\tf");
 }
 
-static void line_hex(struct line *line, const uint8_t *bytes, size_t count, bool is_there)
+static void line_hex(struct copy_text *line, const uint8_t *bytes, size_t count, bool is_there)
 {
-    (void)fputs(is_there ? "\t" : "\t\\N", line->file);
-    for (size_t i = 0; is_there && i < count; i++) (void)fprintf(line->file, "%02x", bytes[i]);
+    copy_text_plain(line, is_there ? "\t" : "\t\\N");
+    if (is_there) copy_text_hex(line, bytes, count);
 }
 
 static bool is_zero(const uint8_t *bytes, size_t count)
@@ -56,7 +41,7 @@ static bool is_zero(const uint8_t *bytes, size_t count)
 static const char *const unit_review_columns[] = {"source",      "event_id", "submitted_by", "append_ms",      "content", "name",
                                                   "credit_code", "address",  "contact_name", "contact_mobile", "code",    NULL};
 
-static void write_unit_review(struct line *line, const struct unit_review *row)
+static void write_unit_review(struct copy_text *line, const struct unit_review *row)
 {
     line_field(line, row->source);
     line_field(line, row->id);
@@ -74,19 +59,44 @@ static void write_unit_review(struct line *line, const struct unit_review *row)
 static const char *const submission_columns[] = {
     "submission", "source",       "unit_review",    "submitted_by", "mode",       "chunks",  "entries_total", "received",   "in_campaign",
     "first_ms",   "completed_ms", "completed_by",   "content",      "state",      "code",    "row_code",      "listed",     "passed",
-    "failed",     "errors_total", "warnings_total", "findings",     "enrolments", "reasons", "digest",        "decided_ms", NULL};
+    "failed",     "errors_total", "warnings_total", "findings",     "enrolments", "reasons", "warnings",      "entries",    "digest",
+    "decided_ms", NULL};
 
-/* Comma-separated lists, in the order of the numbers. */
-static void write_failing(struct line *line, const struct submission *row)
+static bool has_warnings(const struct submission *row)
 {
-    int32_t count = row->has_failing ? row->failed : 0;
-    (void)fputc('\t', line->file);
-    for (int32_t i = 0; i < count; i++) (void)fprintf(line->file, "%s%" PRId64, i > 0 ? "," : "", row->failing[i].enrolment);
-    (void)fputc('\t', line->file);
-    for (int32_t i = 0; i < count; i++) (void)fprintf(line->file, "%s%s", i > 0 ? "," : "", row->failing[i].reason);
+    for (int32_t i = 0; i < row->failed; i++)
+        if (row->failing[i].warnings != NULL) return true;
+    return false;
 }
 
-static void write_submission(struct line *line, const struct submission *row)
+static void list_separate(struct copy_text *line, int32_t place, const char *separator)
+{
+    if (place > 0) copy_text_plain(line, separator);
+}
+
+/* Lists, in the order of the numbers: of digits, names of reasons and codes, in which nothing is to be escaped. */
+static void write_failing(struct copy_text *line, const struct submission *row)
+{
+    int32_t count = row->has_failing ? row->failed : 0;
+    copy_text_plain(line, "\t");
+    for (int32_t i = 0; i < count; i++) {
+        list_separate(line, i, ",");
+        copy_text_number(line, row->failing[i].enrolment);
+    }
+    copy_text_plain(line, "\t");
+    for (int32_t i = 0; i < count; i++) {
+        list_separate(line, i, ",");
+        copy_text_plain(line, row->failing[i].reason);
+    }
+    copy_text_plain(line, "\t");
+    if (count == 0 || !has_warnings(row)) return;
+    for (int32_t i = 0; i < count; i++) {
+        list_separate(line, i, ";");
+        copy_text_plain(line, row->failing[i].warnings != NULL ? row->failing[i].warnings : "");
+    }
+}
+
+static void write_submission(struct copy_text *line, const struct submission *row)
 {
     bool is_complete = row->completed.offset >= 0;
     line_field(line, row->name);
@@ -112,13 +122,14 @@ static void write_submission(struct line *line, const struct submission *row)
     line_number(line, row->warnings_total);
     line_field(line, row->findings_json);
     write_failing(line, row);
+    line_field(line, row->state == SUBMISSION_WAITING ? row->failed_json : NULL);
     line_hex(line, row->digest, sizeof row->digest, row->has_digest);
     line_number(line, row->decided_ms);
 }
 
 static const char *const chunk_columns[] = {"submission", "chunk", "event_id", "append_ms", "content", "in_campaign", NULL};
 
-static void write_chunk(struct line *line, const struct submission *submission, const struct chunk *row)
+static void write_chunk(struct copy_text *line, const struct submission *submission, const struct chunk *row)
 {
     line_field(line, submission->name);
     line_number(line, row->number);
@@ -132,7 +143,7 @@ static const char *const decision_columns[] = {"source",  "event_id", "submissio
                                                "kind",    "digest",   "superior",   "reviewer",  "submitted_by",
                                                "comment", "verdict",  "code",       "counted",   NULL};
 
-static void write_decision(struct line *line, const struct decision *row)
+static void write_decision(struct copy_text *line, const struct decision *row)
 {
     line_field(line, row->source);
     line_field(line, row->id);
@@ -152,7 +163,7 @@ static void write_decision(struct line *line, const struct decision *row)
 
 static const char *const repeat_columns[] = {"source", "event_id", "append_ms", "content", NULL};
 
-static void write_repeat(struct line *line, const struct repeat *row)
+static void write_repeat(struct copy_text *line, const struct repeat *row)
 {
     line_field(line, row->source);
     line_field(line, row->id);
@@ -162,7 +173,7 @@ static void write_repeat(struct line *line, const struct repeat *row)
 
 static const char *const removed_columns[] = {"enrolment", "reason", "submission", "decision_source", "decision", "removed_ms", NULL};
 
-static void write_removed(struct line *line, const struct submission *submission, const struct decision *approval,
+static void write_removed(struct copy_text *line, const struct submission *submission, const struct decision *approval,
                           const struct failing *row)
 {
     line_number(line, row->enrolment);
@@ -176,7 +187,7 @@ static void write_removed(struct line *line, const struct submission *submission
 /* ---- a review ---- */
 
 struct walk {
-    struct line line;
+    struct copy_text line;
     const char *unit;
     state_line_fn take;
     void *context;
@@ -185,15 +196,14 @@ struct walk {
 
 static void walk_begin(struct walk *walk, const char *kind)
 {
-    rewind(walk->line.file);
-    (void)fputs(walk->unit, walk->line.file); /* a printable name: nothing to escape but a backslash */
+    walk->line.used = 0;
+    copy_text_field(&walk->line, walk->unit);
     line_field(&walk->line, kind);
 }
 
 static void walk_end(struct walk *walk)
 {
-    long bytes = fflush(walk->line.file) == 0 && !ferror(walk->line.file) ? ftell(walk->line.file) : -1;
-    if (bytes < 0 || !walk->take(walk->context, walk->unit, walk->line.bytes, (size_t)bytes)) walk->is_over = true;
+    if (walk->line.is_broken || !walk->take(walk->context, walk->line.bytes, walk->line.used)) walk->is_over = true;
 }
 
 static const struct decision *approval_of(const struct review *review, const struct submission *submission)
@@ -240,14 +250,11 @@ static void walk_submission(struct walk *walk, const struct review *review, cons
 bool state_lines_of(const struct review *review, state_line_fn take, void *context)
 {
     struct walk walk = {.unit = review->unit, .take = take, .context = context};
-    walk.line.file = open_memstream(&walk.line.bytes, &walk.line.size);
-    if (walk.line.file == NULL) return false;
     WALK_ROWS(unit_reviews, unit_review_count, "unit-review", write_unit_review)
     for (size_t i = 0; i < review->submission_count && !walk.is_over; i++) walk_submission(&walk, review, &review->submissions[i]);
     WALK_ROWS(decisions, decision_count, "decision", write_decision)
     WALK_ROWS(repeats, repeat_count, "repeated-chunk", write_repeat)
-    (void)fclose(walk.line.file);
-    free(walk.line.bytes);
+    copy_text_free(&walk.line);
     return !walk.is_over;
 }
 
@@ -255,39 +262,33 @@ bool state_lines_of(const struct review *review, state_line_fn take, void *conte
 
 const char *const state_line_queries[] = {
     "SELECT unit, 'unit-review', source, event_id, submitted_by, append_ms, encode(content_sha256, 'hex'), name, credit_code, address, "
-    "contact_name, "
-    "contact_mobile, code FROM nianshen_engine.unit_review WHERE year = %d",
+    "contact_name, contact_mobile, code FROM nianshen_engine.unit_review WHERE year = %d",
     "SELECT unit, 'submission', submission, source, unit_review, submitted_by, mode, chunks, entries_total, received, is_in_campaign, "
-    "first_ms, "
-    "coalesce(completed_ms, 0), completed_by, encode(content_sha256, 'hex'), state, code, row_code, coalesce(listed, 0), coalesce(passed, "
-    "0), "
-    "coalesce(failed, 0), errors_total, warnings_total, findings, coalesce(array_to_string(failing_enrolments, ','), ''), "
-    "coalesce(array_to_string(failing_reasons, ','), ''), encode(digest, 'hex'), coalesce(decided_ms, 0) "
+    "first_ms, coalesce(completed_ms, 0), completed_by, encode(content_sha256, 'hex'), state, code, row_code, coalesce(listed, 0), "
+    "coalesce(passed, 0), coalesce(failed, 0), errors_total, warnings_total, findings, "
+    "coalesce(array_to_string(failing_enrolments, ','), ''), coalesce(array_to_string(failing_reasons, ','), ''), "
+    "coalesce(array_to_string(failing_warnings, ';', ''), ''), failed_json, encode(digest, 'hex'), coalesce(decided_ms, 0) "
     "FROM nianshen_engine.submission WHERE year = %d",
     "SELECT unit, 'chunk', submission, chunk, event_id, append_ms, encode(content_sha256, 'hex'), is_in_campaign "
     "FROM nianshen_engine.chunk WHERE year = %d",
     "SELECT unit, 'decision', source, event_id, submission, append_ms, encode(content_sha256, 'hex'), kind, digest, superior, reviewer, "
-    "submitted_by, "
-    "comment, verdict, code, is_counted FROM nianshen_engine.decision WHERE year = %d",
-    "SELECT unit, 'repeated-chunk', source, event_id, append_ms, encode(content_sha256, 'hex') FROM nianshen_engine.repeated_chunk WHERE "
-    "year = %d",
-    "SELECT unit, 'removed', enrolment, reason, submission, decision_source, decision, removed_ms FROM nianshen_engine.archive WHERE year "
-    "= %d",
-    "SELECT d.unit, 'removed', f.enrolment, f.reason, d.submission, d.decision_source, d.decision, d.removed_ms FROM "
-    "nianshen_engine.removal_due d "
-    "JOIN nianshen_engine.submission s USING (unit, year, submission) "
+    "submitted_by, comment, verdict, code, is_counted FROM nianshen_engine.decision WHERE year = %d",
+    "SELECT unit, 'repeated-chunk', source, event_id, append_ms, encode(content_sha256, 'hex') "
+    "FROM nianshen_engine.repeated_chunk WHERE year = %d",
+    "SELECT unit, 'removed', enrolment, reason, submission, decision_source, decision, removed_ms "
+    "FROM nianshen_engine.archive WHERE year = %d",
+    "SELECT d.unit, 'removed', f.enrolment, f.reason, d.submission, d.decision_source, d.decision, d.removed_ms "
+    "FROM nianshen_engine.removal_due d JOIN nianshen_engine.submission s USING (unit, year, submission) "
     "CROSS JOIN LATERAL unnest(s.failing_enrolments, s.failing_reasons) AS f (enrolment, reason) WHERE d.year = %d "
     "AND NOT EXISTS (SELECT FROM nianshen_engine.archive a WHERE a.enrolment = f.enrolment)",
     NULL};
 
-const char *const *state_line_columns(const char *kind)
+const struct state_line_kind *state_line_kind_of(const char *kind)
 {
-    static const struct {
-        const char *kind;
-        const char *const *columns;
-    } kinds[] = {{"unit-review", unit_review_columns}, {"submission", submission_columns}, {"chunk", chunk_columns},
-                 {"decision", decision_columns},       {"repeated-chunk", repeat_columns}, {"removed", removed_columns}};
+    static const struct state_line_kind kinds[] = {
+        {"unit-review", unit_review_columns, 2}, {"submission", submission_columns, 1},  {"chunk", chunk_columns, 2},
+        {"decision", decision_columns, 2},       {"repeated-chunk", repeat_columns, 2}, {"removed", removed_columns, 1}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].kind, kind) == 0) return kinds[i].columns;
+        if (strcmp(kinds[i].name, kind) == 0) return &kinds[i];
     return NULL;
 }

@@ -10,7 +10,7 @@
 #include "rules/state.h"
 
 /* Takes one line without its newline; borrowed for the call. False ends the walk. */
-typedef bool (*state_line_fn)(void *context, const char *unit, const char *line, size_t bytes);
+typedef bool (*state_line_fn)(void *context, const char *line, size_t bytes);
 
 /* The lines of a rebuilt review. False: memory is out, or the function returned false. */
 bool state_lines_of(const struct review *review, state_line_fn take, void *context);
@@ -18,7 +18,12 @@ bool state_lines_of(const struct review *review, state_line_fn take, void *conte
 /* The same lines of the database: statements for COPY … TO STDOUT, each with one parameter place `%d` for the year. NULL ends the list. */
 extern const char *const state_line_queries[];
 
-/* The names of a kind's columns behind unit and kind, for showing where two lines differ; NULL: no such kind. NULL ends the list. */
-const char *const *state_line_columns(const char *kind);
+struct state_line_kind {
+    const char *name;
+    const char *const *columns; /* behind unit and kind; NULL ends them */
+    size_t key_columns; /* how many of them, from the first, say which row it is */
+};
+/* NULL: no such kind. */
+const struct state_line_kind *state_line_kind_of(const char *kind);
 
 #endif
