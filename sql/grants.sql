@@ -61,9 +61,10 @@ $$;
 GRANT USAGE ON SCHEMA nianshen_engine TO nianshen_worker;
 GRANT EXECUTE ON FUNCTION nianshen_engine.session_begin, nianshen_engine.claim, nianshen_engine.claim_for_backend, nianshen_engine.owner_backends,
     nianshen_engine.end_stale_backends, nianshen_engine.batch_begin, nianshen_engine.batch_end, nianshen_engine.load_reference, nianshen_engine.load_units,
-    nianshen_engine.load_unit_reviews, nianshen_engine.load_submissions, nianshen_engine.load_chunks, nianshen_engine.load_decisions,
+    nianshen_engine.load_unit_reviews, nianshen_engine.load_named_unit_reviews,
+    nianshen_engine.load_submissions, nianshen_engine.load_chunks, nianshen_engine.load_decisions, nianshen_engine.load_named_decisions,
     nianshen_engine.load_roster, nianshen_engine.load_roster_changes, nianshen_engine.load_later, nianshen_engine.write_unit_reviews,
-    nianshen_engine.write_submissions, nianshen_engine.change_submissions, nianshen_engine.write_chunks, nianshen_engine.drop_chunk_rows,
+    nianshen_engine.write_submissions, nianshen_engine.change_submissions, nianshen_engine.settle_submissions, nianshen_engine.write_chunks, nianshen_engine.drop_chunk_rows,
     nianshen_engine.write_repeated_chunks, nianshen_engine.write_decisions, nianshen_engine.change_decisions, nianshen_engine.write_removals,
     nianshen_engine.change_profiles, nianshen_engine.write_exceptions, nianshen_engine.outbox_delete, nianshen_engine.outbox_take, nianshen_engine.look,
     nianshen_engine.halt_store, nianshen_engine.held_take, nianshen_engine.settle TO nianshen_worker;

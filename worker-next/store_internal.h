@@ -18,7 +18,9 @@ struct store_loaded {
     size_t result_count;
 };
 
+enum { LOAD_MOST = 9 }; /* rows of a kind that are loaded without asking which are named */
 enum load_statement {
+    LOAD_BEGIN,
     LOAD_FENCE,
     LOAD_REFERENCE,
     LOAD_UNITS,
@@ -28,6 +30,8 @@ enum load_statement {
     LOAD_CHANGES,
     LOAD_CHUNKS, /* these two only where there are chunks */
     LOAD_ROSTER,
+    LOAD_NAMED_UNIT_REVIEWS, /* these two only where a review has many, in a round trip of their own */
+    LOAD_NAMED_DECISIONS,
     LOAD_STATEMENTS
 };
 
@@ -39,7 +43,7 @@ struct batch_plan {
     bool has_chunks, has_decisions;
     struct completing *completing; /* submissions of several chunks that the events may complete */
     size_t completing_count;
-    size_t asked[LOAD_STATEMENTS]; /* which statement of the pipeline it is, from 1; 0: it is not asked */
+    size_t asked[LOAD_STATEMENTS]; /* which statement of the pipeline it is, from 1; 0: it is not asked now */
 };
 
 struct completing {
@@ -48,12 +52,26 @@ struct completing {
     int32_t count, chunks; /* how many of its chunks the events bring at most, and how many they say there are */
 };
 
+struct identity {
+    uint32_t review; /* its rank */
+    const char *first, *second; /* source and id; submission, "" */
+    int32_t number;
+    int32_t chunks; /* that the event names; not part of the identity */
+};
+
+struct identities {
+    struct identity *list;
+    size_t count;
+};
+
 struct review_part { /* what the events of one review ask for */
     int32_t shard;
     uint32_t unit_reviews, chunks, decisions; /* how many events of each topic */
     int roster_how; /* 0: no block, 1: from first to last, 2: all; -1: not even their number */
     const char *first_key, *last_key;
+    bool has_many_unit_reviews, has_many_decisions; /* only those are loaded that somebody names */
 };
+
 
 struct store {
     char *name;
@@ -70,6 +88,7 @@ struct store {
     /* a request's own */
     struct micro_batch *batch;
     struct batch_plan *plan;
+    struct database_result *loaded[LOAD_STATEMENTS]; /* borrowed from the batch's */
     struct store_shard *shards;
     size_t shard_count;
     bool has_ended_backends;
@@ -109,16 +128,14 @@ void query_add_string(struct database_query *query, const char *text); /* NULL: 
 void query_add_place(struct database_query *query, int64_t value, bool is_there); /* of int8 arrays: else a null */
 
 /* ---- parts of loading (store_load.c, store_unpack.c, store_later.c) ---- */
-/* Begins a request that loads: the order of the reviews, and what the events ask for. False: memory is out. */
-bool store_plan(struct store *store, struct micro_batch *batch);
-/* Of all that events are judged against: the reviews' rows are asked for, or are in memory already. False: the arena is full. */
-bool store_ask(struct store *store, bool has_rows);
-/* The answers, into the batch. */
-bool store_loaded(struct store *store);
+/* Begins to load what events are judged against: the reviews' rows are asked for, or are in memory already. */
+void store_load_begin(struct store *store, struct micro_batch *batch, bool has_rows);
 /* Marks the reviews of which a submission of several chunks completes, by the rows that are in memory: their whole roster is needed. */
 void store_mark_complete(struct store *store);
-/* Those that were not asked for are NULL. */
-bool store_unpack(struct store *store, struct database_result *const results[LOAD_STATEMENTS]);
+/* Rows that were not asked for are in the reviews already. */
+bool store_unpack(struct store *store);
+/* Marks the reviews that have many rows of a kind. True when there are any. */
+bool store_has_many(struct store *store);
 /* Begins to ask who enrolled after the opening, where a number is not on the roster; false: nobody needs to be asked, or a fault. */
 bool store_later(struct store *store);
 struct review *plan_review(const struct store *store, const struct database_result *result, size_t row, size_t column);

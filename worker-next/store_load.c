@@ -1,5 +1,4 @@
 /* The first round trip of a micro-batch: locks, fence, and the questions about what its events touch. store_unpack.c reads the answers. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +7,14 @@
 static const struct database_statement statements[LOAD_STATEMENTS] = {
     [LOAD_FENCE] = {"batch_begin", "SELECT nianshen_engine.batch_begin($1, $2, $3, $4)"},
     [LOAD_REFERENCE] = {"load_reference", "SELECT * FROM nianshen_engine.load_reference($1, $2)"},
-    [LOAD_UNITS] = {"load_units", "SELECT * FROM nianshen_engine.load_units($1, $2)"},
-    [LOAD_UNIT_REVIEWS] = {"load_unit_reviews", "SELECT * FROM nianshen_engine.load_unit_reviews($1, $2, $3, $4, $5, $6)"},
+    [LOAD_UNITS] = {"load_units", "SELECT * FROM nianshen_engine.load_units($1, $2, $3)"},
+    [LOAD_UNIT_REVIEWS] = {"load_unit_reviews", "SELECT * FROM nianshen_engine.load_unit_reviews($1, $2, $3)"},
     [LOAD_SUBMISSIONS] = {"load_submissions", "SELECT * FROM nianshen_engine.load_submissions($1, $2, $3)"},
-    [LOAD_DECISIONS] = {"load_decisions", "SELECT * FROM nianshen_engine.load_decisions($1, $2, $3, $4, $5, $6)"},
+    [LOAD_DECISIONS] = {"load_decisions", "SELECT * FROM nianshen_engine.load_decisions($1, $2, $3)"},
     [LOAD_CHANGES] = {"load_roster_changes", "SELECT * FROM nianshen_engine.load_roster_changes($1, $2)"},
     [LOAD_CHUNKS] = {"load_chunks", "SELECT * FROM nianshen_engine.load_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"},
+    [LOAD_NAMED_UNIT_REVIEWS] = {"load_named_unit_reviews", "SELECT * FROM nianshen_engine.load_named_unit_reviews($1, $2, $3, $4, $5, $6)"},
+    [LOAD_NAMED_DECISIONS] = {"load_named_decisions", "SELECT * FROM nianshen_engine.load_named_decisions($1, $2, $3, $4, $5, $6)"},
     [LOAD_ROSTER] = {"load_roster", "SELECT * FROM nianshen_engine.load_roster($1, $2, $3, $4, $5, $6, $7, $8, $9)"},
 };
 
@@ -123,18 +124,6 @@ static bool plan_events(struct store *store)
 }
 
 /* ---- identities: each is asked for once ---- */
-
-struct identity {
-    uint32_t review; /* its rank */
-    const char *first, *second; /* source and id; submission, "" */
-    int32_t number;
-    int32_t chunks; /* that the event names; not part of the identity */
-};
-
-struct identities {
-    struct identity *list;
-    size_t count;
-};
 
 static int compare_identities(const void *a, const void *b)
 {
@@ -268,19 +257,16 @@ static void ask_units(struct store *store)
     const struct micro_batch *batch = store->batch;
     struct database_query *query = store_query(store);
     ARRAY(text, batch->world.review_count, query_add_string(query, review_at(store, i)->unit));
+    ARRAY(bool, batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->decisions > 0));
     query_bool(query, batch->record_count > 0 && batch->records[0].is_applied_before);
     ask_one(store, LOAD_UNITS);
 }
 
-static bool ask_unit_reviews(struct store *store)
+static void ask_first(struct store *store, enum load_statement statement)
 {
-    struct identities named;
-    if (!identities_of(store, TOPIC_UNIT_REVIEW, &named)) return false;
     struct database_query *query = query_reviews(store);
-    ARRAY(bool, store->batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->unit_reviews > 0));
-    query_identities(query, &named);
-    ask_one(store, LOAD_UNIT_REVIEWS);
-    return true;
+    query_int4(query, LOAD_MOST);
+    ask_one(store, statement);
 }
 
 static void ask_submissions(struct store *store)
@@ -288,17 +274,6 @@ static void ask_submissions(struct store *store)
     struct database_query *query = query_reviews(store);
     ARRAY(bool, store->batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->decisions > 0));
     ask_one(store, LOAD_SUBMISSIONS);
-}
-
-static bool ask_decisions(struct store *store)
-{
-    struct identities named;
-    if (!identities_of(store, TOPIC_APPROVAL, &named)) return false;
-    struct database_query *query = query_reviews(store);
-    ARRAY(bool, store->batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->decisions > 0));
-    query_identities(query, &named);
-    ask_one(store, LOAD_DECISIONS);
-    return true;
 }
 
 /* Submissions of several chunks; the numbers are sorted. */
@@ -373,7 +348,7 @@ static void ask_roster(struct store *store)
     ask_one(store, LOAD_ROSTER);
 }
 
-/* Where the rows are in memory they say what completes; else the database does, for each of these that is asked for with the chunks. */
+/* Where the rows are in memory they say what completes; else the database does, and they say so once they are loaded. */
 static bool ask_chunks_and_roster(struct store *store, bool has_rows)
 {
     struct identities numbers;
@@ -387,63 +362,106 @@ static bool ask_chunks_and_roster(struct store *store, bool has_rows)
     return true;
 }
 
-bool store_ask(struct store *store, bool has_rows)
+static bool ask(struct store *store, bool has_rows)
 {
     if (!ask_reference(store)) return false;
     ask_units(store);
     if (has_rows) {
-        if (!ask_unit_reviews(store)) return false;
+        ask_first(store, LOAD_UNIT_REVIEWS);
         ask_submissions(store);
-        if (!ask_decisions(store)) return false;
+        ask_first(store, LOAD_DECISIONS);
     }
     query_reviews(store);
     ask_one(store, LOAD_CHANGES);
     return !store->plan->has_chunks || ask_chunks_and_roster(store, has_rows);
 }
 
-/* ---- the answers ---- */
+/* ---- reviews with many rows ---- */
 
-bool store_loaded(struct store *store)
+static bool ask_named(struct store *store, enum load_statement statement, enum topic_kind topic)
 {
-    struct store_loaded *loaded = store->batch->loaded;
-    struct database_result *results[LOAD_STATEMENTS] = {NULL};
-    for (size_t i = 0; i < LOAD_STATEMENTS; i++) {
-        if (store->plan->asked[i] == 0) continue;
-        results[i] = store_take(store, store->plan->asked[i] - 1);
-        loaded->results[loaded->result_count++] = results[i];
+    struct identities named;
+    size_t count = store->batch->world.review_count;
+    if (!identities_of(store, topic, &named)) return false;
+    struct database_query *query = query_reviews(store);
+    query_int4_array(query);
+    for (size_t i = 0; i < count; i++) {
+        const struct review_part *part = part_of(store, review_at(store, i));
+        if (topic == TOPIC_UNIT_REVIEW ? part->has_many_unit_reviews : part->has_many_decisions) query_add_int4(query, (int32_t)i + 1);
     }
-    return store_unpack(store, results);
+    query_identities(query, &named);
+    ask_one(store, statement);
+    return true;
 }
 
-static bool loaded(struct store *store)
+/* ---- the answers ---- */
+
+static void keep(struct store *store)
 {
-    store->is_in_transaction = true;
-    if (!store_loaded(store)) return false;
+    struct store_loaded *loaded = store->batch->loaded;
+    size_t *asked = store->plan->asked;
+    for (size_t i = 0; i < LOAD_STATEMENTS; i++) {
+        if (asked[i] == 0) continue;
+        store->loaded[i] = loaded->results[loaded->result_count++] = store_take(store, asked[i] - 1);
+        asked[i] = 0;
+    }
+}
+
+static bool unpack(struct store *store)
+{
+    if (!store_unpack(store)) return false;
     store_mark_complete(store);
     return store_later(store) || store->fault.kind == FAULT_NONE;
 }
 
-bool store_plan(struct store *store, struct micro_batch *batch)
+static bool named_loaded(struct store *store)
+{
+    keep(store);
+    return unpack(store);
+}
+
+static bool loaded(struct store *store)
+{
+    keep(store);
+    if (store->loaded[LOAD_SUBMISSIONS] == NULL || !store_has_many(store)) return store->fault.kind == FAULT_NONE && unpack(store);
+    store_pipeline(store);
+    bool is_good = ask_named(store, LOAD_NAMED_UNIT_REVIEWS, TOPIC_UNIT_REVIEW) && ask_named(store, LOAD_NAMED_DECISIONS, TOPIC_APPROVAL);
+    if (!is_good) {
+        store_memory(store);
+        store_give_up(store);
+        return true;
+    }
+    store_end(store, named_loaded);
+    return true;
+}
+
+static bool plan(struct store *store, struct micro_batch *batch)
 {
     store_release(batch);
     store_begin(store);
     store->batch = batch;
+    memset(store->loaded, 0, sizeof store->loaded);
     batch->loaded = calloc(1, sizeof *batch->loaded);
     return batch->loaded != NULL && plan_order(store) && plan_events(store);
 }
 
-void store_load(struct store *store, struct micro_batch *batch)
+void store_load_begin(struct store *store, struct micro_batch *batch, bool has_rows)
 {
-    bool is_good = store_plan(store, batch);
-    if (is_good) {
+    bool is_good = plan(store, batch);
+    if (is_good && !store->is_reader) {
         store_add(store, &store_statement_begin, false);
         ask_fence(store);
-        is_good = store_ask(store, true);
     }
-    if (is_good) {
+    if (is_good && ask(store, has_rows)) {
+        store->is_in_transaction = !store->is_reader; /* whatever becomes of the rest: BEGIN is the first */
         store_end(store, loaded);
     } else {
         store_memory(store);
         store_give_up(store);
     }
+}
+
+void store_load(struct store *store, struct micro_batch *batch)
+{
+    store_load_begin(store, batch, true);
 }

@@ -20,29 +20,6 @@ void store_reader_free(struct store *store)
     store_free(store);
 }
 
-static void none_is_held(struct world *world)
-{
-    for (size_t i = 0; i < world->review_count; i++) world->reviews[i].is_held = false;
-}
-
-static bool loaded(struct store *store)
-{
-    if (!store_loaded(store)) return false;
-    store_mark_complete(store);
-    none_is_held(&store->batch->world);
-    return store_later(store) || store->fault.kind == FAULT_NONE;
-}
-
-static void load(struct store *store, struct micro_batch *batch, bool has_rows)
-{
-    if (store_plan(store, batch) && store_ask(store, has_rows)) {
-        store_end(store, loaded);
-    } else {
-        store_memory(store);
-        store_give_up(store);
-    }
-}
-
 /* Reviews that were kept remember the reference data of another micro-batch. */
 static void reference_forget(struct review *review)
 {
@@ -56,12 +33,12 @@ static void reference_forget(struct review *review)
 void store_read_reference(struct store *store, struct micro_batch *batch)
 {
     for (size_t i = 0; i < batch->world.review_count; i++) reference_forget(&batch->world.reviews[i]);
-    load(store, batch, false);
+    store_load_begin(store, batch, false);
 }
 
 void store_read_state(struct store *store, struct micro_batch *batch)
 {
-    load(store, batch, true);
+    store_load_begin(store, batch, true);
 }
 
 bool store_read_await(struct store *store, struct fault *fault)
@@ -73,5 +50,6 @@ bool store_read_await(struct store *store, struct fault *fault)
         (void)poll(&wait, 1, -1);
     }
     const struct fault *failure = store_fault(store);
+    for (size_t i = 0; store->state == STORE_READY && i < store->batch->world.review_count; i++) store->batch->world.reviews[i].is_held = false;
     return store->state == STORE_READY || fault_set(fault, failure->kind, failure->exit_status, failure->code, "%s", failure->text);
 }

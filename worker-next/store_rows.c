@@ -12,6 +12,8 @@ static const struct database_statement write_submissions = {
 static const struct database_statement change_submissions = {
     "change_submissions", "SELECT nianshen_engine.change_submissions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
                           "$19, $20, $21, $22, $23)"};
+static const struct database_statement settle_submissions = {"settle_submissions",
+                                                             "SELECT nianshen_engine.settle_submissions($1, $2, $3, $4, $5, $6)"};
 static const struct database_statement write_chunks = {"write_chunks",
                                                        "SELECT nianshen_engine.write_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"};
 static const struct database_statement drop_chunk_rows = {"drop_chunk_rows", "SELECT nianshen_engine.drop_chunk_rows($1, $2, $3)"};
@@ -64,14 +66,22 @@ static bool row_add(struct rows *rows, const struct review *review, union item a
 }
 
 struct written { /* by table */
-    struct rows unit_reviews, submissions, changed_submissions, chunks, judged, repeats, decisions, changed_decisions, removals, profiles;
+    struct rows unit_reviews, submissions, changed_submissions, settled, chunks, judged, repeats, decisions, changed_decisions, removals, profiles;
 };
+
+/* Nothing but its state changes, as nearly always. */
+static bool is_settled(const struct submission *submission)
+{
+    return !submission->was_completed_now && !submission->must_drop_rows && submission->code == NULL &&
+           (submission->state == SUBMISSION_PENDING || submission->state == SUBMISSION_APPROVED || submission->state == SUBMISSION_RETURNED);
+}
 
 static bool collect_submission(struct written *out, const struct review *review, const struct submission *submission)
 {
     union item item = {.submission = submission};
     if (submission->is_new && !row_add(&out->submissions, review, item, submission)) return false;
-    if (submission->is_changed && !submission->is_new && !row_add(&out->changed_submissions, review, item, submission)) return false;
+    struct rows *changed = is_settled(submission) ? &out->settled : &out->changed_submissions;
+    if (submission->is_changed && !submission->is_new && !row_add(changed, review, item, submission)) return false;
     if (submission->must_drop_rows && !submission->is_new && !row_add(&out->judged, review, item, submission)) return false;
     for (size_t i = 0; i < submission->chunks_loaded; i++)
         if (submission->chunks[i].is_new && !row_add(&out->chunks, review, (union item){.chunk = &submission->chunks[i]}, submission))
@@ -326,6 +336,16 @@ static bool add_changed_submissions(struct store *store, const struct rows *rows
     return true;
 }
 
+static void add_settled(struct store *store, const struct rows *rows)
+{
+    struct database_query *query = query_units(store, rows);
+    TEXTS(r->at.submission->name);
+    TEXTS(submission_state_name(r->at.submission->state));
+    HASHES(r->at.submission->digest, r->at.submission->has_digest);
+    COLUMN(int8, query_add_place(query, r->at.submission->decided_ms, r->at.submission->decided_ms != 0));
+    store_add(store, &settle_submissions, true);
+}
+
 /* ---- chunks ---- */
 
 static bool add_chunks(struct store *store, const struct rows *rows)
@@ -457,6 +477,7 @@ bool store_write_rows(struct store *store)
     if (out.unit_reviews.count > 0) add_unit_reviews(store, &out.unit_reviews);
     if (out.submissions.count > 0 && !add_submissions(store, &out.submissions)) return false;
     if (out.changed_submissions.count > 0 && !add_changed_submissions(store, &out.changed_submissions)) return false;
+    if (out.settled.count > 0) add_settled(store, &out.settled);
     if (out.judged.count > 0) add_judged(store, &out.judged);
     if (out.chunks.count > 0 && !add_chunks(store, &out.chunks)) return false;
     if (out.repeats.count > 0) add_repeats(store, &out.repeats);

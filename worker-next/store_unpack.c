@@ -153,26 +153,41 @@ static void read_unit_review(struct database_result *result, size_t row, struct 
     read_sha256(result, row, 5, out->content_sha256);
 }
 
-static bool unpack_unit_reviews(struct store *store, struct database_result *result)
+static size_t place_of(const struct store *store, const struct review *review)
+{
+    return (size_t)(review - store->batch->world.reviews);
+}
+
+static bool read_unit_reviews(struct store *store, struct database_result *result, bool is_named)
 {
     enum { COUNT = 13 };
+    for (size_t row = 0; row < result_rows(result); row++) {
+        struct review *review = plan_review(store, result, row, 0);
+        if (store->plan->parts[place_of(store, review)].has_many_unit_reviews != is_named) continue;
+        if (!result_is_null(result, row, COUNT)) {
+            review->counted[LIMIT_UNIT_REVIEWS] = (int32_t)result_int8(result, row, COUNT);
+            continue;
+        }
+        review->counted[LIMIT_UNIT_REVIEWS] += !is_named;
+        read_unit_review(result, row, &review->unit_reviews[review->unit_review_count++]);
+    }
+    return true;
+}
+
+static bool unpack_unit_reviews(struct store *store)
+{
     struct world *world = &store->batch->world;
-    uint32_t *rows = rows_count(store, result, -1, 0);
-    if (rows == NULL) return false;
+    struct database_result *first = store->loaded[LOAD_UNIT_REVIEWS], *named = store->loaded[LOAD_NAMED_UNIT_REVIEWS];
+    uint32_t *rows = rows_count(store, first, -1, 0), *named_rows = named == NULL ? rows : rows_count(store, named, -1, 0);
+    if (rows == NULL || named_rows == NULL) return false;
     for (size_t i = 0; i < world->review_count; i++) {
         struct review *review = &world->reviews[i];
-        review->unit_review_room = rows[i] + store->plan->parts[i].unit_reviews;
+        review->unit_review_room =
+            (store->plan->parts[i].has_many_unit_reviews ? named_rows[i] : rows[i]) + store->plan->parts[i].unit_reviews;
         review->unit_reviews = take_array(store, review->unit_review_room, sizeof *review->unit_reviews);
         if (review->unit_reviews == NULL) return false;
     }
-    for (size_t row = 0; row < result_rows(result); row++) {
-        struct review *review = plan_review(store, result, row, 0);
-        if (!result_is_null(result, row, COUNT))
-            review->counted[LIMIT_UNIT_REVIEWS] = (int32_t)result_int8(result, row, COUNT);
-        else
-            read_unit_review(result, row, &review->unit_reviews[review->unit_review_count++]);
-    }
-    return true;
+    return read_unit_reviews(store, first, false) && (named == NULL || read_unit_reviews(store, named, true));
 }
 
 /* ---- submissions ---- */
@@ -420,40 +435,64 @@ static bool read_decision(struct store *store, struct database_result *result, s
     return true;
 }
 
-static bool read_counts(struct store *store, const struct database_result *result, size_t row, struct review *review, size_t room)
+/* Withdrawals count by their source. */
+static bool add_withdrawals(struct store *store, struct review *review, const char *source, int32_t count)
 {
-    int32_t withdrawals = (int32_t)result_int8(result, row, DECISION_WITHDRAWALS);
-    review->counted[LIMIT_DECISIONS] += (int32_t)result_int8(result, row, DECISION_COUNTED);
-    if (withdrawals == 0) return true;
+    size_t at = 0;
+    if (count == 0) return true;
     if (review->withdrawals == NULL) {
-        review->withdrawal_room = room;
-        review->withdrawals = take_array(store, room, sizeof *review->withdrawals);
+        review->withdrawal_room = review->decision_room + 1;
+        review->withdrawals = take_array(store, review->withdrawal_room, sizeof *review->withdrawals);
         if (review->withdrawals == NULL) return false;
     }
-    review->withdrawals[review->withdrawal_count++] = (struct withdrawal_count){result_text(result, row, DECISION_SOURCE), withdrawals};
+    while (at < review->withdrawal_count && strcmp(review->withdrawals[at].source, source) != 0) at++;
+    if (at == review->withdrawal_count) review->withdrawals[review->withdrawal_count++] = (struct withdrawal_count){.source = source};
+    review->withdrawals[at].count += count;
     return true;
 }
 
-static bool unpack_decisions(struct store *store, struct database_result *result)
+/* A row that only counts names a source. */
+static bool read_counts(struct store *store, const struct database_result *result, size_t row, struct review *review)
+{
+    review->counted[LIMIT_DECISIONS] += (int32_t)result_int8(result, row, DECISION_COUNTED);
+    int32_t count = (int32_t)result_int8(result, row, DECISION_WITHDRAWALS);
+    if (count == 0) return true;
+    if (review->withdrawals == NULL) return add_withdrawals(store, review, result_text(result, row, DECISION_SOURCE), count);
+    review->withdrawals[review->withdrawal_count++] = (struct withdrawal_count){result_text(result, row, DECISION_SOURCE), count};
+    return true;
+}
+
+static bool read_decisions(struct store *store, struct database_result *result, bool is_named)
+{
+    for (size_t row = 0; row < result_rows(result); row++) {
+        struct review *review = plan_review(store, result, row, 0);
+        if (store->plan->parts[place_of(store, review)].has_many_decisions != is_named) continue;
+        if (result_is_null(result, row, DECISION_ID)) {
+            if (!read_counts(store, result, row, review)) return false;
+            continue;
+        }
+        struct decision *out = &review->decisions[review->decision_count++];
+        if (!read_decision(store, result, row, out)) return false;
+        if (is_named) continue;
+        review->counted[LIMIT_DECISIONS] += out->is_counted;
+        if (!add_withdrawals(store, review, out->source, out->kind == DECISION_WITHDRAWN)) return false;
+    }
+    return true;
+}
+
+static bool unpack_decisions(struct store *store)
 {
     struct world *world = &store->batch->world;
-    uint32_t *rows = rows_count(store, result, -1, 0);
-    if (rows == NULL) return false;
+    struct database_result *first = store->loaded[LOAD_DECISIONS], *named = store->loaded[LOAD_NAMED_DECISIONS];
+    uint32_t *rows = rows_count(store, first, -1, 0), *named_rows = named == NULL ? rows : rows_count(store, named, -1, 0);
+    if (rows == NULL || named_rows == NULL) return false;
     for (size_t i = 0; i < world->review_count; i++) {
         struct review *review = &world->reviews[i];
-        review->decision_room = rows[i] + store->plan->parts[i].decisions;
+        review->decision_room = (store->plan->parts[i].has_many_decisions ? named_rows[i] : rows[i]) + store->plan->parts[i].decisions;
         review->decisions = take_array(store, review->decision_room, sizeof *review->decisions);
         if (review->decisions == NULL) return false;
     }
-    for (size_t row = 0; row < result_rows(result); row++) {
-        struct review *review = plan_review(store, result, row, 0);
-        size_t place = (size_t)(review - world->reviews);
-        bool is_good = result_is_null(result, row, DECISION_ID)
-                           ? read_counts(store, result, row, review, rows[place] + store->plan->parts[place].decisions)
-                           : read_decision(store, result, row, &review->decisions[review->decision_count++]);
-        if (!is_good) return false;
-    }
-    return true;
+    return read_decisions(store, first, false) && (named == NULL || read_decisions(store, named, true));
 }
 
 /* ---- rosters ---- */
@@ -506,14 +545,30 @@ static bool unpack_changes(struct store *store, const struct database_result *re
     return true;
 }
 
-/* Rows that were not asked for are in the reviews already. */
-bool store_unpack(struct store *store, struct database_result *const results[LOAD_STATEMENTS])
+/* ---- reviews with many rows ---- */
+
+bool store_has_many(struct store *store)
 {
-    return unpack_reference(store, results[LOAD_REFERENCE]) && unpack_units(store, results[LOAD_UNITS]) &&
-           (results[LOAD_UNIT_REVIEWS] == NULL || unpack_unit_reviews(store, results[LOAD_UNIT_REVIEWS])) &&
-           (results[LOAD_SUBMISSIONS] == NULL || unpack_submissions(store, results[LOAD_SUBMISSIONS])) &&
-           (results[LOAD_DECISIONS] == NULL || unpack_decisions(store, results[LOAD_DECISIONS])) &&
-           unpack_changes(store, results[LOAD_CHANGES]) &&
-           (results[LOAD_CHUNKS] == NULL || unpack_chunks(store, results[LOAD_CHUNKS])) &&
+    bool has_many = false;
+    const uint32_t *unit_reviews = rows_count(store, store->loaded[LOAD_UNIT_REVIEWS], -1, 0);
+    const uint32_t *decisions = rows_count(store, store->loaded[LOAD_DECISIONS], -1, 0);
+    if (unit_reviews == NULL || decisions == NULL) return false;
+    for (size_t i = 0; i < store->batch->world.review_count; i++) {
+        struct review_part *part = &store->plan->parts[i];
+        part->has_many_unit_reviews = unit_reviews[i] >= LOAD_MOST;
+        part->has_many_decisions = decisions[i] >= LOAD_MOST;
+        has_many = has_many || part->has_many_unit_reviews || part->has_many_decisions;
+    }
+    return has_many;
+}
+
+bool store_unpack(struct store *store)
+{
+    struct database_result **results = store->loaded;
+    bool is_good = unpack_reference(store, results[LOAD_REFERENCE]) && unpack_units(store, results[LOAD_UNITS]) &&
+                   unpack_changes(store, results[LOAD_CHANGES]);
+    if (results[LOAD_SUBMISSIONS] != NULL)
+        is_good = is_good && unpack_unit_reviews(store) && unpack_submissions(store, results[LOAD_SUBMISSIONS]) && unpack_decisions(store);
+    return is_good && (results[LOAD_CHUNKS] == NULL || unpack_chunks(store, results[LOAD_CHUNKS])) &&
            (results[LOAD_ROSTER] == NULL || unpack_roster(store, results[LOAD_ROSTER]));
 }

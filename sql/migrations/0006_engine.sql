@@ -7,6 +7,8 @@
 CREATE SCHEMA nianshen_engine AUTHORIZATION nianshen_owner;
 SET LOCAL ROLE nianshen_owner;
 
+ALTER TABLE nianshen.unit_profile SET (fillfactor = 80); -- approvals change profiles in place
+
 -- ---- the data path: who owns a shard, what became of each record, what is to be published ----
 
 CREATE TABLE nianshen_engine.shard (

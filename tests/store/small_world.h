@@ -232,7 +232,7 @@ static struct batch_move *world_move(struct world_batch *batch, int32_t shard, e
 }
 
 /* An event of `unit`, to be filled further; its record has the unit's code as key and no headers. NULL text: decoding refused it. */
-static struct event *world_event(struct world_batch *batch, size_t unit, enum event_type type, const char *id)
+static inline struct event *world_event(struct world_batch *batch, size_t unit, enum event_type type, const char *id)
 {
     char code[WORLD_CODE_BYTES];
     struct micro_batch *micro = &batch->micro;
