@@ -160,7 +160,7 @@ static const struct {
 static void lane_doubt(struct worker *worker, struct lane *lane)
 {
     apply_drop(lane);
-    publish_forget(worker, lane);
+    publish_interrupt(worker, lane);
     assignment_doubt(worker, lane);
     lane->is_doubted = lane->has_rows = false;
 }
@@ -299,6 +299,7 @@ static bool revoke_step(struct worker *worker)
         struct lane *lane = &worker->lanes[i];
         if (lane->state == LANE_BUSY && lane->question != QUESTION_OPEN) lane_drop(worker, lane, &fault);
         lane_doubt(worker, lane);
+        publish_forget(worker, lane);
     }
     assignment_given_back(worker);
     return true;

@@ -426,6 +426,17 @@ void publish_marked(struct worker *worker, const struct lane *lane, bool is_dele
     }
 }
 
+void publish_interrupt(struct worker *worker, const struct lane *lane)
+{
+    for (size_t i = 0; i < worker->shards.count; i++) {
+        struct shard *shard = &worker->shards.list[i];
+        if (shard->lane != lane->number || shard->publication == PLACE_NONE) continue;
+        struct publication *publication = &worker->publish.list[shard->publication];
+        publication_give_up(worker, publication);
+        publication_look(worker, publication);
+    }
+}
+
 void publish_forget(struct worker *worker, const struct lane *lane)
 {
     struct publish *publish = &worker->publish;

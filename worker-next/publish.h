@@ -70,7 +70,9 @@ bool publish_rows(struct worker *worker, struct lane *lane);
 size_t publish_collect(struct worker *worker, struct lane *lane);
 /* That request was answered, or failed. */
 void publish_marked(struct worker *worker, const struct lane *lane, bool is_deleted);
-/* Nothing of this lane's shards is believed any more. */
+/* Gives up what the lane is handing over; what was handed over goes on, and is deleted in whatever session. */
+void publish_interrupt(struct worker *worker, const struct lane *lane);
+/* The lane's shards are given back: whoever has them next publishes what was not deleted. */
 void publish_forget(struct worker *worker, const struct lane *lane);
 
 /* Asks the database for outbox rows, or to delete what is acknowledged. */

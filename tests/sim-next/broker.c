@@ -44,7 +44,8 @@ void broker_reset(void)
 {
     memset(broker.members, 0, sizeof broker.members);
     memset(broker.ends, 0, sizeof broker.ends);
-    memset(broker.cuts, 0, sizeof broker.cuts);
+    for (int topic = 0; topic < TOPIC_INPUTS; topic++)
+        for (int shard = 0; shard < SIM_SHARDS; shard++) broker.cuts[topic][shard].is_cut = broker.cuts[topic][shard].was_cut = false;
     broker.is_rebalancing = false;
     broker.appended = 0;
     broker.to_append = 4 + sim_below(60);
@@ -172,6 +173,11 @@ bool broker_append(struct sim_record *record)
     log[record->offset] = *record;
     if (gap > 0 && sim_often(500)) log[(*end)++].is_there = false; /* a marker behind it */
     return true;
+}
+
+const char *broker_ce_id(const struct sim_record *record)
+{
+    return record->headers[1].value_bytes > 0 ? record->headers[1].value : NULL;
 }
 
 void broker_append_some(void)

@@ -109,6 +109,7 @@ static void record_add(struct hand *hand, struct kafka_record record, bool is_he
     } else {
         added->in.code = strcpy(arena_take(hand->arena, strlen(fault.code) + 1), fault.code);
         added->in.text = strcpy(arena_take(hand->arena, strlen(fault.text) + 1), fault.text);
+        added->in.ce_id = broker_ce_id(broker_record(record.topic, record.partition, record.offset));
     }
     int unit = world_unit_index(record.key); /* our keys are texts */
     if (unit >= 0) added->in.review = review_of(hand, world_data.units[unit].code, added->in.event != NULL ? added->event.year : 0);
@@ -301,6 +302,7 @@ static void failed(struct hand *hand)
 {
     const struct fault *fault = store_fault(hand->store);
     enum asked asked = hand->asked;
+    hand->asked = ASKED_OPEN; /* heard */
     hand->rests_until_ms = sim.now_ms + sim_below(100);
     if (store_is_lost(hand->store)) {
         store_close(hand->store);
@@ -309,8 +311,10 @@ static void failed(struct hand *hand)
     hand->is_claimed = hand->is_claimed && strcmp(fault->code, "fenced") != 0 && fault->kind != FAULT_FATAL;
     if (asked == ASKED_WRITE) hand->mark_count = 0; /* found again in the outbox */
     if (asked != ASKED_WRITE || fault->kind != FAULT_REJECT || strcmp(fault->code, "fenced") == 0) return;
-    if (hand->most > 1) hand->most = 1;
-    else hand->held_unit = hand->events[0].event != NULL ? sim_text(hand->events[0].event->unit) : NULL;
+    if (hand->most > 1)
+        hand->most = 1;
+    else
+        hand->held_unit = hand->events[0].event != NULL ? sim_text(hand->events[0].event->unit) : NULL;
 }
 
 static void step(struct hand *hand)

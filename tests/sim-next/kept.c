@@ -320,7 +320,7 @@ static void rows_load(struct arena *arena, const struct asked *asked, int unit, 
 /* The keys of the entries in question when no list has to be compared and all of them are packed; else NULL: the whole roster. */
 static const struct id_key *keys_asked(struct arena *arena, const struct asked *asked, const struct review *to, size_t *count)
 {
-    enum { KEYS_MAX = 256 };
+    enum { KEYS_MAX = 64 };
     struct id_key *keys = need(arena_take(arena, sizeof *keys * KEYS_MAX));
     *count = 0;
     if (asked->is_spare) return NULL;

@@ -89,6 +89,7 @@ static void play(struct oracle *oracle, const struct sim_record *record, int64_t
         if (fault.kind != FAULT_REJECT) sim_wrong("a record can't be read: %s", fault.text);
         in.code = sim_text(fault.code);
         in.text = sim_text(fault.text);
+        in.ce_id = broker_ce_id(record);
     }
     if ((in.event != NULL) != (record->sense != NULL)) sim_wrong("a record is decoded otherwise than meant: %s", fault.text);
     in.review = review_of(oracle, world_unit_index(record->key), in.event != NULL ? event->year : 0, now_ms);
@@ -268,14 +269,22 @@ static void put_review(struct dump *dump, const struct review *review)
     dump->bytes[dump->used] = '\0';
 }
 
-static void review_compare(const struct review *ours, const struct review *theirs, int unit, int year, const char *order)
+static void text_compare(const struct dump *ours, const struct dump *theirs, int unit, int year, const char *order)
 {
-    static struct dump first, second;
-    put_review(&first, ours);
-    put_review(&second, theirs);
-    if (strcmp(first.bytes, second.bytes) != 0)
-        sim_wrong("%s of %d is not what it would be %s. The store:\n%s\n%s:\n%s", world_data.units[unit].code, year, order, first.bytes, order,
-                  second.bytes);
+    if (strcmp(ours->bytes, theirs->bytes) != 0)
+        sim_wrong("%s of %d is not what it would be %s. The store:\n%s\n%s:\n%s", world_data.units[unit].code, year, order, ours->bytes, order,
+                  theirs->bytes);
+}
+
+static void review_compare(int unit, int year_index)
+{
+    static struct dump ours, theirs;
+    int year = WORLD_YEAR_FIRST + year_index;
+    put_review(&ours, kept_review(unit, year_index));
+    put_review(&theirs, &plain.reviews[unit][year_index]);
+    text_compare(&ours, &theirs, unit, year, "topic by topic");
+    put_review(&theirs, &shadow.reviews[unit][year_index]);
+    text_compare(&ours, &theirs, unit, year, "in the order of appending");
 }
 
 static void fates_compare(const struct verdicts *ours, const struct verdicts *theirs, const char *order)
@@ -392,12 +401,8 @@ void oracle_check(const struct verdicts *verdicts)
 {
     play_all();
     if (sim.is_tallied) all_tally();
-    for (int unit = 0; unit < WORLD_UNITS; unit++) {
-        for (int year = 0; year < WORLD_YEARS; year++) {
-            review_compare(kept_review(unit, year), &plain.reviews[unit][year], unit, WORLD_YEAR_FIRST + year, "topic by topic");
-            review_compare(kept_review(unit, year), &shadow.reviews[unit][year], unit, WORLD_YEAR_FIRST + year, "in the order of appending");
-        }
-    }
+    for (int unit = 0; unit < WORLD_UNITS; unit++)
+        for (int year = 0; year < WORLD_YEARS; year++) review_compare(unit, year);
     fates_compare(verdicts, &plain.verdicts, "topic by topic");
     fates_compare(verdicts, &shadow.verdicts, "in the order of appending");
     said_compare(verdicts, &plain.verdicts, "the store", "topic by topic one");

@@ -16,7 +16,7 @@
 #include "tests/sim-next/world.h"
 
 enum { ARENA_BYTES_MAX = 256 * 1024 * 1024 };
-enum { TICKS_MIN = 100, TICKS_MAX = 500, AWAY_MS_MAX = 8000, TICK_MS_MAX = 40, LEAP_MS_MAX = 4000 };
+enum { TICKS_MIN = 80, TICKS_MAX = 320, AWAY_MS_MAX = 8000, TICK_MS_MAX = 40, LEAP_MS_MAX = 4000 };
 
 struct sim sim;
 static int64_t faults;
@@ -109,8 +109,8 @@ bool log_set_level(const char *name)
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     char line[1024];
-    size_t length = (size_t)snprintf(line, sizeof line, "    worker %d: %s", crew_current(), event);
     if (!sim.is_told || level == LOG_DEBUG) return;
+    size_t length = (size_t)snprintf(line, sizeof line, "    worker %d: %s", crew_current(), event);
     for (; fields->name != NULL && length < sizeof line; fields++)
         length += fields->text != NULL
                       ? (size_t)snprintf(line + length, sizeof line - length, " %s=%s", fields->name, fields->text)
@@ -197,10 +197,10 @@ static void heal(void)
     crew_heal();
     broker_restore(true);
     broker_append_some();
-    for (int64_t by_ms = sim.now_ms + SIM_HEAL_MS; !base_is_done();) {
+    for (int64_t by_ms = sim.now_ms + SIM_HEAL_MS; base_work_left() != NULL;) {
         tick();
         base_release();
-        if (sim.now_ms > by_ms) sim_wrong("I12: %d s after the last fault there is work left", SIM_HEAL_MS / 1000);
+        if (sim.now_ms > by_ms) sim_wrong("I12: %d s after the last fault there is work left: %s", SIM_HEAL_MS / 1000, base_work_left());
     }
     base_check_end();
 }

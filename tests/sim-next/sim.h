@@ -105,6 +105,7 @@ int64_t broker_end(enum topic_kind topic, int partition);
 /* What stands at an offset, NULL: nothing. */
 const struct sim_record *broker_record(enum topic_kind topic, int partition, int64_t offset);
 struct kafka_record broker_told(const struct sim_record *record);
+const char *broker_ce_id(const struct sim_record *record); /* NULL: it has none */
 
 /* True when the partition was cut at some time: it may be halted. */
 bool broker_was_cut(enum topic_kind topic, int partition);
@@ -122,8 +123,8 @@ void base_release(void); /* an operator releases what is held */
 void base_resume(bool is_all); /* an operator resumes what is halted as it stands: all that is restored, or now and then one */
 int64_t base_next(enum topic_kind topic, int partition);
 int64_t base_last(enum topic_kind topic, int partition); /* offset of the last record applied; -1: none */
-/* Every position at its end, nothing held, the outbox published, removed members moved. */
-bool base_is_done(void);
+/* NULL: every position is at its end, nothing is held, the outbox published, removed members moved. */
+const char *base_work_left(void);
 void base_check_end(void); /* the ledger, the reviews and what was published are what the topics say */
 /* A delivery that Kafka took. `id`: ce_id of an outcome, or NULL and the dead letter's origin. */
 void base_delivered(const char *id, const void *value, size_t value_bytes, const struct kafka_position *origin, const char *code);

@@ -13,6 +13,7 @@
 
 #include "tests/sim-next/kept.h"
 #include "tests/sim-next/oracle.h"
+#include "tests/sim-next/second.h"
 #include "tests/sim-next/sim.h"
 #include "tests/sim-next/world.h"
 
@@ -138,8 +139,13 @@ static int64_t backends;
 
 void base_reset(void)
 {
-    memset(&base, 0, sizeof base);
-    memset(sessions, 0, sizeof sessions);
+    memset(base.shards, 0, sizeof base.shards);
+    memset(&base.verdicts, 0, sizeof base.verdicts);
+    memset(base.is_held, 0, sizeof base.is_held);
+    memset(base.is_released, 0, sizeof base.is_released);
+    base.is_mended = false;
+    base.row_count = 0;
+    for (int i = 0; i < SESSIONS_MAX; i++) sessions[i].is_used = false;
     backends = 0;
     base.bad_unit = sim_often(sim.odds.bad_unit) ? world_data.unit_order[0] : -1;
     kept_reset();
@@ -147,7 +153,7 @@ void base_reset(void)
 
 void base_end(void)
 {
-    memset(sessions, 0, sizeof sessions);
+    for (int i = 0; i < SESSIONS_MAX; i++) sessions[i].is_used = false;
 }
 
 static bool is_away(void)
@@ -600,7 +606,7 @@ static void session_tick(struct session *session)
 
 void base_tick(void)
 {
-    int first = sim_below(SESSIONS_MAX);
+    int first = sim_below(SESSIONS_MAX); /* of those that run, any may be the first */
     for (int i = 0; i < SESSIONS_MAX; i++)
         if (sessions[(first + i) % SESSIONS_MAX].is_used) session_tick(&sessions[(first + i) % SESSIONS_MAX]);
 }
@@ -1053,20 +1059,23 @@ int64_t store_settled(const struct store *store)
 
 /* ---- the end ---- */
 
-bool base_is_done(void)
+const char *base_work_left(void)
 {
     for (int32_t shard = 0; shard < SIM_SHARDS; shard++) {
-        if (kept_has_removals(shard)) return false;
+        if (kept_has_removals(shard)) return sim_format("removed members of shard %d are to be moved", shard);
         for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
             const struct partition *partition = partition_of((enum topic_kind)topic, shard);
-            if (partition->halted != NULL || partition->next != broker_end((enum topic_kind)topic, shard)) return false;
+            int64_t end = broker_end((enum topic_kind)topic, shard);
+            const char *name = topic_kind_name((enum topic_kind)topic);
+            if (partition->halted != NULL) return sim_format("%s [%d] is halted", name, shard);
+            if (partition->next != end) return sim_format("%s [%d] stands at %" PRId64 " of %" PRId64, name, shard, partition->next, end);
         }
     }
     for (int unit = 0; unit < WORLD_UNITS; unit++)
-        if (base.is_held[unit] && (!base.is_released[unit] || has_held(unit))) return false;
+        if (base.is_held[unit] && (!base.is_released[unit] || has_held(unit))) return sim_format("U%d is held", unit);
     for (int i = 0; i < base.row_count; i++)
-        if (!base.rows[i].is_done) return false;
-    return true;
+        if (!base.rows[i].is_done) return sim_format("batch %" PRId64 " of shard %d is not published", base.rows[i].batch, base.rows[i].shard);
+    return NULL;
 }
 
 void base_check_end(void)
@@ -1074,4 +1083,5 @@ void base_check_end(void)
     for (int topic = 0; topic < TOPIC_INPUTS; topic++)
         for (int32_t shard = 0; shard < SIM_SHARDS; shard++) ledger_check((enum topic_kind)topic, shard);
     oracle_check(&base.verdicts);
+    second_check();
 }

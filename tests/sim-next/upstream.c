@@ -69,7 +69,8 @@ static void put_entries(struct text *text, const struct sense *sense)
 
 static const char *value_of(const struct sense *sense)
 {
-    struct text text = {.used = 0};
+    struct text text;
+    text.used = 0;
     put(&text, "{\"unit\":\"%s\",\"year\":%d", sense->unit, sense->year);
     if (sense->submitted_by != NULL) put(&text, ",\"submitted_by\":\"%s\"", sense->submitted_by);
     if (sense->submission != NULL) put(&text, ",\"submission\":\"%s\"", sense->submission);
@@ -374,9 +375,18 @@ static bool repeat(void)
     return true;
 }
 
-void upstream_publish(void)
+/* One of the active units; seldom one that is not known. */
+static int unit_drawn(void)
 {
     int number = world_data.unit_order[sim_below(world_data.active)];
+    for (int tries = 0; tries < 3 && world_data.units[number].created_ms > broker_append_ms() && !sim_often(100); tries++)
+        number = world_data.unit_order[sim_below(world_data.active)];
+    return number;
+}
+
+void upstream_publish(void)
+{
+    int number = unit_drawn();
     struct clerk *clerk = &clerks[number];
     struct sense sense = {.unit = world_data.units[number].code, .source = sim_often(50) ? "other" : "up", .year = year_drawn()};
     int draw = sim_below(100);

@@ -22,6 +22,7 @@ struct fake_partition {
     int64_t first, end; /* what the broker says */
     bool is_read, is_end_told;
     int absences; /* so many questions of a worker for its bounds have no answer */
+    bool is_mute; /* nothing comes of it to the consumer */
     bool is_silent; /* nothing comes of it to a reader */
     bool is_unreadable; /* a reader of it is told of an outage */
     int64_t append_shift_ms; /* made anew so much later */
@@ -32,6 +33,7 @@ struct fake_sent {
     enum topic_kind topic;
     int32_t partition;
     char key[32], value[256];
+    char id[40]; /* ce_id */
     char code[32]; /* nianshen_dl_code */
     size_t text_bytes; /* of nianshen_dl_text */
     int64_t origin; /* nianshen_dl_offset */
@@ -152,7 +154,7 @@ static bool fake_tell_partition(enum topic_kind topic, int32_t number, struct ka
 {
     const struct test_record *record;
     struct fake_partition *partition = &fake_kafka.partitions[topic][number];
-    if (!partition->is_read) return false;
+    if (!partition->is_read || partition->is_mute) return false;
     out->position = (struct kafka_position){topic, number, partition->end};
     if (partition->next > partition->end) {
         partition->is_read = false;
@@ -399,6 +401,8 @@ bool kafka_producer_send(struct kafka_producer *producer, enum topic_kind topic,
     snprintf(sent->key, sizeof sent->key, "%.*s", (int)key_bytes, (const char *)key);
     snprintf(sent->value, sizeof sent->value, "%.*s", (int)value_bytes, value_bytes > 0 ? (const char *)value : "");
     for (size_t i = 0; i < header_count; i++) {
+        if (strcmp(headers[i].name, "ce_id") == 0)
+            snprintf(sent->id, sizeof sent->id, "%.*s", (int)headers[i].value_bytes, (const char *)headers[i].value);
         if (strcmp(headers[i].name, "nianshen_dl_code") == 0)
             snprintf(sent->code, sizeof sent->code, "%.*s", (int)headers[i].value_bytes, (const char *)headers[i].value);
         if (strcmp(headers[i].name, "nianshen_dl_text") == 0) sent->text_bytes = headers[i].value_bytes;
