@@ -2,9 +2,9 @@
  * nianshen-ops campaign purge: what a closed campaign says of persons is deleted after its retention, in the database and the topics.
  *
  * First what must be true is checked, and all that goes is named; without --execute that is all. Then the database is told (from here on
- * the records before the cut are gone, even while they stand), removals by reference are moved to the archive, for what they refer to goes, the
- * rows of the year go in slices, and the topics are cut last. Each step may be
- * repeated: a purge that was cut off goes on when it is run again.
+ * the records before the cut are gone, even while they stand), removals by reference are moved to the archive, for what they refer to goes,
+ * the rows of the year go in slices, and the topics are cut last. Each step may be repeated: a purge that was cut off goes on when it is
+ * run again.
  */
 #include <inttypes.h>
 #include <stdio.h>

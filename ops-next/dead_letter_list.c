@@ -33,9 +33,9 @@ static const struct table_column columns[] = {
     {{"说明", "TEXT"}, "text", TABLE_MASKED},       {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
-static const char list_sql[] =
-    "SELECT topic, partition, record_offset, append_ms, unit, code, state, is_published, text "
-    "FROM nianshen_next.dead_letter WHERE " DEAD_LETTER_FILTER_SQL " ORDER BY append_ms DESC, topic, partition, record_offset DESC LIMIT $7";
+static const char list_sql[] = "SELECT topic, partition, record_offset, append_ms, unit, code, state, is_published, text "
+                               "FROM nianshen_next.dead_letter WHERE " DEAD_LETTER_FILTER_SQL
+                               " ORDER BY append_ms DESC, topic, partition, record_offset DESC LIMIT $7";
 
 static bool check_state(struct session *session)
 {

@@ -28,7 +28,8 @@ static bool record_is_gone(const struct kafka_position *at, struct fault *fault)
 {
     return fault_set(fault, FAULT_REJECT, EX_NOINPUT, "record-gone",
                      language_pick("主题 %s 分区 %" PRId32 " 偏移量 %" PRId64 " 处的死信内容已随年审活动清除",
-                                   "the bytes of the dead letter at %s partition %" PRId32 " offset %" PRId64 " are purged with their campaign"),
+                                   "the bytes of the dead letter at %s partition %" PRId32 " offset %" PRId64
+                                   " are purged with their campaign"),
                      topic_kind_name(at->topic), at->partition, at->offset);
 }
 
@@ -36,7 +37,8 @@ static bool record_is_damaged(const struct kafka_position *at, struct fault *fau
 {
     return fault_set(fault, FAULT_FATAL, EX_SOFTWARE, "record-damaged",
                      language_pick("主题 %s 分区 %" PRId32 " 偏移量 %" PRId64 " 处死信的头部无法读取，或内存不足",
-                                   "the headers of the dead letter at %s partition %" PRId32 " offset %" PRId64 " can not be read, or memory is out"),
+                                   "the headers of the dead letter at %s partition %" PRId32 " offset %" PRId64
+                                   " can not be read, or memory is out"),
                      topic_kind_name(at->topic), at->partition, at->offset);
 }
 

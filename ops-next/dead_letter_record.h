@@ -10,7 +10,8 @@
 struct dead_letter_record;
 
 /*
- * Reads the record at that place. NULL: the fault says why; FAULT_REJECT with code record-gone (EX_NOINPUT): a purge took its bytes. Free it.
+ * Reads the record at that place. NULL: the fault says why; FAULT_REJECT with code record-gone (EX_NOINPUT): a purge took its bytes. Free
+ * it.
  */
 struct dead_letter_record *dead_letter_record_read(struct session *session, const struct kafka_position *at, struct fault *fault);
 void dead_letter_record_free(struct dead_letter_record *read);

@@ -1,6 +1,6 @@
 /*
- * nianshen-ops dead-letter redrive: the original once more, byte for byte as the ledger keeps it, to the topic it came from, after its cause
- * was mended.
+ * nianshen-ops dead-letter redrive: the original once more, byte for byte as the ledger keeps it, to the topic it came from, after its
+ * cause was mended.
  */
 #include <inttypes.h>
 #include <stdio.h>

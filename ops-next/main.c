@@ -71,8 +71,9 @@ static const struct command commands[] = {
      .options = reviewer_list_options,
      .run = reviewer_list_run},
     {.name = "status",
-     .summary = {"显示各分区的处理进度。有分区停止、被截断或有积压却不动，或有单位被搁置时，退出码为 1。",
-                 "Show how far each partition is. Exit 1 when one is halted or truncated or stands still behind its end, or a unit is held."},
+     .summary =
+         {"显示各分区的处理进度。有分区停止、被截断或有积压却不动，或有单位被搁置时，退出码为 1。",
+          "Show how far each partition is. Exit 1 when one is halted or truncated or stands still behind its end, or a unit is held."},
      .options = status_options,
      .run = status_run},
     {.name = "partition list",
@@ -86,8 +87,9 @@ static const struct command commands[] = {
      .options = partition_resume_options,
      .run = partition_resume_run},
     {.name = "review list",
-     .summary = {"列出年审提交，可按上级工会（--superior）、状态（--state）筛选；或列出其提交无人知晓的审核（--waiting-decisions）。",
-                 "List submissions, those of --superior that are --state pending for instance; or decisions on submissions that nobody knows."},
+     .summary =
+         {"列出年审提交，可按上级工会（--superior）、状态（--state）筛选；或列出其提交无人知晓的审核（--waiting-decisions）。",
+          "List submissions, those of --superior that are --state pending for instance; or decisions on submissions that nobody knows."},
      .options = review_list_options,
      .run = review_list_run},
     {.name = "review show",

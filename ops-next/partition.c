@@ -128,9 +128,9 @@ static bool resume_look(struct resumption *resumption)
 {
     struct session *session = resumption->session;
     struct database_result *result = NULL;
-    struct database_query *query =
-        session_ask(session, "SELECT next_offset, nianshen_next.partition_consumed_from($1, $2, $3::bigint) FROM nianshen_next.partition_status "
-                             "WHERE topic = $1 AND partition = $2 AND halted IS NOT NULL");
+    struct database_query *query = session_ask(
+        session, "SELECT next_offset, nianshen_next.partition_consumed_from($1, $2, $3::bigint) FROM nianshen_next.partition_status "
+                 "WHERE topic = $1 AND partition = $2 AND halted IS NOT NULL");
     query_text(query, topic_kind_name(resumption->at.topic));
     query_int4(query, resumption->at.partition);
     session_add_number(session, "from_offset");

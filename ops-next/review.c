@@ -59,21 +59,17 @@ static const struct table_column list_columns[] = {
 };
 
 static const char list_sql[] =
-    "SELECT superior, unit, unit_name, year, state, code, listed, passed, failed, completed_ms, submission FROM nianshen_next.review_status "
+    "SELECT superior, unit, unit_name, year, state, code, listed, passed, failed, completed_ms, submission FROM "
+    "nianshen_next.review_status "
     "WHERE ($1::text IS NULL OR superior = $1) AND ($2::text IS NULL OR state = $2) AND ($3::bigint IS NULL OR year = $3) "
     "ORDER BY superior, unit, year, completed_ms NULLS LAST, submission LIMIT $4";
 
 static const struct table_column waiting_columns[] = {
-    {{"上级工会", "SUPERIOR"}, "superior", TABLE_TEXT},
-    {{"单位", "UNIT"}, "unit", TABLE_TEXT},
-    {{"名称", "NAME"}, "unit_name", TABLE_TEXT},
-    {{"年度", "YEAR"}, "year", TABLE_NUMBER},
-    {{"审核", "DECISION"}, "kind", TABLE_TEXT},
-    {{"审核人或撤回人", "BY"}, "by", TABLE_TEXT},
-    {{"写入时间", "APPENDED"}, "appended", TABLE_MOMENT},
-    {{"提交号", "SUBMISSION"}, "submission", TABLE_TEXT},
-    {{"事件号", "EVENT"}, "event_id", TABLE_TEXT},
-    {{NULL, NULL}, NULL, TABLE_TEXT},
+    {{"上级工会", "SUPERIOR"}, "superior", TABLE_TEXT},   {{"单位", "UNIT"}, "unit", TABLE_TEXT},
+    {{"名称", "NAME"}, "unit_name", TABLE_TEXT},          {{"年度", "YEAR"}, "year", TABLE_NUMBER},
+    {{"审核", "DECISION"}, "kind", TABLE_TEXT},           {{"审核人或撤回人", "BY"}, "by", TABLE_TEXT},
+    {{"写入时间", "APPENDED"}, "appended", TABLE_MOMENT}, {{"提交号", "SUBMISSION"}, "submission", TABLE_TEXT},
+    {{"事件号", "EVENT"}, "event_id", TABLE_TEXT},        {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
 static const char waiting_sql[] =
@@ -85,8 +81,9 @@ static bool check_state(struct session *session)
 {
     const char *state = config_text(session->config, "state");
     if (state != NULL && config_switch(session->config, "waiting_decisions"))
-        return fault_set(&session->fault, FAULT_REJECT, EX_USAGE, "usage",
-                         language_pick("--state 与 --waiting-decisions 不能同时使用", "--state and --waiting-decisions exclude each other"));
+        return fault_set(
+            &session->fault, FAULT_REJECT, EX_USAGE, "usage",
+            language_pick("--state 与 --waiting-decisions 不能同时使用", "--state and --waiting-decisions exclude each other"));
     for (size_t i = 0; state != NULL && states[i] != NULL; i++)
         if (strcmp(state, states[i]) == 0) return true;
     return state == NULL ||
@@ -170,7 +167,8 @@ static const struct table_column heading_columns[] = {
 enum { SUBMISSION_AT = 4 };
 
 static const char heading_sql[] =
-    "SELECT unit, unit_name, superior, year, submission, state, code, mode, submitted_by, completed_ms, decided_ms, listed, passed, failed, "
+    "SELECT unit, unit_name, superior, year, submission, state, code, mode, submitted_by, completed_ms, decided_ms, listed, passed, "
+    "failed, "
     "errors_total, warnings_total, digest, reviewer, comment, source, unit_review, received, chunks, purged_ms FROM "
     "nianshen_next.review_status "
     "WHERE unit = $1 AND year = $2 AND ($3::text IS NULL OR submission = $3) "
@@ -204,10 +202,17 @@ static const struct table_column finding_columns[] = {
     {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 static const struct table_column finding_columns_for_programs[] = {
-    {{NULL, NULL}, "chunk", TABLE_NUMBER},        {{NULL, NULL}, "list", TABLE_TEXT},      {{NULL, NULL}, "index", TABLE_NUMBER},
-    {{NULL, NULL}, "code", TABLE_TEXT},           {{NULL, NULL}, "id_number_masked", TABLE_TEXT},
-    {{NULL, NULL}, "member_no", TABLE_TEXT},      {{NULL, NULL}, "is_error", TABLE_SWITCH}, {{NULL, NULL}, "position", TABLE_NUMBER},
-    {{NULL, NULL}, "expected", TABLE_TEXT},       {{NULL, NULL}, "zh", TABLE_TEXT},        {{NULL, NULL}, "en", TABLE_TEXT},
+    {{NULL, NULL}, "chunk", TABLE_NUMBER},
+    {{NULL, NULL}, "list", TABLE_TEXT},
+    {{NULL, NULL}, "index", TABLE_NUMBER},
+    {{NULL, NULL}, "code", TABLE_TEXT},
+    {{NULL, NULL}, "id_number_masked", TABLE_TEXT},
+    {{NULL, NULL}, "member_no", TABLE_TEXT},
+    {{NULL, NULL}, "is_error", TABLE_SWITCH},
+    {{NULL, NULL}, "position", TABLE_NUMBER},
+    {{NULL, NULL}, "expected", TABLE_TEXT},
+    {{NULL, NULL}, "zh", TABLE_TEXT},
+    {{NULL, NULL}, "en", TABLE_TEXT},
     {{NULL, NULL}, NULL, TABLE_TEXT},
 };
 
@@ -237,7 +242,7 @@ static const struct table_column reason_columns_for_programs[] = {{{NULL, NULL},
                                                                   {{NULL, NULL}, NULL, TABLE_TEXT}};
 
 #define REASON_SQL(reason)                                                                                                                 \
-    "SELECT " reason ", count(*) FROM nianshen_next.review_detail WHERE unit = $1 AND year = $2 AND submission = $3 GROUP BY reason, "          \
+    "SELECT " reason ", count(*) FROM nianshen_next.review_detail WHERE unit = $1 AND year = $2 AND submission = $3 GROUP BY reason, "     \
     "reason_zh ORDER BY count(*) DESC, reason"
 static const char reason_for_programs_sql[] = REASON_SQL("reason, reason_zh");
 static const char reason_zh_sql[] = REASON_SQL("coalesce(reason_zh, reason)");

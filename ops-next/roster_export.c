@@ -49,7 +49,8 @@ static const struct export_kind review_export = {
     5,
     3,
     "DECLARE exported NO SCROLL CURSOR FOR SELECT member_no, name, id_number FROM nianshen_next.member WHERE unit = $1 "
-    "AND NOT EXISTS (SELECT FROM nianshen_next.campaign c WHERE c.state = 'open' AND nianshen_next.member.enrolled_ms >= c.opens_ms) ORDER BY "
+    "AND NOT EXISTS (SELECT FROM nianshen_next.campaign c WHERE c.state = 'open' AND nianshen_next.member.enrolled_ms >= c.opens_ms) ORDER "
+    "BY "
     "member_no"};
 
 struct exporting {

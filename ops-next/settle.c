@@ -1,6 +1,6 @@
 /*
- * nianshen-ops settle: an approval removes its members at once for every reader; their rows are moved to the archive afterwards, by the worker
- * when it is idle, or by this command.
+ * nianshen-ops settle: an approval removes its members at once for every reader; their rows are moved to the archive afterwards, by the
+ * worker when it is idle, or by this command.
  */
 #include "ops-next/settle.h"
 

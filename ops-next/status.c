@@ -1,8 +1,8 @@
 /*
  * nianshen-ops status: where the database stands in each partition, how far the broker's end is ahead, and whether it moves.
  *
- * A partition that has something to read and does not move is an alarm: by the time of its newest range in the ledger, and by a second look a
- * little later, since what was appended just now has a right to wait.
+ * A partition that has something to read and does not move is an alarm: by the time of its newest range in the ledger, and by a second look
+ * a little later, since what was appended just now has a right to wait.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -117,7 +117,8 @@ static void report_still(struct session *session, const char *topic, const char 
     session->exit_status = STATUS_ALARM;
     if (stall_is_of_transaction(look))
         fprintf(stderr,
-                language_pick("主题 %s 分区 %s 不动：有 %" PRId64 " 条积压，在等上游的事务；可让上游结束它，或用 kafka-transactions.sh abort\n",
+                language_pick("主题 %s 分区 %s 不动：有 %" PRId64
+                              " 条积压，在等上游的事务；可让上游结束它，或用 kafka-transactions.sh abort\n",
                               "%s partition %s stands still: %" PRId64
                               " records wait behind the open transaction; have the upstream end it, or kafka-transactions.sh abort\n"),
                 topic, partition, look->end_offset - look->next_offset);
@@ -126,7 +127,8 @@ static void report_still(struct session *session, const char *topic, const char 
                 language_pick("主题 %s 分区 %s 不动：有 %" PRId64 " 条积压，%s 没有处理；请看工作进程及其日志\n",
                               "%s partition %s stands still: %" PRId64 " records wait, %s; look for its worker and into the log\n"),
                 topic, partition, look->end_offset - look->next_offset,
-                look->still_ms < 0 ? language_pick("从未接管", "nobody ever took it") : language_pick("已有一段时间", "and none was applied for a while"));
+                look->still_ms < 0 ? language_pick("从未接管", "nobody ever took it")
+                                   : language_pick("已有一段时间", "and none was applied for a while"));
 }
 
 /* ---- the table ---- */

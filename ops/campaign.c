@@ -31,9 +31,10 @@ const struct option campaign_open_options[] = {
     {.name = "from",
      .kind = OPTION_TEXT,
      .argument = "TIME",
-     .help = {"开放时间：2026-03-01 或 2026-03-01 08:00（北京时间），或 RFC 3339 格式；省略时立即开放。命令会等到那时再开放。",
-              "When it opens: 2026-03-01 or 2026-03-01 08:00 (China Standard Time), or RFC 3339. Now when left out. The command waits until "
-              "then and opens it."}},
+     .help =
+         {"开放时间：2026-03-01 或 2026-03-01 08:00（北京时间），或 RFC 3339 格式；省略时立即开放。命令会等到那时再开放。",
+          "When it opens: 2026-03-01 or 2026-03-01 08:00 (China Standard Time), or RFC 3339. Now when left out. The command waits until "
+          "then and opens it."}},
     OPTION_OF_UNTIL(false),
     OPTION_OF_JSON,
     OPTION_END,
@@ -162,7 +163,8 @@ static bool insert_campaign(struct session *session, const struct given_moment *
 /* The roster's blocks and the opening are one transaction, under the roster's lock: nobody is enrolled in between. */
 static bool open_campaign(struct session *session, const struct given_moment *from, const struct given_moment *until)
 {
-    static const char begin[] = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SAVEPOINT packed";
+    static const char begin[] =
+        "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SAVEPOINT packed";
     struct roster_blocks blocks;
     int64_t left_ms, opens_ms = 0;
     int32_t year = (int32_t)config_number(session->config, "year");
@@ -172,8 +174,7 @@ static bool open_campaign(struct session *session, const struct given_moment *fr
     session->retry_script = NULL;
     if (!is_held || !roster_blocks_make(session->database, year, ROSTER_PRESENT, &blocks, &session->fault) ||
         !database_run_script(session->database, "SAVEPOINT packed", &session->fault) ||
-        !insert_campaign(session, until, blocks.latest_ms, &opens_ms) ||
-        !database_run_script(session->database, "COMMIT", &session->fault))
+        !insert_campaign(session, until, blocks.latest_ms, &opens_ms) || !database_run_script(session->database, "COMMIT", &session->fault))
         return false;
     report_blocks(&blocks);
     return wait_for_opening(session, opens_ms);
@@ -231,7 +232,8 @@ static bool report_undecided(struct session *session)
     if (decisions > 0)
         fprintf(stderr,
                 language_pick("%" PRId64 " 个审核意见还在等待其提交（可能写错了提交编号），不会再生效\n",
-                              "%" PRId64 " decisions still wait for their submission, perhaps for one that was misspelt, and have no effect "
+                              "%" PRId64
+                              " decisions still wait for their submission, perhaps for one that was misspelt, and have no effect "
                               "any more\n"),
                 decisions);
     result_free(result);

@@ -119,8 +119,9 @@ static struct roster_words roster_words(bool is_chinese)
 {
     return is_chinese ? (struct roster_words){"每次年审的名册就是开放时的会员，其更正就是此后的各个版本",
                                               "名册或会员被绕过程序改动过：在判定任何提交之前，请先查明是哪一个"}
-                      : (struct roster_words){"the roster of each campaign is its members at the opening, its changes are the versions since",
-                                              "a roster or a membership was changed beside the programs: find out which before anything is judged"};
+                      : (struct roster_words){
+                            "the roster of each campaign is its members at the opening, its changes are the versions since",
+                            "a roster or a membership was changed beside the programs: find out which before anything is judged"};
 }
 
 struct roster_rows {
@@ -145,7 +146,9 @@ static bool check_rosters(struct session *session, struct check_report *report)
     if (!config_switch(session->config, "rosters")) return true;
     if (!roster_check(session, limit, roster_row, &(struct roster_rows){report, session}, &total)) return false;
     (void)snprintf(count, sizeof count, "%" PRId64, total);
-    if (total > 0) fprintf(stderr, language_pick("违反 rosters（共 %" PRId64 " 处）：%s\n", "rosters is violated (%" PRId64 " times): %s\n"), total, words.means);
+    if (total > 0)
+        fprintf(stderr, language_pick("违反 rosters（共 %" PRId64 " 处）：%s\n", "rosters is violated (%" PRId64 " times): %s\n"), total,
+                words.means);
     return table_add(report->invariants, (const char *[]){"rosters", count, words.sentence}, &session->fault);
 }
 

@@ -96,7 +96,8 @@ static bool rosters_make(struct session *session)
     bool is_good = session_run(session, &result);
     for (size_t row = 0; is_good && row < result_rows(result); row++) {
         struct roster_blocks done;
-        is_good = roster_blocks_make(session->database, (int32_t)result_int8(result, row, 0), result_int8(result, row, 1), &done, &session->fault);
+        is_good = roster_blocks_make(session->database, (int32_t)result_int8(result, row, 0), result_int8(result, row, 1), &done,
+                                     &session->fault);
     }
     result_free(result);
     session_ask(session, "SELECT nianshen_engine.roster_change_make()");

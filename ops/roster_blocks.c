@@ -259,7 +259,8 @@ static bool portion_read(struct packing *packing, size_t *rows)
         if (!line_read(packing, fields, MEMBER_FIELDS, &count)) return false;
         if (count == 0) return true;
         if (!member_add(packing, fields)) return false;
-        if (*rows + 1 == PORTION_ROWS && (!keep(packing, &packing->place[0], fields[UNIT_AT]) || !keep(packing, &packing->place[1], fields[KEY_AT])))
+        if (*rows + 1 == PORTION_ROWS &&
+            (!keep(packing, &packing->place[0], fields[UNIT_AT]) || !keep(packing, &packing->place[1], fields[KEY_AT])))
             return false;
     }
 }
@@ -358,7 +359,8 @@ static bool portion_compare(struct packing *packing, bool is_last)
 static void show_progress(const struct packing *packing)
 {
     if (isatty(STDERR_FILENO) != 0)
-        fprintf(stderr, language_pick("正在整理 %" PRId32 " 年度的名册：%" PRId64 " 人\r", "the roster of %" PRId32 ": %" PRId64 " members\r"),
+        fprintf(stderr,
+                language_pick("正在整理 %" PRId32 " 年度的名册：%" PRId64 " 人\r", "the roster of %" PRId32 ": %" PRId64 " members\r"),
                 packing->year, packing->done->members);
 }
 
@@ -389,8 +391,8 @@ static bool packing_run(struct packing *packing)
     arena_free(packing->packed);
     free(packing->members);
     free(packing->removals);
-    struct copy_text *const texts[] = {&packing->line,  &packing->place[0], &packing->place[1],    &packing->unit,
-                                       &packing->out,   &packing->compared[0], &packing->compared[1]};
+    struct copy_text *const texts[] = {&packing->line, &packing->place[0],    &packing->place[1],   &packing->unit,
+                                       &packing->out,  &packing->compared[0], &packing->compared[1]};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) copy_text_free(texts[i]);
     return is_good;
 }

@@ -1,6 +1,7 @@
 
 #include "core/language.h"
-/* nianshen-ops unit held | release: units with a record that our own SQL could not digest; unit limit: how much a unit may send in a year */
+/* nianshen-ops unit held | release: units with a record that our own SQL could not digest; unit limit: how much a unit may send in a year
+ */
 #include <sysexits.h>
 
 #include "ops/commands.h"
@@ -51,10 +52,7 @@ enum { REASON_BYTES_MAX = 1000 };
 
 #define OPTION_OF_MOST(option, help_zh, help_en)                                                                                           \
     {                                                                                                                                      \
-        .name = (option), .kind = OPTION_NUMBER, .number_min = 1, .number_max = 1000000, .argument = "N", .help = {                        \
-            help_zh,                                                                                                                       \
-            help_en                                                                                                                        \
-        }                                                                                                                                  \
+        .name = (option), .kind = OPTION_NUMBER, .number_min = 1, .number_max = 1000000, .argument = "N", .help = { help_zh, help_en }     \
     }
 
 const struct option unit_limit_options[] = {

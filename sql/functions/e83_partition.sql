@@ -46,16 +46,18 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     r record;
     place bigint := p_offset;
+    kept_before bigint;
 BEGIN
     FOR r IN SELECT q.next_after, q.next_before FROM nianshen.partition_resume q
              WHERE q.partition = p_shard AND q.topic = nianshen_next.topic_name(p_topic) AND q.next_after < q.next_before
              ORDER BY q.resume_id DESC LOOP
         EXIT WHEN place >= r.next_after; -- stored after it
         place := place + r.next_before - r.next_after;
-        IF place >= r.next_after THEN
-            RETURN NULL;
-        END IF;
+        kept_before := least(kept_before, r.next_after);
     END LOOP;
+    IF place >= kept_before THEN
+        RETURN NULL;
+    END IF;
     RETURN place;
 END
 $$;
@@ -192,6 +194,7 @@ DECLARE
     k nianshen_next.partition_status;
     resume bigint;
     max_ms bigint;
+    moved bigint := 0;
 BEGIN
     PERFORM set_config('lock_timeout', '2s', true);
     PERFORM nianshen_engine.shards_lock(ARRAY[p_partition]);
@@ -202,7 +205,7 @@ BEGIN
                                 format('主题 %s 分区 %s 没有停止；nianshen-ops partition list 可列出停止的分区', p_topic, p_partition));
     END IF;
     INSERT INTO nianshen.partition_resume (topic, partition, at_ms, who, reason, halted, next_before, next_after, superseded)
-    VALUES (p_topic, p_partition, nianshen.now_ms(), session_user, p_reason, k.halted, k.next_offset, coalesce(p_from, k.next_offset), 0)
+    VALUES (p_topic, p_partition, nianshen.now_ms(), session_user, p_reason, k.halted, k.next_offset, k.next_offset, 0)
     RETURNING resume_id INTO resume;
     UPDATE nianshen_engine.shard s SET epoch = s.epoch + 1 WHERE s.shard = p_partition;
     DELETE FROM nianshen_engine.halt h WHERE h.shard = p_partition AND h.topic = number;
@@ -210,9 +213,10 @@ BEGIN
         max_ms := coalesce((SELECT r.max_append_ms FROM nianshen_engine.ledger_range r WHERE r.shard = p_partition AND r.topic = number
                             ORDER BY r.next_offset DESC LIMIT 1), 0);
         IF p_from < k.next_offset THEN
-            UPDATE nianshen.partition_resume SET superseded =
-                coalesce(nianshen_next.partition_supersede(resume, p_partition, number, p_from, k.next_offset), 0) WHERE resume_id = resume;
+            moved := coalesce(nianshen_next.partition_supersede(resume, p_partition, number, p_from, k.next_offset), 0);
         END IF;
+        -- Not before: where the stored places stand in the topic (offset_now) was asked as of before it.
+        UPDATE nianshen.partition_resume SET next_after = p_from, superseded = moved WHERE resume_id = resume;
         PERFORM nianshen_next.position_set(p_partition, number, p_from, k.epoch + 1, max_ms);
     END IF;
     RETURN resume;
