@@ -1,17 +1,21 @@
 -- Moving removed members' rows to the archive, which every reader has taken for removed since the approval. The worker does it when it is idle; operators do
 -- it by `nianshen-ops settle`, and before a purge.
 
--- At most p_rows of one shard; returns how many, 0: nothing is left. A worker's micro-batch of that shard waits meanwhile.
+-- At most p_rows of one shard; returns how many, 0: nothing is left that can be moved. A worker's micro-batch of that shard waits meanwhile.
 CREATE OR REPLACE FUNCTION nianshen_next.settle(p_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp SET jit = off AS $$
 DECLARE
-    next_shard integer := (SELECT min(d.shard) FROM nianshen_engine.removal_due d);
+    next_shard integer;
+    moved bigint;
 BEGIN
-    IF next_shard IS NULL THEN
-        RETURN 0;
-    END IF;
     PERFORM set_config('lock_timeout', '2s', true);
-    RETURN greatest(nianshen_engine.settle(ARRAY[next_shard], p_rows), 1);
+    FOR next_shard IN SELECT DISTINCT d.shard FROM nianshen_engine.removal_due d ORDER BY d.shard LOOP
+        moved := nianshen_engine.settle(ARRAY[next_shard], p_rows);
+        IF moved > 0 THEN
+            RETURN moved;
+        END IF;
+    END LOOP;
+    RETURN 0;
 END
 $$;
 

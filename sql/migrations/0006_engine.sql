@@ -16,7 +16,7 @@ CREATE TABLE nianshen_engine.shard (
     epoch bigint NOT NULL, -- raised by each claim; a write with another one is refused
     owner text NOT NULL,
     backend_pid integer NOT NULL, -- of the owner's session, so that a successor can end it
-    backend_start timestamptz NOT NULL,
+    backend_start timestamptz, -- NULL: the session could not see its own
     claimed_ms bigint NOT NULL
 );
 

@@ -126,6 +126,11 @@ SELECT pg_temp.settle(1) AS steps \gset
 SELECT set_eq($$SELECT * FROM state_rows('U1', NULL)$$, 'SELECT * FROM rows_before', 'moved rows are the same');
 SELECT is(state_digest(NULL, NULL), :'before', 'so is the digest');
 SELECT is(state_digest(NULL, 2026), :'of_year', 'and that of the year');
+-- One whose submission is gone can not be moved; it is not tried for ever.
+INSERT INTO removal_due VALUES (0, 'U2', 2026, 'nobody', 'reviews', 'd9', 1), (1, 'U1', 2025, 'nobody', 'reviews', 'd9', 1);
+SELECT is(settle(10), 0::bigint, 'what is damaged is left');
+SELECT is((SELECT concat_ws(' ', approvals, members) FROM settle_due()), '2 0', 'and counted');
+DELETE FROM removal_due;
 -- Offsets, hashes, epochs and numbers of enrolments are no state.
 UPDATE submission SET first_offset = first_offset + 5, completed_offset = completed_offset + 5, content_sha256 = '\x77';
 UPDATE archive SET enrolment = enrolment + 5000;

@@ -229,7 +229,7 @@ static void twin_compare(const struct twin *twin)
     }
     CHECK(micro->effects.outcome_count == twin->effects.outcome_count);
     /* Their order may follow that of the rows, which is another in memory. */
-    qsort(micro->effects.outcomes, micro->effects.outcome_count, sizeof *micro->effects.outcomes, compare_outcomes);
+    if (micro->effects.outcome_count > 0) qsort(micro->effects.outcomes, micro->effects.outcome_count, sizeof *micro->effects.outcomes, compare_outcomes);
     if (twin->effects.outcome_count > 0) qsort(twin->effects.outcomes, twin->effects.outcome_count, sizeof *twin->effects.outcomes, compare_outcomes);
     for (size_t i = 0; i < micro->effects.outcome_count; i++) {
         const struct outcome *a = &micro->effects.outcomes[i], *b = &twin->effects.outcomes[i];
@@ -462,7 +462,8 @@ static void add_spec_of(const struct kafka_record *record)
 static void release(struct store_published *published, size_t *published_count)
 {
     struct arena *arena = arena_new(64 * 1024 * 1024);
-    world_run("UPDATE nianshen_engine.held_unit SET released_ms = 1");
+    world_run("UPDATE nianshen_engine.held_unit SET released_ms = 1;"
+              "DELETE FROM nianshen_engine.held_unit h WHERE NOT EXISTS (SELECT FROM nianshen_engine.ledger_exception e WHERE e.unit = h.unit AND e.kind = 'held')");
     for (int32_t shard = 0; shard < WORLD_SHARDS; shard++) {
         size_t count, at = 0;
         struct store_look look = {.shard = shard};
