@@ -46,7 +46,7 @@ GEN := build/gen
 WERROR ?= $(if $(filter true,$(CI)),yes)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings $(if $(filter yes,$(WERROR)),-Werror)
-LIBRARIES := rdkafka jansson libpq libcrypto uuid liblz4
+LIBRARIES := rdkafka jansson libpq libcrypto uuid
 CPPFLAGS += -I. -I$(GEN) -D_GNU_SOURCE -DNIANSHEN_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 CFLAGS += -std=gnu17 -g $(WARNINGS)
 LDLIBS += $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null) -lcsv
@@ -268,14 +268,14 @@ $(BIN)/nianshen-worker-next: LDLIBS += -llz4
 $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-STORE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard worker-next/store_*.c) worker-next/outcome_bytes.c)
 # Until the switch: the second edition's commands, in place of the files of the same name. They read state with the worker's store.
 ops_next_objects = $(filter-out $(patsubst ops-next/%.c,$(OUT)/ops/%.o,$(wildcard ops-next/*.c)),$(call objects,ops)) $(call objects,ops-next) $(STORE_OBJECTS)
+$(BIN)/nianshen-ops-next: LDLIBS += -llz4
 $(BIN)/nianshen-ops-next: $(ops_next_objects) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 $(OUT)/tests/test_opsnext_%: $(OUT)/tests/unit/test_opsnext_%.o $(OUT)/tests/unit/failing.o $(filter-out $(OUT)/ops-next/main.o,$(ops_next_objects)) $(OUT)/librules.a $(OUT)/libcore.a
-	$(link) -lcmocka $(call wrapped,tests/unit/test_opsnext_$*.c)
+	$(link) -lcmocka -llz4 $(call wrapped,tests/unit/test_opsnext_$*.c)
 
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
 tested_objects = $(if $(filter rules,$(word 2,$(subst _, ,$(1)))),$(OUT)/tests/rules/shelf.o)$(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p)))) \
