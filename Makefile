@@ -278,8 +278,9 @@ $(BIN)/nianshen-worker-next: LDLIBS += -llz4
 $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
-# Until the switch: the second edition's commands, in place of the files of the same name.
-ops_next_objects = $(filter-out $(patsubst ops-next/%.c,$(OUT)/ops/%.o,$(wildcard ops-next/*.c)),$(call objects,ops)) $(call objects,ops-next)
+# Until the switch: the second edition's commands, in place of the files of the same name. They read state with the worker's store.
+ops_next_objects = $(filter-out $(patsubst ops-next/%.c,$(OUT)/ops/%.o,$(wildcard ops-next/*.c)),$(call objects,ops)) $(call objects,ops-next) $(STORE_OBJECTS)
+$(BIN)/nianshen-ops-next: LDLIBS += -llz4
 $(BIN)/nianshen-ops-next: $(ops_next_objects) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
@@ -294,7 +295,6 @@ comma := ,
 wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -oE 'tests/unit/play2?[.]h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
 $(OUT)/tests/test_store_%: $(OUT)/tests/unit/test_store_%.o $(OUT)/tests/unit/failing.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/test_store_$*.c)
-	$(link) -lcmocka -llz4 $(call wrapped,tests/unit/test_store_$*.c)
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 

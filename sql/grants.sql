@@ -82,3 +82,9 @@ GRANT SELECT ON nianshen_next.unit, nianshen_next.member, nianshen_next.removed_
     nianshen_next.outbox_waiting, nianshen_next.partition_status, nianshen_next.partition_resumption TO nianshen_ops;
 GRANT SELECT ON nianshen_next.review_status, nianshen_next.review_detail, nianshen_next.review_profile, nianshen_next.review_finding,
     nianshen_next.review_decision TO nianshen_reviewer;
+
+-- `replay` reads state as a worker does, and the ledger without its bytes.
+GRANT SELECT ON nianshen_next.offset_not_applied, nianshen_next.ledger_account_range, nianshen_next.ledger_account_exception TO nianshen_ops;
+GRANT EXECUTE ON FUNCTION nianshen_engine.load_reference, nianshen_engine.load_units, nianshen_engine.load_unit_reviews,
+    nianshen_engine.load_named_unit_reviews, nianshen_engine.load_submissions, nianshen_engine.load_chunks, nianshen_engine.load_decisions,
+    nianshen_engine.load_named_decisions, nianshen_engine.load_roster, nianshen_engine.load_roster_changes, nianshen_engine.load_later TO nianshen_ops;

@@ -18,12 +18,38 @@ struct store_loaded {
     size_t result_count;
 };
 
+enum { LOAD_MOST = 9 }; /* rows of a kind that are loaded without asking which are named */
+enum load_statement {
+    LOAD_BEGIN,
+    LOAD_FENCE,
+    LOAD_REFERENCE,
+    LOAD_UNITS,
+    LOAD_UNIT_REVIEWS,
+    LOAD_SUBMISSIONS,
+    LOAD_DECISIONS,
+    LOAD_CHANGES,
+    LOAD_CHUNKS, /* these two only where there are chunks */
+    LOAD_ROSTER,
+    LOAD_NAMED_UNIT_REVIEWS, /* these two only where a review has many, in a round trip of their own */
+    LOAD_NAMED_DECISIONS,
+    LOAD_STATEMENTS
+};
+
 /* What a lane knows of its micro-batch between load and write; in the batch's arena. */
 struct batch_plan {
     uint32_t *order; /* places of the reviews by unit and year: `n` of the load functions is a place in here, from 1 */
     uint32_t *rank; /* the other way round, from 1 */
     struct review_part *parts; /* of each review, by its place in the world */
     bool has_chunks, has_decisions;
+    struct completing *completing; /* submissions of several chunks that the events may complete */
+    size_t completing_count;
+    size_t asked[LOAD_STATEMENTS]; /* which statement of the pipeline it is, from 1; 0: it is not asked now */
+};
+
+struct completing {
+    uint32_t review; /* its rank */
+    const char *submission;
+    int32_t count, chunks; /* how many of its chunks the events bring at most, and how many they say there are */
 };
 
 struct identity {
@@ -46,22 +72,6 @@ struct review_part { /* what the events of one review ask for */
     bool has_many_unit_reviews, has_many_decisions; /* only those are loaded that somebody names */
 };
 
-enum { LOAD_MOST = 9 }; /* rows of a kind that are loaded without asking which are named */
-enum load_statement {
-    LOAD_BEGIN,
-    LOAD_FENCE,
-    LOAD_REFERENCE,
-    LOAD_UNITS,
-    LOAD_UNIT_REVIEWS,
-    LOAD_SUBMISSIONS,
-    LOAD_DECISIONS,
-    LOAD_CHANGES,
-    LOAD_CHUNKS, /* these two only where there are chunks */
-    LOAD_ROSTER,
-    LOAD_NAMED_UNIT_REVIEWS, /* these two only where a review has many, in a round trip of their own */
-    LOAD_NAMED_DECISIONS,
-    LOAD_STATEMENTS
-};
 
 struct store {
     char *name;
@@ -70,6 +80,7 @@ struct store {
     enum store_state state;
     struct fault fault;
     bool is_lost;
+    bool is_reader; /* it reads within its caller's transaction and session: store_read.h */
     bool is_in_transaction; /* the server's transaction is open, perhaps failed */
     bool is_giving_up; /* our own fault is to be reported once the transaction is rolled back */
     size_t statements; /* in the pipeline so far */
@@ -116,7 +127,12 @@ extern const struct database_statement store_statement_begin, store_statement_co
 void query_add_string(struct database_query *query, const char *text); /* NULL: a null */
 void query_add_place(struct database_query *query, int64_t value, bool is_there); /* of int8 arrays: else a null */
 
-/* ---- parts of loading (store_unpack.c, store_later.c) ---- */
+/* ---- parts of loading (store_load.c, store_unpack.c, store_later.c) ---- */
+/* Begins to load what events are judged against: the reviews' rows are asked for, or are in memory already. */
+void store_load_begin(struct store *store, struct micro_batch *batch, bool has_rows);
+/* Marks the reviews of which a submission of several chunks completes, by the rows that are in memory: their whole roster is needed. */
+void store_mark_complete(struct store *store);
+/* Rows that were not asked for are in the reviews already. */
 bool store_unpack(struct store *store);
 /* Marks the reviews that have many rows of a kind. True when there are any. */
 bool store_has_many(struct store *store);

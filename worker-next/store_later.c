@@ -113,6 +113,12 @@ static bool search_start(struct search *search, const struct review *review)
     return true;
 }
 
+/* A submission of several chunks may complete: the whole roster was loaded. */
+static bool is_judged(const struct store *store, const struct review *review)
+{
+    return store->plan->parts[review - store->batch->world.reviews].roster_how == 2;
+}
+
 /* Only of submissions whose roster was loaded: those that may be judged now. */
 static bool search_all(struct search *search)
 {
@@ -120,11 +126,12 @@ static bool search_all(struct search *search)
     for (size_t i = 0; i < batch->record_count; i++) {
         const struct review_event *in = &batch->events[i];
         if (in->topic != TOPIC_MEMBER_REVIEW || in->event == NULL || in->review == NULL) continue;
-        if (in->event->chunks > 1 && in->review->roster.members == 0) continue; /* it is not complete */
+        if (in->event->chunks > 1 && !is_judged(search->store, in->review)) continue;
         if (!search_start(search, in->review) || !search_rows(search, &in->event->rows)) return false;
     }
     for (size_t i = 0; i < batch->world.review_count; i++) {
         const struct review *review = &batch->world.reviews[i];
+        if (!is_judged(search->store, review)) continue;
         for (size_t j = 0; j < review->submission_count; j++) {
             if (review->submissions[j].chunks_loaded > 0 && !search_start(search, review)) return false;
             for (size_t k = 0; k < review->submissions[j].chunks_loaded; k++)

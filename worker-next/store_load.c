@@ -208,6 +208,11 @@ static void query_identities(struct database_query *query, const struct identiti
     ARRAY(text, identities->count, query_add_string(query, identities->list[i].second));
 }
 
+static void ask_one(struct store *store, enum load_statement statement)
+{
+    store->plan->asked[statement] = store_add(store, &statements[statement], true) + 1;
+}
+
 static void ask_fence(struct store *store)
 {
     const struct micro_batch *batch = store->batch;
@@ -216,7 +221,7 @@ static void ask_fence(struct store *store)
     ARRAY(int4, batch->move_count, query_add_int4(query, (int32_t)batch->moves[i].topic));
     ARRAY(int8, batch->move_count, query_add_int8(query, batch->moves[i].epoch));
     ARRAY(int8, batch->move_count, query_add_int8(query, batch->moves[i].expected_offset));
-    store_add(store, &statements[LOAD_FENCE], true);
+    ask_one(store, LOAD_FENCE);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -245,7 +250,7 @@ static bool ask_reference(struct store *store)
     }
     ARRAY(int4, year_count, query_add_int4(query, years[i]));
     ARRAY(text, name_count, if (i == 0 || strcmp(names[i], names[i - 1]) != 0) query_add_string(query, names[i]));
-    store_add(store, &statements[LOAD_REFERENCE], true);
+    ask_one(store, LOAD_REFERENCE);
     return true;
 }
 
@@ -256,52 +261,69 @@ static void ask_units(struct store *store)
     ARRAY(text, batch->world.review_count, query_add_string(query, review_at(store, i)->unit));
     ARRAY(bool, batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->decisions > 0));
     query_bool(query, batch->record_count > 0 && batch->records[0].is_applied_before);
-    store_add(store, &statements[LOAD_UNITS], true);
+    ask_one(store, LOAD_UNITS);
 }
 
 static void ask_first(struct store *store, enum load_statement statement)
 {
     struct database_query *query = query_reviews(store);
     query_int4(query, LOAD_MOST);
-    store_add(store, &statements[statement], true);
+    ask_one(store, statement);
 }
 
 static void ask_submissions(struct store *store)
 {
     struct database_query *query = query_reviews(store);
     ARRAY(bool, store->batch->world.review_count, query_add_bool(query, part_of(store, review_at(store, i))->decisions > 0));
-    store_add(store, &statements[LOAD_SUBMISSIONS], true);
+    ask_one(store, LOAD_SUBMISSIONS);
 }
 
-struct completing { /* a submission of several chunks, and how many of them the events bring at most */
-    const struct identity *at;
-    int32_t count;
-};
-
-static bool find_completing(struct store *store, const struct identities *numbers, struct completing **out, size_t *out_count)
+/* Submissions of several chunks; the numbers are sorted. */
+static bool find_completing(struct store *store, const struct identities *numbers)
 {
-    struct completing *list = arena_take(store->batch->arena, (numbers->count + 1) * sizeof *list);
-    size_t count = 0;
-    if (list == NULL) return false;
+    struct batch_plan *plan = store->plan;
+    plan->completing = arena_take(store->batch->arena, (numbers->count + 1) * sizeof *plan->completing);
+    if (plan->completing == NULL) return false;
+    struct completing *last = NULL;
     for (size_t i = 0; i < numbers->count; i++) {
         const struct identity *at = &numbers->list[i];
-        if (count == 0 || list[count - 1].at->review != at->review || strcmp(list[count - 1].at->first, at->first) != 0)
-            list[count++] = (struct completing){.at = at};
-        list[count - 1].count++;
+        if (last == NULL || last->review != at->review || strcmp(last->submission, at->first) != 0) {
+            last = &plan->completing[plan->completing_count++];
+            *last = (struct completing){at->review, at->first, 0, at->chunks};
+        }
+        last->count++;
     }
-    *out = list;
-    *out_count = count;
     return true;
 }
 
-static void query_completing(struct database_query *query, const struct completing *list, size_t count)
+static bool is_completing(const struct review *review, const struct completing *completing)
 {
-    ARRAY(int4, count, query_add_int4(query, (int32_t)list[i].at->review));
-    ARRAY(text, count, query_add_string(query, list[i].at->first));
-    ARRAY(int4, count, query_add_int4(query, list[i].count));
+    for (size_t i = 0; i < review->submission_count; i++) {
+        const struct submission *submission = &review->submissions[i];
+        if (strcmp(submission->name, completing->submission) != 0) continue;
+        return submission->completed.offset < 0 && submission->received + completing->count >= submission->chunk_count;
+    }
+    return completing->count >= completing->chunks;
 }
 
-static bool ask_chunks(struct store *store, const struct completing *completing, size_t count, const struct identities *numbers)
+void store_mark_complete(struct store *store)
+{
+    const struct batch_plan *plan = store->plan;
+    for (size_t i = 0; i < plan->completing_count; i++) {
+        const struct completing *completing = &plan->completing[i];
+        uint32_t place = plan->order[completing->review - 1];
+        if (is_completing(&store->batch->world.reviews[place], completing)) plan->parts[place].roster_how = 2;
+    }
+}
+
+static void query_completing(struct database_query *query, const struct batch_plan *plan)
+{
+    ARRAY(int4, plan->completing_count, query_add_int4(query, (int32_t)plan->completing[i].review));
+    ARRAY(text, plan->completing_count, query_add_string(query, plan->completing[i].submission));
+    ARRAY(int4, plan->completing_count, query_add_int4(query, plan->completing[i].count));
+}
+
+static bool ask_chunks(struct store *store, const struct identities *numbers)
 {
     struct identities ids;
     if (!identities_of(store, TOPIC_MEMBER_REVIEW, &ids)) return false;
@@ -310,47 +332,50 @@ static bool ask_chunks(struct store *store, const struct completing *completing,
     ARRAY(int4, numbers->count, query_add_int4(query, (int32_t)numbers->list[i].review));
     ARRAY(text, numbers->count, query_add_string(query, numbers->list[i].first));
     ARRAY(int4, numbers->count, query_add_int4(query, numbers->list[i].number));
-    query_completing(query, completing, count);
-    store_add(store, &statements[LOAD_CHUNKS], true);
+    query_completing(query, store->plan);
+    ask_one(store, LOAD_CHUNKS);
     return true;
 }
 
-static void ask_roster(struct store *store, const struct completing *completing, size_t count)
+static void ask_roster(struct store *store)
 {
     struct database_query *query = query_reviews(store);
+    const struct batch_plan *plan = store->plan;
     size_t reviews = store->batch->world.review_count;
     ARRAY(int4, reviews, query_add_int4(query, part_of(store, review_at(store, i))->roster_how));
     ARRAY(text, reviews, query_add_string(query, part_of(store, review_at(store, i))->first_key));
     ARRAY(text, reviews, query_add_string(query, part_of(store, review_at(store, i))->last_key));
-    query_completing(query, completing, count);
-    ARRAY(int4, count, query_add_int4(query, completing[i].at->chunks));
-    store_add(store, &statements[LOAD_ROSTER], true);
+    query_completing(query, plan);
+    ARRAY(int4, plan->completing_count, query_add_int4(query, plan->completing[i].chunks));
+    ask_one(store, LOAD_ROSTER);
 }
 
-static bool ask_chunks_and_roster(struct store *store)
+/* Where the rows are in memory they say what completes; else the database does, and they say so once they are loaded. */
+static bool ask_chunks_and_roster(struct store *store, bool has_rows)
 {
     struct identities numbers;
-    struct completing *completing;
-    size_t count;
-    if (!identities_of_numbers(store, &numbers) || !find_completing(store, &numbers, &completing, &count)) return false;
-    if (!ask_chunks(store, completing, count, &numbers)) return false;
-    ask_roster(store, completing, count);
+    if (!identities_of_numbers(store, &numbers) || !find_completing(store, &numbers)) return false;
+    if (has_rows && !ask_chunks(store, &numbers)) return false;
+    if (!has_rows) {
+        store_mark_complete(store);
+        store->plan->completing_count = 0;
+    }
+    ask_roster(store);
     return true;
 }
 
-/* In the order of enum load_statement. */
-static bool ask(struct store *store)
+static bool ask(struct store *store, bool has_rows)
 {
-    store_add(store, &store_statement_begin, false);
-    ask_fence(store);
     if (!ask_reference(store)) return false;
     ask_units(store);
-    ask_first(store, LOAD_UNIT_REVIEWS);
-    ask_submissions(store);
-    ask_first(store, LOAD_DECISIONS);
+    if (has_rows) {
+        ask_first(store, LOAD_UNIT_REVIEWS);
+        ask_submissions(store);
+        ask_first(store, LOAD_DECISIONS);
+    }
     query_reviews(store);
-    store_add(store, &statements[LOAD_CHANGES], true);
-    return !store->plan->has_chunks || ask_chunks_and_roster(store);
+    ask_one(store, LOAD_CHANGES);
+    return !store->plan->has_chunks || ask_chunks_and_roster(store, has_rows);
 }
 
 /* ---- reviews with many rows ---- */
@@ -367,36 +392,40 @@ static bool ask_named(struct store *store, enum load_statement statement, enum t
         if (topic == TOPIC_UNIT_REVIEW ? part->has_many_unit_reviews : part->has_many_decisions) query_add_int4(query, (int32_t)i + 1);
     }
     query_identities(query, &named);
-    store_add(store, &statements[statement], true);
+    ask_one(store, statement);
     return true;
 }
 
 /* ---- the answers ---- */
 
-static void keep(struct store *store, enum load_statement statement, size_t number)
+static void keep(struct store *store)
 {
     struct store_loaded *loaded = store->batch->loaded;
-    store->loaded[statement] = loaded->results[loaded->result_count++] = store_take(store, number);
+    size_t *asked = store->plan->asked;
+    for (size_t i = 0; i < LOAD_STATEMENTS; i++) {
+        if (asked[i] == 0) continue;
+        store->loaded[i] = loaded->results[loaded->result_count++] = store_take(store, asked[i] - 1);
+        asked[i] = 0;
+    }
 }
 
 static bool unpack(struct store *store)
 {
     if (!store_unpack(store)) return false;
+    store_mark_complete(store);
     return store_later(store) || store->fault.kind == FAULT_NONE;
 }
 
 static bool named_loaded(struct store *store)
 {
-    keep(store, LOAD_NAMED_UNIT_REVIEWS, 0);
-    keep(store, LOAD_NAMED_DECISIONS, 1);
+    keep(store);
     return unpack(store);
 }
 
 static bool loaded(struct store *store)
 {
-    size_t count = store->plan->has_chunks ? LOAD_NAMED_UNIT_REVIEWS : LOAD_CHUNKS, before = store->statements - count;
-    for (size_t i = 0; i < count; i++) keep(store, (enum load_statement)i, before + i);
-    if (!store_has_many(store)) return store->fault.kind == FAULT_NONE && unpack(store);
+    keep(store);
+    if (store->loaded[LOAD_SUBMISSIONS] == NULL || !store_has_many(store)) return store->fault.kind == FAULT_NONE && unpack(store);
     store_pipeline(store);
     bool is_good = ask_named(store, LOAD_NAMED_UNIT_REVIEWS, TOPIC_UNIT_REVIEW) && ask_named(store, LOAD_NAMED_DECISIONS, TOPIC_APPROVAL);
     if (!is_good) {
@@ -408,18 +437,33 @@ static bool loaded(struct store *store)
     return true;
 }
 
-void store_load(struct store *store, struct micro_batch *batch)
+static bool plan(struct store *store, struct micro_batch *batch)
 {
     store_release(batch);
     store_begin(store);
     store->batch = batch;
     memset(store->loaded, 0, sizeof store->loaded);
     batch->loaded = calloc(1, sizeof *batch->loaded);
-    if (batch->loaded != NULL && plan_order(store) && plan_events(store) && ask(store)) {
-        store->is_in_transaction = true; /* whatever becomes of the rest: BEGIN is the first */
+    return batch->loaded != NULL && plan_order(store) && plan_events(store);
+}
+
+void store_load_begin(struct store *store, struct micro_batch *batch, bool has_rows)
+{
+    bool is_good = plan(store, batch);
+    if (is_good && !store->is_reader) {
+        store_add(store, &store_statement_begin, false);
+        ask_fence(store);
+    }
+    if (is_good && ask(store, has_rows)) {
+        store->is_in_transaction = !store->is_reader; /* whatever becomes of the rest: BEGIN is the first */
         store_end(store, loaded);
     } else {
         store_memory(store);
         store_give_up(store);
     }
+}
+
+void store_load(struct store *store, struct micro_batch *batch)
+{
+    store_load_begin(store, batch, true);
 }

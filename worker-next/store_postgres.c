@@ -171,9 +171,13 @@ static bool rolled_back(struct store *store)
 void store_give_up(struct store *store)
 {
     struct fault cause = store->fault;
+    if (store->is_reader && store->statements == 0) { /* nothing is under way, and the transaction is the caller's */
+        failed(store);
+        return;
+    }
     fault_clear(&store->fault);
     store->is_in_transaction = false;
-    store_add(store, &statement_rollback, false);
+    if (!store->is_reader) store_add(store, &statement_rollback, false);
     store_end(store, rolled_back);
     store->is_giving_up = store->state == STORE_BUSY;
     store->fault = cause;

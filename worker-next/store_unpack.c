@@ -607,8 +607,10 @@ bool store_has_many(struct store *store)
 bool store_unpack(struct store *store)
 {
     struct database_result **results = store->loaded;
-    return unpack_reference(store, results[LOAD_REFERENCE]) && unpack_units(store, results[LOAD_UNITS]) && unpack_unit_reviews(store) &&
-           unpack_submissions(store, results[LOAD_SUBMISSIONS]) && unpack_decisions(store) &&
-           unpack_changes(store, results[LOAD_CHANGES]) && (results[LOAD_CHUNKS] == NULL || unpack_chunks(store, results[LOAD_CHUNKS])) &&
+    bool is_good = unpack_reference(store, results[LOAD_REFERENCE]) && unpack_units(store, results[LOAD_UNITS]) &&
+                   unpack_changes(store, results[LOAD_CHANGES]);
+    if (results[LOAD_SUBMISSIONS] != NULL)
+        is_good = is_good && unpack_unit_reviews(store) && unpack_submissions(store, results[LOAD_SUBMISSIONS]) && unpack_decisions(store);
+    return is_good && (results[LOAD_CHUNKS] == NULL || unpack_chunks(store, results[LOAD_CHUNKS])) &&
            (results[LOAD_ROSTER] == NULL || unpack_roster(store, results[LOAD_ROSTER]));
 }
