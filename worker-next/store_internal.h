@@ -72,7 +72,6 @@ struct review_part { /* what the events of one review ask for */
     bool has_many_unit_reviews, has_many_decisions; /* only those are loaded that somebody names */
 };
 
-
 struct store {
     char *name;
     struct database *database;

@@ -80,7 +80,8 @@ static void play(struct oracle *oracle, const struct sim_record *record, int64_t
     struct fault fault = {0};
     struct event *event = sim_take(sizeof *event);
     struct kafka_record told = broker_told(record);
-    struct review_event in = {.topic = record->topic, .partition = record->partition, .offset = record->offset, .append_ms = record->append_ms};
+    struct review_event in = {
+        .topic = record->topic, .partition = record->partition, .offset = record->offset, .append_ms = record->append_ms};
     struct reference reference = world_reference(sim.arena);
     struct effects effects = {0};
     if (event_read(sim.arena, &told, SIM_SHARDS, event, &fault)) {
@@ -235,7 +236,8 @@ static void put_rows(struct dump *dump, const struct submission *row)
 
 static void put_submission(struct dump *dump, const struct submission *row)
 {
-    put(dump, "submission %s %s for %s by %s %d chunks %d entries %d received %d first %" PRId64 " completed %" PRId64 " %" PRId64 " %s %s\n",
+    put(dump,
+        "submission %s %s for %s by %s %d chunks %d entries %d received %d first %" PRId64 " completed %" PRId64 " %" PRId64 " %s %s\n",
         row->name, row->source, row->unit_review, row->submitted_by, row->mode, row->chunk_count, row->entries_total, row->received,
         row->first.offset, row->completed.offset, row->completed.offset < 0 ? 0 : row->completed.append_ms,
         row->completed.offset < 0 ? "-" : or_dash(row->completed_by), row->is_in_campaign ? "in" : "out");
@@ -272,8 +274,8 @@ static void put_review(struct dump *dump, const struct review *review)
 static void text_compare(const struct dump *ours, const struct dump *theirs, int unit, int year, const char *order)
 {
     if (strcmp(ours->bytes, theirs->bytes) != 0)
-        sim_wrong("%s of %d is not what it would be %s. The store:\n%s\n%s:\n%s", world_data.units[unit].code, year, order, ours->bytes, order,
-                  theirs->bytes);
+        sim_wrong("%s of %d is not what it would be %s. The store:\n%s\n%s:\n%s", world_data.units[unit].code, year, order, ours->bytes,
+                  order, theirs->bytes);
 }
 
 static void review_compare(int unit, int year_index)
@@ -298,8 +300,8 @@ static void fates_compare(const struct verdicts *ours, const struct verdicts *th
                 const char *their_code = or_dash(theirs->fates[topic][shard][offset].code);
                 enum fate our = ours->fates[topic][shard][offset].fate, their = theirs->fates[topic][shard][offset].fate;
                 if (our != their || strcmp(our_code, their_code) != 0)
-                    sim_wrong("the record at %" PRId64 " of %s [%d] is %s %s; %s it is %s %s", offset, topic_kind_name((enum topic_kind)topic),
-                              shard, names[our], our_code, order, names[their], their_code);
+                    sim_wrong("the record at %" PRId64 " of %s [%d] is %s %s; %s it is %s %s", offset,
+                              topic_kind_name((enum topic_kind)topic), shard, names[our], our_code, order, names[their], their_code);
             }
         }
     }
@@ -312,7 +314,8 @@ static bool is_withdrawn(const struct said *said)
     char name[64];
     int year = 0;
     const char *field = strstr(said->body, "\"submission\":\""), *in_year = strstr(said->body, "\"year\":");
-    if (field == NULL || in_year == NULL || sscanf(field + 14, "%63[^\"]", name) != 1 || sscanf(in_year + 7, "%d", &year) != 1) return false;
+    if (field == NULL || in_year == NULL || sscanf(field + 14, "%63[^\"]", name) != 1 || sscanf(in_year + 7, "%d", &year) != 1)
+        return false;
     const struct review *review = oracle_review(world_unit_index(said->unit), year - WORLD_YEAR_FIRST);
     for (size_t i = 0; review != NULL && i < review->submission_count; i++)
         if (strcmp(review->submissions[i].name, name) == 0) return review->submissions[i].state == SUBMISSION_WITHDRAWN;
