@@ -137,6 +137,11 @@ rules-orders: $(OUT)/rules/play build/venv/.ready ## every order and split of sm
 rules-mutants: $(OUT)/rules/play build/venv/.ready ## deliberate bugs of the rules that the two must find (ARGS="words")
 	@PYTHONPYCACHEPREFIX=build/pycache build/venv/bin/python tests/rules/mutants/run build/results/rules-mutants $(ARGS)
 
+test-first-edition: ## the guards of the first edition's engine, which no longer changes and is not part of `make test`
+	@$(MAKE) histories
+	@$(MAKE) all-orders
+	@$(MAKE) sim
+
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
 
@@ -212,7 +217,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store store-test
+.PHONY: all demo test test-first-edition up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store store-test
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
