@@ -26,6 +26,7 @@ struct chunks {
 #define FRAME_PASSED "],\"passed\":["
 #define FRAME_END "]}"
 #define FAILED_BEFORE "{\"id_number\":"
+#define FAILED_NAME ",\"name\":"
 #define FAILED_BETWEEN ",\"reason\":"
 
 static size_t quoted_bytes(const char *text, size_t length)
@@ -45,6 +46,7 @@ static size_t entry_bytes(const struct entry *entry, const struct reasons *reaso
     size_t bytes = quoted_bytes(entry->text, entry->text_bytes) + 1;
     if (entry->list == EVENT_LIST_PASSED) return bytes;
     const char *reason = reasons->list[entry->reason].code;
+    if (entry->name_bytes > 0) bytes += strlen(FAILED_NAME) + quoted_bytes(entry->name, entry->name_bytes);
     return bytes + strlen(FAILED_BEFORE) + strlen(FAILED_BETWEEN) + quoted_bytes(reason, strlen(reason)) + strlen("}");
 }
 
@@ -156,6 +158,10 @@ static void text_add_entry(struct chunks *chunks, const struct entry *entry)
     const char *reason = chunks->reasons->list[entry->reason].code;
     text_add(chunks, FAILED_BEFORE, strlen(FAILED_BEFORE));
     text_add_quoted(chunks, entry->text, entry->text_bytes);
+    if (entry->name_bytes > 0) {
+        text_add(chunks, FAILED_NAME, strlen(FAILED_NAME));
+        text_add_quoted(chunks, entry->name, entry->name_bytes);
+    }
     text_add(chunks, FAILED_BETWEEN, strlen(FAILED_BETWEEN));
     text_add_quoted(chunks, reason, strlen(reason));
     text_add(chunks, "}", 1);

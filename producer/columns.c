@@ -13,6 +13,7 @@ enum { COLUMN_NAMES_MAX = 10, HEADER_BYTES_MAX = 256 };
 /* The first name is the template's. */
 static const char *const column_names[COLUMNS][COLUMN_NAMES_MAX] = {
     [COLUMN_ID_NUMBER] = {"身份证号码", "身份证号", "公民身份号码", "证件号码", "证件号", "id_number", "id number"},
+    [COLUMN_NAME] = {"姓名", "会员姓名", "name"},
     [COLUMN_REASON] = {"不通过原因", "未通过原因", "原因", "减员原因", "reason"},
     [COLUMN_RESULT] = {"年审结果", "结果", "result"},
     [COLUMN_CHECK] = {"检查结果", "check result"},

@@ -11,7 +11,14 @@
 #include "core/csv_stream.h"
 #include "core/fault.h"
 
-enum column { COLUMN_ID_NUMBER, COLUMN_REASON, COLUMN_RESULT, COLUMN_CHECK, COLUMNS }; /* COLUMN_CHECK: what --report said, not read */
+enum column {
+    COLUMN_ID_NUMBER,
+    COLUMN_NAME,
+    COLUMN_REASON,
+    COLUMN_RESULT,
+    COLUMN_CHECK,
+    COLUMNS
+}; /* COLUMN_CHECK: what --report said, not read */
 enum { COLUMN_TITLE_BYTES_MAX = 90, COLUMN_WORD_BYTES_MAX = 255 };
 
 struct columns {

@@ -24,6 +24,8 @@ struct entry {
     size_t key_bytes; /* at most ID_KEY_BYTES_MAX */
     const char *text; /* the number as the file has it: what is sent, so that the worker judges what the clerk wrote */
     size_t text_bytes; /* at most ID_NUMBER_TEXT_BYTES_MAX */
+    const char *name; /* the member's name as the file has it, of a failing entry; not NUL-terminated */
+    size_t name_bytes; /* at most EVENT_NAME_BYTES_MAX; 0: none */
     enum event_list list;
     int reason; /* of struct reasons; of no meaning in the list of those who pass */
     int64_t row;

@@ -108,6 +108,24 @@ static void sheet_read_reason(struct sheet *sheet, const struct csv_row *row, st
     entry->reason = reason != REASON_NONE ? reason : 0;
 }
 
+/* Sent with a failing entry, so that the worker can compare it with the roster's. */
+static void sheet_read_name(struct sheet *sheet, const struct csv_row *row, struct entry *entry)
+{
+    const char *text = "";
+    size_t length = 0;
+    entry->name = "";
+    if (entry->list == EVENT_LIST_PASSED || !columns_cell(&sheet->columns, COLUMN_NAME, row, &text, &length)) return;
+    (void)csv_cell_unwrap(&text, &length);
+    text_trim(&text, &length);
+    if (length == 0) return;
+    if (!text_is_name(text, length, EVENT_NAME_BYTES_MAX)) {
+        sheet_refuse_cell(sheet, "name-text", COLUMN_NAME, row->number, text, length);
+        return;
+    }
+    entry->name = text;
+    entry->name_bytes = length;
+}
+
 /* Reports what the check says; false when the row's number can not be used. */
 static bool sheet_judge(struct sheet *sheet, int64_t row, const char *text, size_t length, const struct id_verdict *verdict)
 {
@@ -134,7 +152,10 @@ static bool sheet_read_entry(struct sheet *sheet, const struct csv_row *row, str
     columns_cell(&sheet->columns, COLUMN_ID_NUMBER, row, &entry.text, &entry.text_bytes);
     struct id_verdict verdict = id_number_check(entry.text, entry.text_bytes, sheet->rules->today);
     bool is_usable = sheet_judge(sheet, row->number, entry.text, entry.text_bytes, &verdict);
-    if (sheet_read_result(sheet, row, &entry)) sheet_read_reason(sheet, row, &entry);
+    if (sheet_read_result(sheet, row, &entry)) {
+        sheet_read_reason(sheet, row, &entry);
+        sheet_read_name(sheet, row, &entry);
+    }
     if (!is_usable) return true;
     /* Even with another cell wrong the number is kept, so that a repeat of it is found in the same pass. */
     entry.key_bytes = id_number_key(entry.text, entry.text_bytes, &verdict, key);

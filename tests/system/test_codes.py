@@ -227,6 +227,13 @@ def test_malformed_number_let_through(main, tmp_path):
     submit_file(main, path, "import", "--allow-malformed").expect(0, says="[malformed-allowed]")
 
 
+def test_name_with_a_control_character(main, tmp_path):
+    """A name that no event may hold is found before anything is sent."""
+    path = tmp_path / "review.csv"
+    path.write_text(csv_text(["身份证号码", "姓名", "不通过原因"], [[people.id_number(1), "王\x01五", "退休"]]))
+    submit_file(main, path, "import").expect(65, says="[name-text]")
+
+
 def test_no_broker(main, take):
     """An absent broker is told from bad data."""
     nobody = {"NIANSHEN_KAFKA_BOOTSTRAP": "127.0.0.1:1"}

@@ -233,6 +233,43 @@ static void nobody_fails_is_one_empty_chunk(void **state)
     entries_free(entries);
 }
 
+static void names_travel_with_failing_entries(void **state)
+{
+    struct entries *entries = entries_new();
+    struct fault fault = {.kind = FAULT_NONE};
+    const struct entry named[] = {
+        {.key = "1",
+         .key_bytes = 1,
+         .text = "1",
+         .text_bytes = 1,
+         .name = "王\"五",
+         .name_bytes = strlen("王\"五"),
+         .list = EVENT_LIST_FAILED,
+         .row = 2},
+        {.key = "2",
+         .key_bytes = 1,
+         .text = " 2",
+         .text_bytes = 2,
+         .name = "李",
+         .name_bytes = strlen("李"),
+         .list = EVENT_LIST_FAILED,
+         .row = 3},
+        {.key = "3", .key_bytes = 1, .text = "3", .text_bytes = 1, .name = "", .list = EVENT_LIST_FAILED, .row = 4},
+    };
+    (void)state;
+    for (size_t i = 0; i < 3; i++) assert_true(entries_add(entries, &named[i], &fault));
+    sort(entries);
+    struct chunks *chunks = cut(entries, EVENT_ENTRIES_MAX);
+    json_t *data = parsed(chunks, 0), *failed = json_object_get(data, "failed");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(failed, 0), "name")), "王\"五");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(failed, 1), "name")), "李");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(failed, 1), "id_number")), " 2");
+    assert_null(json_object_get(json_array_get(failed, 2), "name"));
+    json_decref(data);
+    chunks_free(chunks);
+    entries_free(entries);
+}
+
 static void too_many_chunks_are_refused(void **state)
 {
     struct fault fault = {.kind = FAULT_NONE};
@@ -265,6 +302,7 @@ int main(void)
         cmocka_unit_test(chunks_ascend_over_the_whole_submission),
         cmocka_unit_test(long_texts_are_cut_by_bytes_and_escaped),
         cmocka_unit_test(nobody_fails_is_one_empty_chunk),
+        cmocka_unit_test(names_travel_with_failing_entries),
         cmocka_unit_test(too_many_chunks_are_refused),
         cmocka_unit_test(places_outside_have_no_row),
     };

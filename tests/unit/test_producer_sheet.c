@@ -92,6 +92,26 @@ static void assert_refused(const char *text, enum sheet_mode mode, const char *c
     reading_end(&reading);
 }
 
+static void names_go_with_who_fails(void **state)
+{
+    struct reading reading;
+    (void)state;
+    reading_of(&reading, SHEET_LIST,
+               "姓名,身份证号码,年审结果,原因\n 王建国 ," ID_HIGH ",不通过,退休\n李二," ID_LOW ",通过,\n=\"赵六\"," ID_MIDDLE
+               ",不通过,死亡\n");
+    assert_int_equal(reading.report.errors.total, 0);
+    struct entry entry = entry_at(reading.entries, 2);
+    assert_int_equal(entry.name_bytes, strlen("王建国"));
+    assert_memory_equal(entry.name, "王建国", entry.name_bytes);
+    assert_int_equal(entry_at(reading.entries, 0).name_bytes, 0);
+    assert_int_equal(entry_at(reading.entries, 1).name_bytes, strlen("赵六"));
+    reading_end(&reading);
+    reading_of(&reading, SHEET_IMPORT, "姓名,身份证号码,原因\n王\x01国," ID_HIGH ",退休\n");
+    assert_int_equal(reading.report.errors.total, 1);
+    assert_string_equal(error_at(&reading, 0)->code, "name-text");
+    reading_end(&reading);
+}
+
 static void import_takes_headers_as_offices_write_them(void **state)
 {
     static const char *const headers[] = {
@@ -288,6 +308,7 @@ static void reasons_are_a_setting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_go_with_who_fails),
         cmocka_unit_test(import_takes_headers_as_offices_write_them),
         cmocka_unit_test(list_takes_results_in_both_languages),
         cmocka_unit_test(all_errors_are_found_in_one_pass_with_their_rows),
