@@ -185,7 +185,7 @@ lint: $(GENERATED_HEADERS) $(GENERATED_SOURCES) ## warnings, layout, clang-tidy,
 	@tests/lint/run
 
 format: ## lay out the C code by .clang-format
-	clang-format -i $(wildcard core/*.[ch] rules/*.[ch] tests/rules/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c tests/sim/*.[ch])
+	clang-format -i $(wildcard core/*.[ch] rules/*.[ch] tests/rules/*.[ch] producer/*.[ch] worker/*.[ch] ops/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c tests/orders/*.c tests/sim/*.[ch] tests/sim-next/*.[ch])
 
 install: all ## install programs, systemd unit, schemas and an example configuration (DESTDIR=, PREFIX=)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/nianshen

@@ -70,10 +70,14 @@ static void block_read(const uint8_t *data, size_t size)
 /* Seeds: packed by the functions themselves, so that the fuzzer need not guess the format. */
 static size_t seed_make(struct arena *arena, uint8_t kind, uint8_t *out, size_t room)
 {
-    static const struct event_failing failing[] = {{.key = {.text = "Z1"}, .reason = "left", .name = "王一"}, {.key = {.packed = 11010119900307001}, .reason = "", .warnings = "id-region"}};
+    static const struct event_failing failing[] = {{.key = {.text = "Z1"}, .reason = "left", .name = "王一"},
+                                                   {.key = {.packed = 11010119900307001}, .reason = "", .warnings = "id-region"}};
     static const struct id_key passed[] = {{.packed = 11010119900307002}, {.packed = 11010119900307003}};
-    static const struct event_bad_number bad[] = {{.list = EVENT_LIST_PASSED, .index = 1, .code = "id-check", .masked = "1***2", .position = 18, .expected = 'X'}};
-    static const struct roster_member members[] = {{.key = {.packed = 11010119900307001}, .enrolment = 5, .member_no = "M1", .name = "王一"}, {.key = {.packed = 11010119900307002}, .enrolment = 6, .member_no = "M2", .name = ""}};
+    static const struct event_bad_number bad[] = {
+        {.list = EVENT_LIST_PASSED, .index = 1, .code = "id-check", .masked = "1***2", .position = 18, .expected = 'X'}};
+    static const struct roster_member members[] = {
+        {.key = {.packed = 11010119900307001}, .enrolment = 5, .member_no = "M1", .name = "王一"},
+        {.key = {.packed = 11010119900307002}, .enrolment = 6, .member_no = "M2", .name = ""}};
     struct event_rows rows = {.failing = failing, .failing_count = 2, .passed = passed, .passed_count = 2, .bad = bad, .bad_count = 1};
     size_t bytes = 0;
     const void *packed = kind % 2 == 0 ? rows_pack(arena, &rows, &bytes) : roster_block_pack(arena, members, 2, &bytes);

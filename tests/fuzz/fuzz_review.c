@@ -1,7 +1,7 @@
 /*
- * The review engine on any sequence of events: the first bytes choose the world (corrections, a limit, the campaign's end), each further four
- * choose one event of a table of templates. The events are applied in three orders and splits, each topic in its own order: one by one as
- * they were sent, merged and split by chance, and topic by topic at once. State and fates must be the same.
+ * The review engine on any sequence of events: the first bytes choose the world (corrections, a limit, the campaign's end), each further
+ * four choose one event of a table of templates. The events are applied in three orders and splits, each topic in its own order: one by one
+ * as they were sent, merged and split by chance, and topic by topic at once. State and fates must be the same.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -13,11 +13,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { WORLD_BYTES = 4, EVENT_BYTES = 4, EVENTS_MAX = 40, EVENT_EACH_MS = 1000, ARENA_BYTES_MAX = 64 * 1024 * 1024, ORDERS = 3, YEAR = 2026 };
+enum {
+    WORLD_BYTES = 4,
+    EVENT_BYTES = 4,
+    EVENTS_MAX = 40,
+    EVENT_EACH_MS = 1000,
+    ARENA_BYTES_MAX = 64 * 1024 * 1024,
+    ORDERS = 3,
+    YEAR = 2026
+};
 
 static const char unit[] = "U1";
-static const char *const names[] = {"a", "b", "c", "d"}, *const sources[] = {"up", "other"}, *const reasons[] = {"retired", "left", "bored", ""};
-static const char *const numbers[] = {"110101196003071005", "110101197003071007", "110101198003071018", "110101199003070011"}; /* some valid */
+static const char *const names[] = {"a", "b", "c", "d"}, *const sources[] = {"up", "other"},
+                         *const reasons[] = {"retired", "left", "bored", ""};
+static const char *const numbers[] = {"110101196003071005", "110101197003071007", "110101198003071018",
+                                      "110101199003070011"}; /* some valid */
 
 static void require(int holds)
 {
@@ -44,7 +54,9 @@ static int64_t time_of(uint8_t byte)
 static void members_fill(struct ground *ground, const uint8_t *bytes)
 {
     static const char *const people[] = {"王一", "李二", "张三", ""};
-    for (int i = 0; i < 4; i++) ground->members[i] = (struct shelf_member){.enrolment = 10 + i, .member_no = names[i], .number = numbers[i], .name = people[i], .enrolled_ms = -2};
+    for (int i = 0; i < 4; i++)
+        ground->members[i] =
+            (struct shelf_member){.enrolment = 10 + i, .member_no = names[i], .number = numbers[i], .name = people[i], .enrolled_ms = -2};
     ground->members[3].enrolled_ms = time_of(bytes[3]); /* later than the opening */
     /* Two numbers are exchanged, or one is given up. */
     int64_t at_ms = time_of(bytes[2]) + EVENT_EACH_MS / 2;
@@ -55,16 +67,40 @@ static void members_fill(struct ground *ground, const uint8_t *bytes)
 static void ground_fill(struct ground *ground, const uint8_t bytes[WORLD_BYTES])
 {
     static const uint8_t salt[] = {7};
-    static const struct reviewer_term reviewers[] = {{"R1", "S1", 0, REFERENCE_FOREVER_MS}, {"R1", "S2", 0, REFERENCE_FOREVER_MS}, {"R2", "S1", 0, REFERENCE_FOREVER_MS}};
+    static const struct reviewer_term reviewers[] = {
+        {"R1", "S1", 0, REFERENCE_FOREVER_MS}, {"R1", "S2", 0, REFERENCE_FOREVER_MS}, {"R2", "S1", 0, REFERENCE_FOREVER_MS}};
     static const char *const known[] = {"retired", "left"};
     int64_t moved_ms = bytes[1] & 1 ? time_of(bytes[1] / 2) : REFERENCE_FOREVER_MS;
-    *ground = (struct ground){.campaign = {.year = YEAR, .opens_ms = -1, .closes_ms = bytes[0] & 1 ? time_of(bytes[0] / 2) : REFERENCE_FOREVER_MS, .salt = salt, .salt_bytes = 1}};
+    *ground = (struct ground){.campaign = {.year = YEAR,
+                                           .opens_ms = -1,
+                                           .closes_ms = bytes[0] & 1 ? time_of(bytes[0] / 2) : REFERENCE_FOREVER_MS,
+                                           .salt = salt,
+                                           .salt_bytes = 1}};
     ground->superiors[0] = (struct superior_term){"S1", -5, moved_ms};
     ground->superiors[1] = (struct superior_term){"S2", moved_ms, REFERENCE_FOREVER_MS};
-    for (int kind = 0; kind < LIMIT_KINDS; kind++) ground->limits[kind] = (struct limit_term){(enum limit_kind)kind, 3, time_of(bytes[2] / 3), time_of(bytes[2] / 3) + 10 * EVENT_EACH_MS};
+    for (int kind = 0; kind < LIMIT_KINDS; kind++)
+        ground->limits[kind] =
+            (struct limit_term){(enum limit_kind)kind, 3, time_of(bytes[2] / 3), time_of(bytes[2] / 3) + 10 * EVENT_EACH_MS};
     members_fill(ground, bytes);
-    ground->unit = (struct shelf_unit){.unit = unit, .created_ms = bytes[0] & 2 ? time_of(bytes[1]) : -5, .superiors = ground->superiors, .superior_count = moved_ms < REFERENCE_FOREVER_MS ? 2 : 1, .limits = ground->limits, .limit_count = bytes[0] & 4 ? LIMIT_KINDS : 0, .members = ground->members, .member_count = 4, .changes = ground->changes, .change_count = bytes[0] & 8 ? bytes[3] & 1 ? 2 : 1 : 0};
-    ground->world = (struct shelf_world){.reference = {.campaigns = &ground->campaign, .campaign_count = 1, .reviewers = reviewers, .reviewer_count = 3, .reasons = known, .reason_count = 2}, .units = &ground->unit, .unit_count = 1, .block_members = 1 + bytes[0] / 16 % 3};
+    ground->unit = (struct shelf_unit){.unit = unit,
+                                       .created_ms = bytes[0] & 2 ? time_of(bytes[1]) : -5,
+                                       .superiors = ground->superiors,
+                                       .superior_count = moved_ms < REFERENCE_FOREVER_MS ? 2 : 1,
+                                       .limits = ground->limits,
+                                       .limit_count = bytes[0] & 4 ? LIMIT_KINDS : 0,
+                                       .members = ground->members,
+                                       .member_count = 4,
+                                       .changes = ground->changes,
+                                       .change_count = bytes[0] & 8 ? bytes[3] & 1 ? 2 : 1 : 0};
+    ground->world = (struct shelf_world){.reference = {.campaigns = &ground->campaign,
+                                                       .campaign_count = 1,
+                                                       .reviewers = reviewers,
+                                                       .reviewer_count = 3,
+                                                       .reasons = known,
+                                                       .reason_count = 2},
+                                         .units = &ground->unit,
+                                         .unit_count = 1,
+                                         .block_members = 1 + bytes[0] / 16 % 3};
 }
 
 /* ---- the events ---- */
@@ -99,7 +135,8 @@ static void rows_fill(struct sent *sent, uint8_t byte, int from, int to)
     for (int i = from; i < to; i++) {
         bool fails = (byte >> i) & 1;
         if (fails)
-            sent->failing[event->rows.failing_count++] = (struct event_failing){.key = key_of(i), .reason = reasons[(byte >> 4) % 4], .name = byte & 64 ? "王一" : NULL};
+            sent->failing[event->rows.failing_count++] =
+                (struct event_failing){.key = key_of(i), .reason = reasons[(byte >> 4) % 4], .name = byte & 64 ? "王一" : NULL};
         else if (event->mode == EVENT_MODE_LIST)
             sent->passed[event->rows.passed_count++] = key_of(i);
     }
@@ -117,8 +154,10 @@ static void chunk_fill(struct sent *sent, const uint8_t bytes[EVENT_BYTES])
     event->chunks = bytes[1] & 64 ? 2 : 1;
     event->chunk_number = event->chunks == 2 ? 1 + bytes[3] % 2 : 1;
     event->submitted_by = bytes[3] & 16 ? " R1" : "clerk";
-    if (event->chunks == 1) rows_fill(sent, bytes[2], 0, 3);
-    else rows_fill(sent, bytes[2], event->chunk_number == 1 ? 0 : 2, event->chunk_number == 1 ? 2 : 3);
+    if (event->chunks == 1)
+        rows_fill(sent, bytes[2], 0, 3);
+    else
+        rows_fill(sent, bytes[2], event->chunk_number == 1 ? 0 : 2, event->chunk_number == 1 ? 2 : 3);
     event->entries_total = event->mode == EVENT_MODE_LIST ? 3 : bytes[3] / 32;
 }
 
@@ -222,7 +261,9 @@ static void play(struct shelf *shelf, struct script *script, int order, uint32_t
 {
     size_t places[EVENTS_MAX], next[TOPIC_INPUTS] = {0}, taken = 0, begun = 0;
     while (taken < script->count) {
-        enum topic_kind topic = order == 0 ? script->sent[taken].topic : order == 1 ? (enum topic_kind)(chance(&seed) % TOPIC_INPUTS) : TOPIC_UNIT_REVIEW;
+        enum topic_kind topic = order == 0   ? script->sent[taken].topic
+                                : order == 1 ? (enum topic_kind)(chance(&seed) % TOPIC_INPUTS)
+                                             : TOPIC_UNIT_REVIEW;
         for (int tries = 0; tries < TOPIC_INPUTS; tries++, topic = (enum topic_kind)((topic + 1) % TOPIC_INPUTS)) {
             while (next[topic] < script->count && script->sent[next[topic]].topic != topic) next[topic]++;
             if (next[topic] < script->count) break;
@@ -253,7 +294,8 @@ static void compare(const struct script *script, int order)
     for (size_t i = 0; i < script->count; i++) {
         if (script->fates[0][i] == script->fates[order][i] && strcmp(script->codes[0][i], script->codes[order][i]) == 0) continue;
         is_same = false;
-        (void)fprintf(stderr, "event %zu: %d %s, %d %s\n", i, script->fates[0][i], script->codes[0][i], script->fates[order][i], script->codes[order][i]);
+        (void)fprintf(stderr, "event %zu: %d %s, %d %s\n", i, script->fates[0][i], script->codes[0][i], script->fates[order][i],
+                      script->codes[order][i]);
     }
     if (is_same) return;
     (void)fprintf(stderr, "as sent:\n%s\norder %d:\n%s\n", script->dumps[0], order, script->dumps[order]);

@@ -110,7 +110,8 @@ static void append_other(struct sim_record *record)
     record->is_there = true;
     record->key = "U0"; /* another unit's, or of another partition: never the record that stood there */
     cut->others[cut->end++] = *record;
-    sim_tell("upstream: a record to %s [%d] at %" PRId64 ", which was cut", topic_kind_name(record->topic), record->partition, record->offset);
+    sim_tell("upstream: a record to %s [%d] at %" PRId64 ", which was cut", topic_kind_name(record->topic), record->partition,
+             record->offset);
 }
 
 /* The last record that was applied is among what is lost: else nobody could tell. */

@@ -76,7 +76,8 @@ static void claim(struct hand *hand)
     hand->mark_count = 0;
     memset(hand->has_held, 0, sizeof hand->has_held);
     for (int32_t shard = 0; shard < SIM_SHARDS; shard++)
-        if (sim.is_healing ? shard % SIM_WORKERS == current : sim_often(600)) hand->shards[hand->shard_count++] = (struct store_shard){.shard = shard};
+        if (sim.is_healing ? shard % SIM_WORKERS == current : sim_often(600))
+            hand->shards[hand->shard_count++] = (struct store_shard){.shard = shard};
     if (hand->shard_count == 0) return;
     hand->asked = ASKED_CLAIM;
     store_claim(hand->store, hand->shards, hand->shard_count);
@@ -85,7 +86,8 @@ static void claim(struct hand *hand)
 static void batch_begin(struct hand *hand)
 {
     arena_reset(hand->arena);
-    hand->batch = (struct micro_batch){.arena = hand->arena, .records = hand->records, .moves = hand->moves, .events = hand->events, .held_unit = hand->held_unit};
+    hand->batch = (struct micro_batch){
+        .arena = hand->arena, .records = hand->records, .moves = hand->moves, .events = hand->events, .held_unit = hand->held_unit};
     hand->batch.world = (struct world){.arena = hand->arena, .reviews = hand->reviews};
 }
 
@@ -103,12 +105,13 @@ static void record_add(struct hand *hand, struct kafka_record record, bool is_he
     struct fault fault = {0};
     struct batch_record *added = &hand->records[hand->batch.record_count];
     *added = (struct batch_record){.record = record, .is_applied_before = is_held};
-    added->in = (struct review_event){.topic = record.topic, .partition = record.partition, .offset = record.offset, .append_ms = record.append_ms};
+    added->in =
+        (struct review_event){.topic = record.topic, .partition = record.partition, .offset = record.offset, .append_ms = record.append_ms};
     if (event_read(hand->arena, &record, SIM_SHARDS, &added->event, &fault)) {
         added->in.event = &added->event;
     } else {
-        added->in.code = strcpy(arena_take(hand->arena, strlen(fault.code) + 1), fault.code);
-        added->in.text = strcpy(arena_take(hand->arena, strlen(fault.text) + 1), fault.text);
+        added->in.code = arena_copy(hand->arena, fault.code, strlen(fault.code));
+        added->in.text = arena_copy(hand->arena, fault.text, strlen(fault.text));
         added->in.ce_id = broker_ce_id(broker_record(record.topic, record.partition, record.offset));
     }
     int unit = world_unit_index(record.key); /* our keys are texts */
@@ -198,7 +201,7 @@ static void ask(struct hand *hand)
     int draw = sim_below(100);
     struct store_published behind[SIM_SHARDS];
     int32_t shards[SIM_SHARDS];
-    if (!hand->is_claimed || (sim.is_healing && has_others(hand)) || (draw < 3 && sim_fault(300))) {
+    if (!hand->is_claimed || hand->shard_count == 0 || (sim.is_healing && has_others(hand)) || (draw < 3 && sim_fault(300))) {
         claim(hand);
         return;
     }
@@ -254,14 +257,16 @@ static void outbox_publish(struct hand *hand)
             struct kafka_position origin = {record->topic, record->partition, record->offset};
             base_delivered(NULL, record->value, record->value_bytes, &origin, rows[i].dead_letters[k].code);
         }
-        for (size_t k = 0; k < hand->mark_count; k++) is_marked = is_marked || (hand->marks[k].shard == rows[i].shard && hand->marks[k].batch == rows[i].batch);
+        for (size_t k = 0; k < hand->mark_count; k++)
+            is_marked = is_marked || (hand->marks[k].shard == rows[i].shard && hand->marks[k].batch == rows[i].batch);
         if (!is_marked) mark_add(hand, rows[i].shard, rows[i].batch);
     }
 }
 
 static void decide(struct hand *hand)
 {
-    if (!review_apply(&hand->batch.world, hand->events, hand->batch.record_count, &hand->batch.effects)) sim_wrong("a micro-batch has no room");
+    if (!review_apply(&hand->batch.world, hand->events, hand->batch.record_count, &hand->batch.effects))
+        sim_wrong("a micro-batch has no room");
     size_t count = sim_often(500) ? hand->mark_count : 0;
     hand->asked = ASKED_WRITE;
     store_write(hand->store, &hand->batch, hand->marks, count);
@@ -335,7 +340,8 @@ static void step(struct hand *hand)
 static void begin(int slot)
 {
     struct arena *arena = hands[slot].arena;
-    hands[slot] = (struct hand){.is_alive = true, .incarnation = ++incarnations, .store = store_new("driver"), .arena = arena, .most = 1 + sim_below(TAKEN_MAX)};
+    hands[slot] = (struct hand){
+        .is_alive = true, .incarnation = ++incarnations, .store = store_new("driver"), .arena = arena, .most = 1 + sim_below(TAKEN_MAX)};
     if (arena == NULL) hands[slot].arena = arena_new(ARENA_BYTES_MAX);
     sim_tell("hand %d begins as incarnation %d", slot, incarnations);
 }

@@ -68,14 +68,15 @@ static void put_rows(struct dump *dump, const struct submission *row)
 
 static void put_submission(struct dump *dump, const struct submission *row)
 {
-    put(dump, "submission %s %s for %s by %s %d chunks %d entries %d received %d first %" PRId64 " completed %" PRId64 " %" PRId64 " %s %s\n",
+    put(dump,
+        "submission %s %s for %s by %s %d chunks %d entries %d received %d first %" PRId64 " completed %" PRId64 " %" PRId64 " %s %s\n",
         row->name, row->source, row->unit_review, row->submitted_by, row->mode, row->chunk_count, row->entries_total, row->received,
         row->first.offset, row->completed.offset, row->completed.offset < 0 ? 0 : row->completed.append_ms,
         row->completed.offset < 0 ? "-" : or_dash(row->completed_by), row->is_in_campaign ? "in" : "out");
     char digest[2 * STATE_DIGEST_BYTES + 1];
     for (int i = 0; i < STATE_DIGEST_BYTES; i++) snprintf(digest + 2 * i, 3, "%02x", row->digest[i]);
-    put(dump, "  %s %s %s decided %" PRId64 "\n", submission_state_name(row->state), or_dash(row->code),
-        row->has_digest ? digest : "-", row->decided_ms);
+    put(dump, "  %s %s %s decided %" PRId64 "\n", submission_state_name(row->state), or_dash(row->code), row->has_digest ? digest : "-",
+        row->decided_ms);
     /* Rows that came whole after a withdrawal need not be judged; of refused ones nothing is told but why. */
     if (row->state != SUBMISSION_WITHDRAWN && row->state != SUBMISSION_REJECTED) put_rows(dump, row);
 }

@@ -53,8 +53,7 @@ static void *grown(void *list, size_t count, size_t *room, size_t size)
     return larger;
 }
 
-#define APPEND(list, count, room, value) \
-    ((list) = grown((list), (count), &(room), sizeof *(list)), (list)[(count)++] = (value))
+#define APPEND(list, count, room, value) ((list) = grown((list), (count), &(room), sizeof *(list)), (list)[(count)++] = (value))
 
 static bool same(const char *a, const char *b)
 {
@@ -127,8 +126,7 @@ static struct unit_review unit_review_copy(const struct unit_review *from)
 static const struct failing *failing_copy(const struct failing *from, int32_t count)
 {
     struct failing *to = sim_take(sizeof *to * (size_t)(count + 1));
-    for (int32_t i = 0; i < count; i++)
-        to[i] = (struct failing){from[i].enrolment, sim_text(from[i].reason), sim_text(from[i].warnings)};
+    for (int32_t i = 0; i < count; i++) to[i] = (struct failing){from[i].enrolment, sim_text(from[i].reason), sim_text(from[i].warnings)};
     return to;
 }
 
@@ -175,7 +173,8 @@ static int year_index_of(int32_t year)
 
 static bool names_unit_review(const struct review_event *event, const struct unit_review *unit_review)
 {
-    if (event->topic == TOPIC_UNIT_REVIEW) return same(event->event->source, unit_review->source) && same(event->event->id, unit_review->id);
+    if (event->topic == TOPIC_UNIT_REVIEW)
+        return same(event->event->source, unit_review->source) && same(event->event->id, unit_review->id);
     return event->topic == TOPIC_MEMBER_REVIEW && same(event->event->source, unit_review->source) &&
            same(event->event->unit_review, unit_review->id);
 }
@@ -188,8 +187,8 @@ struct asked {
     bool is_spare; /* all of it is loaded */
 };
 
-#define EACH(asked, event) \
-    for (const struct review_event *event = (asked)->events; event < (asked)->events + (asked)->count; event++) \
+#define EACH(asked, event)                                                                                                                 \
+    for (const struct review_event *event = (asked)->events; event < (asked)->events + (asked)->count; event++)                            \
         if (event->review == (asked)->review && event->event != NULL)
 
 static bool is_unit_review_asked(const struct asked *asked, const struct review *from, const struct unit_review *unit_review)
@@ -214,7 +213,8 @@ static bool is_repeat_asked(const struct asked *asked, const struct repeat *repe
 {
     if (asked->is_spare) return true;
     EACH(asked, event)
-    if (event->topic == TOPIC_MEMBER_REVIEW && same(event->event->source, repeat->source) && same(event->event->id, repeat->id)) return true;
+    if (event->topic == TOPIC_MEMBER_REVIEW && same(event->event->source, repeat->source) && same(event->event->id, repeat->id))
+        return true;
     return false;
 }
 
@@ -499,7 +499,8 @@ static void submission_merge(const struct staged_review *staged, struct review *
 {
     struct submission *old = submission_find(to, from->name);
     struct submission merged = *from;
-    if (from->is_new == (old != NULL)) sim_wrong("%s of %s is %s", from->name, to->unit, old != NULL ? "inserted twice" : "updated and not there");
+    if (from->is_new == (old != NULL))
+        sim_wrong("%s of %s is %s", from->name, to->unit, old != NULL ? "inserted twice" : "updated and not there");
     bool was_approved = old != NULL && old->state == SUBMISSION_APPROVED;
     if (old != NULL && !from->has_failing) { /* what was not loaded stays */
         merged.failing = old->failing;
@@ -527,7 +528,8 @@ static void decision_merge(struct review *to, const struct decision *from)
 {
     struct decision *old = decision_find(to, from->source, from->id);
     struct decision merged = *from;
-    if (from->is_new == (old != NULL)) sim_wrong("the decision %s of %s is %s", from->id, to->unit, old != NULL ? "inserted twice" : "not there");
+    if (from->is_new == (old != NULL))
+        sim_wrong("the decision %s of %s is %s", from->id, to->unit, old != NULL ? "inserted twice" : "not there");
     if (old != NULL && old->verdict != VERDICT_WAITING) sim_wrong("the decision %s of %s is judged twice", from->id, to->unit);
     merged.is_new = merged.is_changed = false;
     if (old == NULL)
@@ -539,8 +541,7 @@ static void decision_merge(struct review *to, const struct decision *from)
 static void counts_check(const struct staged_review *staged, const struct review *to)
 {
     int32_t decisions = 0;
-    for (size_t i = 0; i < to->decision_count; i++)
-        decisions += to->decisions[i].is_counted && to->decisions[i].kind != DECISION_WITHDRAWN;
+    for (size_t i = 0; i < to->decision_count; i++) decisions += to->decisions[i].is_counted && to->decisions[i].kind != DECISION_WITHDRAWN;
     const int32_t counted[LIMIT_KINDS] = {(int32_t)to->unit_review_count, (int32_t)to->submission_count, decisions};
     for (int kind = 0; kind < LIMIT_KINDS; kind++)
         if (counted[kind] != staged->rows.counted[kind] && staged->rows.counted[kind] >= 0)

@@ -78,7 +78,8 @@ static void play(struct oracle *oracle, const struct sim_record *record, int64_t
     struct fault fault = {0};
     struct event *event = sim_take(sizeof *event);
     struct kafka_record told = broker_told(record);
-    struct review_event in = {.topic = record->topic, .partition = record->partition, .offset = record->offset, .append_ms = record->append_ms};
+    struct review_event in = {
+        .topic = record->topic, .partition = record->partition, .offset = record->offset, .append_ms = record->append_ms};
     struct reference reference = world_reference(sim.arena);
     struct effects effects = {0};
     if (event_read(sim.arena, &told, SIM_SHARDS, event, &fault)) {
@@ -174,8 +175,8 @@ static const char *or_dash(const char *text)
 static void text_compare(const struct dump *ours, const struct dump *theirs, int unit, int year, const char *order)
 {
     if (strcmp(ours->bytes, theirs->bytes) != 0)
-        sim_wrong("%s of %d is not what it would be %s. The store:\n%s\n%s:\n%s", world_data.units[unit].code, year, order, ours->bytes, order,
-                  theirs->bytes);
+        sim_wrong("%s of %d is not what it would be %s. The store:\n%s\n%s:\n%s", world_data.units[unit].code, year, order, ours->bytes,
+                  order, theirs->bytes);
 }
 
 static void review_compare(int unit, int year_index)
@@ -200,8 +201,8 @@ static void fates_compare(const struct verdicts *ours, const struct verdicts *th
                 const char *their_code = or_dash(theirs->fates[topic][shard][offset].code);
                 enum fate our = ours->fates[topic][shard][offset].fate, their = theirs->fates[topic][shard][offset].fate;
                 if (our != their || strcmp(our_code, their_code) != 0)
-                    sim_wrong("the record at %" PRId64 " of %s [%d] is %s %s; %s it is %s %s", offset, topic_kind_name((enum topic_kind)topic),
-                              shard, names[our], our_code, order, names[their], their_code);
+                    sim_wrong("the record at %" PRId64 " of %s [%d] is %s %s; %s it is %s %s", offset,
+                              topic_kind_name((enum topic_kind)topic), shard, names[our], our_code, order, names[their], their_code);
             }
         }
     }
@@ -212,9 +213,10 @@ static void fates_compare(const struct verdicts *ours, const struct verdicts *th
 static bool is_withdrawn(const struct said *said)
 {
     char name[64];
-    int year = 0;
     const char *field = strstr(said->body, "\"submission\":\""), *in_year = strstr(said->body, "\"year\":");
-    if (field == NULL || in_year == NULL || sscanf(field + 14, "%63[^\"]", name) != 1 || sscanf(in_year + 7, "%d", &year) != 1) return false;
+    if (field == NULL || in_year == NULL || sscanf(field + 14, "%63[^\"]", name) != 1)
+        return false;
+    int year = (int)strtol(in_year + strlen("\"year\":"), NULL, 10);
     const struct review *review = oracle_review(world_unit_index(said->unit), year - WORLD_YEAR_FIRST);
     for (size_t i = 0; review != NULL && i < review->submission_count; i++)
         if (strcmp(review->submissions[i].name, name) == 0) return review->submissions[i].state == SUBMISSION_WITHDRAWN;

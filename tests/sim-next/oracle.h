@@ -1,6 +1,7 @@
 /*
- * What the rules make of the topics when nothing disturbs them: each record by itself through review_apply, all state in memory. Once in the
- * order of appending, as the records come (what upstreams look at), and once topic by topic at the end: both must be what the store has.
+ * What the rules make of the topics when nothing disturbs them: each record by itself through review_apply, all state in memory. Once in
+ * the order of appending, as the records come (what upstreams look at), and once topic by topic at the end: both must be what the store
+ * has.
  */
 #ifndef NIANSHEN_TESTS_SIM_NEXT_ORACLE_H
 #define NIANSHEN_TESTS_SIM_NEXT_ORACLE_H

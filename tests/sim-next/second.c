@@ -124,7 +124,8 @@ static bool is_by_the_right_one(const struct sim_record *record)
     bool is_superior = false, is_reviewer = false;
     for (size_t i = 0; i < desk.unit->superior_count; i++) {
         const struct superior_term *term = &desk.unit->superiors[i];
-        is_superior = is_superior || (same(term->superior, sense->superior) && term->from_ms <= record->append_ms && record->append_ms < term->until_ms);
+        is_superior = is_superior ||
+                      (same(term->superior, sense->superior) && term->from_ms <= record->append_ms && record->append_ms < term->until_ms);
     }
     for (int i = 0; i < 4; i++) {
         const struct reviewer_term *term = &world_data.reviewers[i];
@@ -344,7 +345,8 @@ static void removals_compare(const struct paper *paper)
     const struct kept_removal *list;
     size_t count = kept_removals(&list), found = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!same(list[i].unit, desk.unit->code) || !same(list[i].submission, paper->first->sense->submission) || list[i].year != desk.year) continue;
+        if (!same(list[i].unit, desk.unit->code) || !same(list[i].submission, paper->first->sense->submission) || list[i].year != desk.year)
+            continue;
         bool is_right = false;
         for (size_t k = 0; k < paper->failing_count; k++) is_right = is_right || paper->failing[k] == list[i].enrolment;
         if (!is_right) sim_wrong("second opinion: %s of %s removes the wrong one", paper->first->sense->submission, desk.unit->code);

@@ -1,6 +1,6 @@
 /*
- * `sim-next FIRST COUNT`: plays so many histories, each from its seed. `sim-next SEED`: plays one and tells it. `sim-next FIRST COUNT tally` counts what they were about. A failure names seed and step, and
- * ends with status 1; the same seed fails at the same step.
+ * `sim-next FIRST COUNT`: plays so many histories, each from its seed. `sim-next SEED`: plays one and tells it. `sim-next FIRST COUNT
+ * tally` counts what they were about. A failure names seed and step, and ends with status 1; the same seed fails at the same step.
  */
 #include "tests/sim-next/sim.h"
 
@@ -207,7 +207,12 @@ static void heal(void)
 
 static void history_play(uint64_t seed)
 {
-    sim = (struct sim){.seed = seed, .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1, .is_told = sim.is_told, .is_tallied = sim.is_tallied, .now_ms = 1000000, .arena = sim.arena};
+    sim = (struct sim){.seed = seed,
+                       .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1,
+                       .is_told = sim.is_told,
+                       .is_tallied = sim.is_tallied,
+                       .now_ms = 1000000,
+                       .arena = sim.arena};
     arena_reset(sim.arena);
     odds_draw(&sim.odds);
     broker_reset();

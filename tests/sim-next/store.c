@@ -1,6 +1,6 @@
 /*
- * worker-next/store.h in memory: sessions that are answered later, shards with epochs and advisory locks, the ledger, the outbox, held units.
- * The reviews are kept.c's. Each commit is checked: what it moves, what it holds, and who does it.
+ * worker-next/store.h in memory: sessions that are answered later, shards with epochs and advisory locks, the ledger, the outbox, held
+ * units. The reviews are kept.c's. Each commit is checked: what it moves, what it holds, and who does it.
  */
 #include "worker-next/store.h"
 
@@ -17,7 +17,16 @@
 #include "tests/sim-next/sim.h"
 #include "tests/sim-next/world.h"
 
-enum { SESSIONS_MAX = 48, LOCK_TIMEOUT_MS = 1000, OPEN_MS_MAX = 3000, LEFT_MS_MAX = 8000, ROWS_MAX = 600, HELD_TAKEN = 3, OUTBOX_TAKEN = 3, REFUSED_ALONE_MAX = 12 };
+enum {
+    SESSIONS_MAX = 48,
+    LOCK_TIMEOUT_MS = 1000,
+    OPEN_MS_MAX = 3000,
+    LEFT_MS_MAX = 8000,
+    ROWS_MAX = 600,
+    HELD_TAKEN = 3,
+    OUTBOX_TAKEN = 3,
+    REFUSED_ALONE_MAX = 12
+};
 
 /* ---- what the database holds ---- */
 
@@ -66,7 +75,19 @@ static struct {
 
 /* ---- sessions ---- */
 
-enum request { REQUEST_NONE, REQUEST_CLAIM, REQUEST_LOAD, REQUEST_WRITE, REQUEST_ABANDON, REQUEST_MARK, REQUEST_OUTBOX, REQUEST_LOOK, REQUEST_HALT, REQUEST_HELD, REQUEST_SETTLE };
+enum request {
+    REQUEST_NONE,
+    REQUEST_CLAIM,
+    REQUEST_LOAD,
+    REQUEST_WRITE,
+    REQUEST_ABANDON,
+    REQUEST_MARK,
+    REQUEST_OUTBOX,
+    REQUEST_LOOK,
+    REQUEST_HALT,
+    REQUEST_HELD,
+    REQUEST_SETTLE
+};
 enum phase { PHASE_CONNECTING, PHASE_IDLE, PHASE_WAITING, PHASE_DONE };
 enum accident { ACCIDENT_NONE, ACCIDENT_RETRYABLE, ACCIDENT_FATAL, ACCIDENT_LOST_BEFORE, ACCIDENT_LOST_AFTER };
 
@@ -188,7 +209,8 @@ static void move_check(const struct batch_move *move, const struct session *sess
     if (shard->owner != session->incarnation || shard->epoch != move->epoch)
         sim_wrong("I10: incarnation %d commits to %s [%d] with epoch %" PRId64 ", which belongs to %d (epoch %" PRId64 ")",
                   session->incarnation, topic_kind_name(move->topic), move->shard, move->epoch, shard->owner, shard->epoch);
-    if (move->expected_offset != partition->next || move->next_offset < partition->next || move->next_offset > broker_end(move->topic, move->shard))
+    if (move->expected_offset != partition->next || move->next_offset < partition->next ||
+        move->next_offset > broker_end(move->topic, move->shard))
         sim_wrong("I6: %s [%d] moves from %" PRId64 " (expected %" PRId64 ") to %" PRId64 ", its end is %" PRId64,
                   topic_kind_name(move->topic), move->shard, partition->next, move->expected_offset, move->next_offset,
                   broker_end(move->topic, move->shard));
@@ -206,7 +228,8 @@ static void mark_check(const struct batch_move *move, const struct staged *stage
         records++;
         if (record->offset < move->expected_offset || record->offset >= move->next_offset)
             sim_wrong("a record is outside of what its partition moves over");
-        if (last != NULL && last->offset >= record->offset) sim_wrong("the records of %s are not in their order", topic_kind_name(move->topic));
+        if (last != NULL && last->offset >= record->offset)
+            sim_wrong("the records of %s are not in their order", topic_kind_name(move->topic));
         last = broker_record(move->topic, move->shard, record->offset);
     }
     if (records != move->records) sim_wrong("a move counts %d records, the micro-batch has %d", move->records, records);
@@ -243,13 +266,17 @@ static void record_apply(const struct staged_record *record)
 {
     bool is_there = base.verdicts.fates[record->topic][record->shard][record->offset].is_there;
     bool is_held = is_there && base.verdicts.fates[record->topic][record->shard][record->offset].fate == FATE_HELD;
-    if (!record->is_same) sim_wrong("the record at %" PRId64 " of %s [%d] is applied as another", record->offset, topic_kind_name(record->topic), record->shard);
+    if (!record->is_same)
+        sim_wrong("the record at %" PRId64 " of %s [%d] is applied as another", record->offset, topic_kind_name(record->topic),
+                  record->shard);
     if (is_there != record->is_applied_before || (is_there && !is_held))
-        sim_wrong("I5: the record at %" PRId64 " of %s [%d] is applied again", record->offset, topic_kind_name(record->topic), record->shard);
+        sim_wrong("I5: the record at %" PRId64 " of %s [%d] is applied again", record->offset, topic_kind_name(record->topic),
+                  record->shard);
     if (record->is_readable && record->fate != FATE_HELD && is_held_before(record->topic, record->shard, record->unit, record->offset))
         sim_wrong("the record at %" PRId64 " of %s [%d] passes an earlier one of %s that is held", record->offset,
                   topic_kind_name(record->topic), record->shard, record->unit);
-    sim_tell("database:   %s [%d] %" PRId64 " %s fate %d%s", topic_kind_name(record->topic), record->shard, record->offset, record->unit, record->fate, record->is_applied_before ? " at last" : "");
+    sim_tell("database:   %s [%d] %" PRId64 " %s fate %d%s", topic_kind_name(record->topic), record->shard, record->offset, record->unit,
+             record->fate, record->is_applied_before ? " at last" : "");
     base.verdicts.fates[record->topic][record->shard][record->offset].is_there = true;
     base.verdicts.fates[record->topic][record->shard][record->offset].fate = record->fate;
     base.verdicts.fates[record->topic][record->shard][record->offset].code = record->fate == FATE_DEAD_LETTER ? record->code : NULL;
@@ -279,7 +306,8 @@ static void released_finish(const struct staged *staged)
 {
     for (size_t i = 0; i < staged->record_count; i++) {
         int unit = staged->records[i].is_applied_before ? world_unit_index(staged->records[i].unit) : -1;
-        if (unit >= 0 && base.is_held[unit] && base.is_released[unit] && !has_held(unit)) base.is_held[unit] = base.is_released[unit] = false;
+        if (unit >= 0 && base.is_held[unit] && base.is_released[unit] && !has_held(unit))
+            base.is_held[unit] = base.is_released[unit] = false;
     }
 }
 
@@ -287,7 +315,8 @@ static bool is_indigestible(const struct staged *staged)
 {
     for (size_t i = 0; i < staged->record_count && !base.is_mended && base.bad_unit >= 0; i++) {
         const struct staged_record *record = &staged->records[i];
-        if (record->is_readable && record->fate != FATE_HELD && strcmp(record->unit, world_data.units[base.bad_unit].code) == 0) return true;
+        if (record->is_readable && record->fate != FATE_HELD && strcmp(record->unit, world_data.units[base.bad_unit].code) == 0)
+            return true;
     }
     return false;
 }
@@ -345,9 +374,12 @@ static void outbox_mark(const struct store_published *published, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct row *row = row_of(published[i].shard, published[i].batch);
         for (size_t k = 0; k < row->outcome_count; k++)
-            if (row->published[k] == 0) sim_wrong("I5: batch %" PRId64 " of shard %d is marked, and Kafka has not taken the outcome %s", row->batch, row->shard, row->outcomes[k].id);
+            if (row->published[k] == 0)
+                sim_wrong("I5: batch %" PRId64 " of shard %d is marked, and Kafka has not taken the outcome %s", row->batch, row->shard,
+                          row->outcomes[k].id);
         for (size_t k = 0; k < row->letter_count; k++)
-            if (row->letters[k].published == 0) sim_wrong("I5: batch %" PRId64 " of shard %d is marked, and Kafka has not taken its dead letter", row->batch, row->shard);
+            if (row->letters[k].published == 0)
+                sim_wrong("I5: batch %" PRId64 " of shard %d is marked, and Kafka has not taken its dead letter", row->batch, row->shard);
         row->is_done = true;
     }
 }
@@ -373,7 +405,8 @@ static void order_check(const struct row *row, size_t place)
         if (before->shard != row->shard) continue;
         for (size_t k = 0; k < (before == row ? place : before->outcome_count); k++)
             if (before->published[k] == 0 && !before->was_refused[k])
-                sim_wrong("the outcome %s is published before %s, which was written earlier", row->outcomes[place].id, before->outcomes[k].id);
+                sim_wrong("the outcome %s is published before %s, which was written earlier", row->outcomes[place].id,
+                          before->outcomes[k].id);
     }
 }
 
@@ -382,7 +415,8 @@ static struct letter *letter_find(const struct kafka_position *origin)
     for (int i = 0; i < base.row_count; i++)
         for (size_t k = 0; k < base.rows[i].letter_count; k++) {
             struct letter *letter = &base.rows[i].letters[k];
-            if (letter->at.topic == origin->topic && letter->at.partition == origin->partition && letter->at.offset == origin->offset) return letter;
+            if (letter->at.topic == origin->topic && letter->at.partition == origin->partition && letter->at.offset == origin->offset)
+                return letter;
         }
     sim_wrong("I8: a dead letter is published that is not in the outbox");
 }
@@ -395,7 +429,8 @@ void base_delivered(const char *id, const void *value, size_t value_bytes, const
         struct row *row = outcome_find(id, &place);
         const struct outcome *outcome = &row->outcomes[place];
         if (outcome->body_bytes != value_bytes || memcmp(outcome->body, value, value_bytes) != 0)
-            sim_wrong("I8: the outcome %s is published as '%.*s', not as '%.*s'", id, (int)value_bytes, (const char *)value, (int)outcome->body_bytes, outcome->body);
+            sim_wrong("I8: the outcome %s is published as '%.*s', not as '%.*s'", id, (int)value_bytes, (const char *)value,
+                      (int)outcome->body_bytes, outcome->body);
         if (row->published[place] == 0) order_check(row, place);
         row->published[place]++;
         return;
@@ -441,7 +476,8 @@ static const char *fence(const struct session *session)
     for (size_t i = 0; i < session->move_count; i++) {
         const struct batch_move *move = &session->moves[i];
         const struct partition *partition = partition_of(move->topic, move->shard);
-        if (base.shards[move->shard].epoch != move->epoch || partition->next != move->expected_offset || partition->halted != NULL) return "fenced";
+        if (base.shards[move->shard].epoch != move->epoch || partition->next != move->expected_offset || partition->halted != NULL)
+            return "fenced";
     }
     return "";
 }
@@ -487,7 +523,9 @@ static void claim_end_others(const struct session *session)
         int32_t shard = session->claimed[i].shard;
         for (int k = 0; k < SESSIONS_MAX; k++) {
             struct session *other = &sessions[k];
-            if (!other->is_used || other->is_lost || other == session || !other->locks[shard] || other->backend != base.shards[shard].backend) continue;
+            if (!other->is_used || other->is_lost || other == session || !other->locks[shard] ||
+                other->backend != base.shards[shard].backend)
+                continue;
             sim_tell("database: backend %" PRId64 " is ended", other->backend);
             lose(other);
         }
@@ -513,18 +551,21 @@ static void claim(struct session *session)
         out->has_removals = kept_has_removals(out->shard);
         for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
             const struct partition *partition = &shard->partitions[topic];
-            out->partitions[topic] = (struct store_partition){.next_offset = partition->next, .has_last = partition->has_last, .last = partition->last};
+            out->partitions[topic] =
+                (struct store_partition){.next_offset = partition->next, .has_last = partition->has_last, .last = partition->last};
             if (partition->halted != NULL) out->partitions[topic].halted = partition->halted;
         }
-        sim_tell("database: incarnation %d claims shard %d at %" PRId64 " %" PRId64 " %" PRId64 ", epoch %" PRId64, session->incarnation, out->shard,
-                 shard->partitions[0].next, shard->partitions[1].next, shard->partitions[2].next, shard->epoch);
+        sim_tell("database: incarnation %d claims shard %d at %" PRId64 " %" PRId64 " %" PRId64 ", epoch %" PRId64, session->incarnation,
+                 out->shard, shard->partitions[0].next, shard->partitions[1].next, shard->partitions[2].next, shard->epoch);
     }
 }
 
 static bool has_held_released(int32_t shard)
 {
     for (int unit = 0; unit < WORLD_UNITS; unit++)
-        if (base.is_held[unit] && base.is_released[unit] && kafka_partition_of(world_data.units[unit].code, 2, SIM_SHARDS) == shard && has_held(unit)) return true;
+        if (base.is_held[unit] && base.is_released[unit] && kafka_partition_of(world_data.units[unit].code, 2, SIM_SHARDS) == shard &&
+            has_held(unit))
+            return true;
     return false;
 }
 
@@ -533,7 +574,8 @@ static void look(struct session *session)
     for (size_t i = 0; i < session->look_count; i++) {
         struct store_look *out = &session->looks[i];
         out->epoch = base.shards[out->shard].epoch;
-        for (int topic = 0; topic < TOPIC_INPUTS; topic++) out->is_resumed[topic] = base.shards[out->shard].partitions[topic].halted == NULL;
+        for (int topic = 0; topic < TOPIC_INPUTS; topic++)
+            out->is_resumed[topic] = base.shards[out->shard].partitions[topic].halted == NULL;
         out->has_held = has_held_released(out->shard);
     }
 }
@@ -542,7 +584,8 @@ static const char *halt(const struct session *session)
 {
     struct partition *partition = partition_of(session->topic, session->shard);
     if (!broker_was_cut(session->topic, session->shard))
-        sim_wrong("I12: %s [%d] is halted, and nothing is wrong with it: %s", topic_kind_name(session->topic), session->shard, session->why);
+        sim_wrong("I12: %s [%d] is halted, and nothing is wrong with it: %s", topic_kind_name(session->topic), session->shard,
+                  session->why);
     if (base.shards[session->shard].epoch != session->epoch) return "fenced";
     partition->halted = session->why;
     sim_tell("database: %s [%d] is halted: %s", topic_kind_name(session->topic), session->shard, session->why);
@@ -588,7 +631,8 @@ static void run(struct session *session)
 static void request_begin(struct session *session)
 {
     static const char *const retryable[] = {"40P01", "40001", "55P03", "57014", "53100"};
-    bool needs_locks = session->request == REQUEST_CLAIM || session->request == REQUEST_LOAD || session->request == REQUEST_SETTLE || session->request == REQUEST_HALT;
+    bool needs_locks = session->request == REQUEST_CLAIM || session->request == REQUEST_LOAD || session->request == REQUEST_SETTLE ||
+                       session->request == REQUEST_HALT;
     if (session->request == REQUEST_CLAIM) claim_end_others(session);
     if (session->accident == ACCIDENT_RETRYABLE) {
         finish(session, retryable[sim_below(5)]);
@@ -942,7 +986,8 @@ static void world_check(const struct micro_batch *batch)
     }
     for (size_t i = 0; i < batch->world.review_count; i++)
         for (size_t k = 0; k < i; k++)
-            if (batch->world.reviews[i].year == batch->world.reviews[k].year && strcmp(batch->world.reviews[i].unit, batch->world.reviews[k].unit) == 0)
+            if (batch->world.reviews[i].year == batch->world.reviews[k].year &&
+                strcmp(batch->world.reviews[i].unit, batch->world.reviews[k].unit) == 0)
                 sim_wrong("%s of %d is in a micro-batch twice", batch->world.reviews[i].unit, batch->world.reviews[i].year);
 }
 
@@ -973,7 +1018,8 @@ static void outbox_answer(struct store *store)
             break;
         }
         struct store_outbox_row *out = &store->rows[store->row_count++];
-        *out = (struct store_outbox_row){.shard = row->shard, .batch = row->batch, .outcome_count = row->outcome_count, .dead_letter_count = row->letter_count};
+        *out = (struct store_outbox_row){
+            .shard = row->shard, .batch = row->batch, .outcome_count = row->outcome_count, .dead_letter_count = row->letter_count};
         out->outcomes = arena_take(store->arena, sizeof *out->outcomes * (row->outcome_count + 1));
         out->dead_letters = arena_take(store->arena, sizeof *out->dead_letters * (row->letter_count + 1));
         if (row->outcome_count > 0) memcpy(out->outcomes, row->outcomes, sizeof *out->outcomes * row->outcome_count);
@@ -994,7 +1040,9 @@ static void held_answer(struct store *store, int32_t shard)
     for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
         for (int64_t offset = 0; offset < broker_end((enum topic_kind)topic, shard) && store->held_count < HELD_TAKEN; offset++) {
             const struct sim_record *record = broker_record((enum topic_kind)topic, shard, offset);
-            if (record == NULL || !base.verdicts.fates[topic][shard][offset].is_there || base.verdicts.fates[topic][shard][offset].fate != FATE_HELD) continue;
+            if (record == NULL || !base.verdicts.fates[topic][shard][offset].is_there ||
+                base.verdicts.fates[topic][shard][offset].fate != FATE_HELD)
+                continue;
             if (!base.is_released[world_unit_index(record->key)]) continue;
             store->held[store->held_count] = broker_told(record);
             store->held[store->held_count++].handle = NULL;
@@ -1006,10 +1054,14 @@ static void failure_tell(struct store *store, const char *failure)
 {
     char code[FAULT_CODE_BYTES_MAX];
     snprintf(code, sizeof code, "sqlstate-%s", failure);
-    if (strcmp(failure, "lost") == 0) fail(store, FAULT_RETRY, EX_UNAVAILABLE, "database-lost");
-    else if (strcmp(failure, "fenced") == 0) fail(store, FAULT_REJECT, EX_SOFTWARE, "fenced");
-    else if (failure[0] == '2') fail(store, FAULT_REJECT, EX_SOFTWARE, code);
-    else fail(store, failure[0] == 'X' ? FAULT_FATAL : FAULT_RETRY, EX_SOFTWARE, code);
+    if (strcmp(failure, "lost") == 0)
+        fail(store, FAULT_RETRY, EX_UNAVAILABLE, "database-lost");
+    else if (strcmp(failure, "fenced") == 0)
+        fail(store, FAULT_REJECT, EX_SOFTWARE, "fenced");
+    else if (failure[0] == '2')
+        fail(store, FAULT_REJECT, EX_SOFTWARE, code);
+    else
+        fail(store, failure[0] == 'X' ? FAULT_FATAL : FAULT_RETRY, EX_SOFTWARE, code);
 }
 
 static void answer(struct store *store)
@@ -1085,7 +1137,8 @@ const char *base_work_left(void)
     for (int unit = 0; unit < WORLD_UNITS; unit++)
         if (base.is_held[unit] && (!base.is_released[unit] || has_held(unit))) return sim_format("U%d is held", unit);
     for (int i = 0; i < base.row_count; i++)
-        if (!base.rows[i].is_done) return sim_format("batch %" PRId64 " of shard %d is not published", base.rows[i].batch, base.rows[i].shard);
+        if (!base.rows[i].is_done)
+            return sim_format("batch %" PRId64 " of shard %d is not published", base.rows[i].batch, base.rows[i].shard);
     return NULL;
 }
 

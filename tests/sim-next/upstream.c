@@ -138,8 +138,8 @@ static void publish(struct sim_record *record)
 {
     if (record->sense != NULL && sim_often(sim.odds.broken)) record_break(record);
     if (!broker_append(record)) return;
-    sim_tell("upstream: %s to %s [%d] at %" PRId64 ": %s%s", record->sense != NULL ? record->sense->id : "-", topic_kind_name(record->topic),
-             record->partition, record->offset, record->sense != NULL ? "" : "(broken) ", record->value);
+    sim_tell("upstream: %s to %s [%d] at %" PRId64 ": %s%s", record->sense != NULL ? record->sense->id : "-",
+             topic_kind_name(record->topic), record->partition, record->offset, record->sense != NULL ? "" : "(broken) ", record->value);
     if (sent_count < SIM_RECORDS_MAX) sent[sent_count++] = record;
     oracle_see(record);
 }
@@ -234,8 +234,7 @@ static void chunk_spoil(struct sense *chunk, const struct world_unit *unit)
         if (entry != NULL) entry->number = world_data.numbers[sim_below(WORLD_NUMBERS)];
         return;
     case 8: /* as the roster was when it opened */
-        if (entry != NULL && unit->member_count > 0)
-            entry->number = number_text(unit->members[sim_below((int)unit->member_count)].key);
+        if (entry != NULL && unit->member_count > 0) entry->number = number_text(unit->members[sim_below((int)unit->member_count)].key);
         return;
     default:
         if (entry != NULL && unit->later_count > 0) entry->number = number_text(unit->later[0].key);
@@ -333,7 +332,7 @@ static const char *submission_drawn(const struct sense *sense, const struct cler
 
 static void decision(struct sense *sense, struct clerk *clerk)
 {
-    static const enum event_type types[] = {EVENT_REVIEW_APPROVED, EVENT_REVIEW_APPROVED, EVENT_REVIEW_APPROVED, EVENT_REVIEW_RETURNED,
+    static const enum event_type types[] = {EVENT_REVIEW_APPROVED, EVENT_REVIEW_APPROVED,  EVENT_REVIEW_APPROVED, EVENT_REVIEW_RETURNED,
                                             EVENT_REVIEW_RETURNED, EVENT_REVIEW_WITHDRAWN, EVENT_REVIEW_WITHDRAWN};
     sense->type = types[sim_below(7)];
     sense->id = sim_format("d%d", clerk->ids++);
@@ -347,8 +346,10 @@ static void decision(struct sense *sense, struct clerk *clerk)
     const char *digest = oracle_digest(sense->unit, sense->year, sense->submission);
     sense->source = "review";
     sense->has_true_digest = digest != NULL && !sim_often(80);
-    sense->digest = sense->has_true_digest ? digest : sim_often(500) ? "sha256:0" : "sha256:00000000000000000000000000000000"
-                                                                                    "00000000000000000000000000000000";
+    sense->digest = sense->has_true_digest ? digest
+                    : sim_often(500)       ? "sha256:0"
+                                           : "sha256:00000000000000000000000000000000"
+                                             "00000000000000000000000000000000";
     sense->superior = sim_often(80) ? "S9" : oracle_superior(sense->unit);
     sense->reviewer = sim_often(80) ? "R7" : sim_often(200) ? "R1" : sim_often(50) ? "clerk" : "R0";
 }
@@ -368,8 +369,10 @@ static bool repeat(void)
     if (old->sense == NULL) return false;
     struct sense sense = *old->sense;
     if (sim_often(sim.odds.reuse)) {
-        if (sense.comment != NULL || sense.type == EVENT_REVIEW_APPROVED) sense.comment = "另一";
-        else sense.submitted_by = "other";
+        if (sense.comment != NULL || sense.type == EVENT_REVIEW_APPROVED)
+            sense.comment = "另一";
+        else
+            sense.submitted_by = "other";
     }
     publish(record_of(&sense));
     return true;

@@ -132,7 +132,8 @@ static void later_make(struct world_unit *unit, bool *used)
 {
     for (int count = sim_below(WORLD_LATER_MAX + 1); count > 0; count--) {
         int64_t from_ms = moment_drawn(), opens_ms = world_data.campaigns[1].opens_ms;
-        struct roster_later later = {.key = key_of(number_fresh(used)), .from_ms = from_ms > opens_ms ? from_ms : opens_ms, .until_ms = REFERENCE_FOREVER_MS};
+        struct roster_later later = {
+            .key = key_of(number_fresh(used)), .from_ms = from_ms > opens_ms ? from_ms : opens_ms, .until_ms = REFERENCE_FOREVER_MS};
         size_t at = unit->later_count++;
         for (; at > 0 && id_key_compare(unit->later[at - 1].key, later.key) > 0; at--) unit->later[at] = unit->later[at - 1];
         unit->later[at] = later;
@@ -181,7 +182,8 @@ static void superiors_make(struct world_unit *unit)
     if (!sim_often(sim.odds.late_unit)) return;
     int64_t moved_ms = moment_drawn();
     unit->superiors[0].until_ms = moved_ms;
-    unit->superiors[unit->superior_count++] = (struct superior_term){.superior = "S1", .from_ms = moved_ms, .until_ms = REFERENCE_FOREVER_MS};
+    unit->superiors[unit->superior_count++] =
+        (struct superior_term){.superior = "S1", .from_ms = moved_ms, .until_ms = REFERENCE_FOREVER_MS};
 }
 
 static void units_make(void)
@@ -191,8 +193,10 @@ static void units_make(void)
         *unit = (struct world_unit){.created_ms = 1};
         snprintf(unit->code, sizeof unit->code, "U%d", i);
         world_data.unit_order[i] = i;
-        if (i == WORLD_UNITS - 1) unit->created_ms = REFERENCE_FOREVER_MS;
-        else if (sim_often(sim.odds.late_unit)) unit->created_ms = moment_drawn();
+        if (i == WORLD_UNITS - 1)
+            unit->created_ms = REFERENCE_FOREVER_MS;
+        else if (sim_often(sim.odds.late_unit))
+            unit->created_ms = moment_drawn();
         if (i == WORLD_UNITS - 1) continue;
         superiors_make(unit);
         limits_make(unit);

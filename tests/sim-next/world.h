@@ -1,6 +1,6 @@
 /*
- * The world of a history: units with their superiors, limits and rosters, reviewers, campaigns, and what is corrected in mid-campaign. Drawn
- * once a history; what is dated later than the broker's clock is not shown yet.
+ * The world of a history: units with their superiors, limits and rosters, reviewers, campaigns, and what is corrected in mid-campaign.
+ * Drawn once a history; what is dated later than the broker's clock is not shown yet.
  */
 #ifndef NIANSHEN_TESTS_SIM_NEXT_WORLD_H
 #define NIANSHEN_TESTS_SIM_NEXT_WORLD_H
