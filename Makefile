@@ -76,6 +76,7 @@ PROGRAMS := $(foreach p,producer worker worker-next ops,$(if $(wildcard $(p)/mai
 GENERATED_HEADERS := $(GEN)/schema_version.h
 GENERATED_SOURCES := $(GEN)/code_table.c $(GEN)/region_table.c $(GEN)/sql_embedded.c
 CORE_OBJECTS := $(call objects,core) $(patsubst $(GEN)/%.c,$(OUT)/gen/%.o,$(GENERATED_SOURCES))
+STORE_OBJECTS := $(patsubst %.c,$(OUT)/%.o,$(wildcard worker-next/store_*.c) worker-next/outcome_bytes.c)
 RULES_OBJECTS := $(call objects,rules)
 BENCHMARKS := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,build/fuzz/targets/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -263,8 +264,17 @@ link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ 
 WORKER_NEXT_STORE := $(OUT)/worker-next/store_% $(OUT)/worker-next/outcome_bytes.o
 
 .SECONDEXPANSION:
+$(BIN)/nianshen-worker-next: LDLIBS += -llz4
 $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
+
+# Until the switch: the second edition's commands, in place of the files of the same name.
+ops_next_objects = $(filter-out $(patsubst ops-next/%.c,$(OUT)/ops/%.o,$(wildcard ops-next/*.c)),$(call objects,ops)) $(call objects,ops-next)
+$(BIN)/nianshen-ops-next: $(ops_next_objects) $(OUT)/librules.a $(OUT)/libcore.a
+	$(link)
+
+$(OUT)/tests/test_opsnext_%: $(OUT)/tests/unit/test_opsnext_%.o $(OUT)/tests/unit/failing.o $(filter-out $(OUT)/ops-next/main.o,$(ops_next_objects)) $(OUT)/librules.a $(OUT)/libcore.a
+	$(link) -lcmocka $(call wrapped,tests/unit/test_opsnext_$*.c)
 
 # test_worker_loop links worker/'s objects, test_event none: the second word of the name decides.
 tested_objects = $(if $(filter rules,$(word 2,$(subst _, ,$(1)))),$(OUT)/tests/rules/shelf.o)$(foreach p,$(filter producer worker ops,$(word 2,$(subst _, ,$(1)))),$(filter-out %/main.o,$(call objects,$(p)))) \
@@ -272,6 +282,8 @@ tested_objects = $(if $(filter rules,$(word 2,$(subst _, ,$(1)))),$(OUT)/tests/r
 comma := ,
 # What failing.c, the test itself or play.h if it includes that defines by FAILING stands between the tested code and the library's function.
 wrapped = $(shell sed -nE 's/^FA(ILING|KED).[^,]*, ([A-Za-z0-9_]+),.*/-Wl,--wrap=\2/p' tests/unit/failing.c $(1) $$(grep -oE 'tests/unit/play2?[.]h' $(1))) $(patsubst %,-Wl$(comma)--wrap=%,abort _exit json_loadb)
+$(OUT)/tests/test_store_%: $(OUT)/tests/unit/test_store_%.o $(OUT)/tests/unit/failing.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
+	$(link) -lcmocka -llz4 $(call wrapped,tests/unit/test_store_$*.c)
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested_objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link) -lcmocka $(call wrapped,tests/unit/$*.c)
 
@@ -280,6 +292,10 @@ $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$
 
 # It has the engine's own store in miniature, and tells states as the simulator does.
 $(OUT)/targets/fuzz_review: $(OUT)/tests/rules/shelf.o $(OUT)/tests/sim-next/dump.o
+
+# The store by itself, for tests and benchmarks that have no worker.
+$(OUT)/store/%: $(OUT)/tests/store/%.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a
+	$(link) -llz4
 
 $(OUT)/orders/%: $(OUT)/tests/orders/%.o $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)

@@ -108,7 +108,8 @@ struct event_failing { /* one entry of "failed", in the order sent: the position
     const char *warnings; /* codes that only warn, joined by ',', the most important first; NULL: none */
 };
 
-struct event_bad_number { /* what is wrong with one entry by itself: an ID check's error, missing-reason, unknown-reason for a text no name can be */
+/* What is wrong with one entry by itself: an error of the ID check, missing-reason, or unknown-reason for a text that can be no name. */
+struct event_bad_number {
     enum event_list list;
     int32_t index; /* 0-based, in its list as sent */
     const char *code; /* static */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -242,6 +243,7 @@ static bool read_passed(struct reader *reader)
 static bool fill_bad(struct reader *reader)
 {
     size_t count = reader->chunk->error_count;
+    assert(count == 0 || reader->errors != NULL);
     struct event_bad_number *bad = arena_take(reader->arena, count * sizeof *bad);
     if (bad == NULL) return json_guard_no_memory(reader->fault);
     for (size_t i = 0; i < count; i++) {

@@ -121,9 +121,8 @@ static bool follows(const json_t *value, const struct event_rule *rule)
     case EVENT_RULE_OBJECT:
         return type == JSON_OBJECT;
     case EVENT_RULE_ARRAY:
+    case EVENT_RULE_END: /* ends every loop over rules */
         return type == JSON_ARRAY;
-    case EVENT_RULE_END: /* GCOV_EXCL_LINE: ends every loop over rules */
-        break;
     }
     return false; /* GCOV_EXCL_LINE: the compiler sees to it that no kind is left out */
 }
@@ -365,15 +364,14 @@ static bool is_known(const char *name)
 static bool fill_notes(struct arena *arena, json_t *data, const struct event_note *found, size_t found_count, struct event *event,
                        struct fault *fault)
 {
-    const char *name;
-    json_t *value;
+    json_t *profile = json_object_get(data, "profile");
     struct event_note *notes = arena_take(arena, EVENT_NOTES_MAX * sizeof *notes);
     if (notes == NULL) return json_guard_no_memory(fault);
     memcpy(notes, found, found_count * sizeof *found);
     event->notes = notes;
     event->note_count = (uint32_t)found_count;
-    json_object_foreach(json_object_get(data, "profile"), name, value)
-    {
+    for (void *at = json_object_iter(profile); at != NULL; at = json_object_iter_next(profile, at)) {
+        const char *name = json_object_iter_key(at);
         if (is_known(name) || event->note_count == EVENT_NOTES_MAX) continue;
         struct event_note *note = &notes[event->note_count++];
         *note = (struct event_note){.code = "unknown-field", .field = name_field(arena, name)};

@@ -51,8 +51,8 @@ struct id_verdict {
 struct id_verdict id_number_check(const char *text, size_t length, date_ymd today);
 
 /*
- * For the many, and several times as fast: true when the check of these ID_NUMBER_CHARS bytes gives ID_OK and the form is ID_FORM_RESIDENT or
- * ID_FORM_PERMIT. `packed` gets the key as core/id_key.h packs it. False says nothing: then the check decides.
+ * For the many, and several times as fast: true when the check of these ID_NUMBER_CHARS bytes gives ID_OK and the form is ID_FORM_RESIDENT
+ * or ID_FORM_PERMIT. `packed` gets the key as core/id_key.h packs it. False says nothing: then the check decides.
  */
 bool id_number_pack(const char *text, date_ymd today, uint64_t *packed, date_ymd *born);
 

@@ -115,6 +115,11 @@ void kafka_consumer_commit(struct kafka_consumer *consumer, const struct kafka_p
 struct kafka_reader;
 
 struct kafka_reader *kafka_reader_new(const struct config *config, struct fault *fault);
+/*
+ * For questions only (bounds, offsets of a time): its ends are high watermarks, also behind a transaction that is open. What a reader above
+ * answers for an end is where it would have to wait: the last stable offset.
+ */
+struct kafka_reader *kafka_reader_new_uncommitted(const struct config *config, struct fault *fault);
 void kafka_reader_free(struct kafka_reader *reader);
 /* Starts to read one partition at `at.offset`; replaces what was read before. Offset -1: the present end (resolved now). */
 bool kafka_reader_start(struct kafka_reader *reader, const struct kafka_position *at, struct fault *fault);

@@ -33,7 +33,13 @@ static const struct kafka_property reader_properties[] = {
     {NULL, NULL, false},
 };
 
-struct kafka_reader *kafka_reader_new(const struct config *config, struct fault *fault)
+static const struct kafka_property uncommitted_properties[] = {
+    {"enable.auto.commit", "false", true},
+    {"isolation.level", "read_uncommitted", true},
+    {NULL, NULL, false},
+};
+
+static struct kafka_reader *reader_new(const struct config *config, const struct kafka_property *properties, struct fault *fault)
 {
     struct kafka_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
@@ -42,7 +48,7 @@ struct kafka_reader *kafka_reader_new(const struct config *config, struct fault 
     }
     reader->wake_fd = -1;
     if (!kafka_names_fill(&reader->names, config, fault)) goto failed;
-    struct kafka_setup setup = {RD_KAFKA_CONSUMER, reader_properties, NULL, reader};
+    struct kafka_setup setup = {RD_KAFKA_CONSUMER, properties, NULL, reader};
     reader->client = kafka_client_new(config, &setup, fault);
     if (reader->client == NULL) goto failed;
     reader->queue = rd_kafka_queue_new(reader->client);
@@ -52,6 +58,16 @@ struct kafka_reader *kafka_reader_new(const struct config *config, struct fault 
 failed:
     kafka_reader_free(reader);
     return NULL;
+}
+
+struct kafka_reader *kafka_reader_new(const struct config *config, struct fault *fault)
+{
+    return reader_new(config, reader_properties, fault);
+}
+
+struct kafka_reader *kafka_reader_new_uncommitted(const struct config *config, struct fault *fault)
+{
+    return reader_new(config, uncommitted_properties, fault);
 }
 
 void kafka_reader_free(struct kafka_reader *reader)

@@ -35,7 +35,8 @@ bool text_is_name(const char *text, size_t length, size_t bytes_max);
 
 /*
  * Masks one ID number, well formed or not, for display: of 15 characters and more the first 3 and the last 4 stay, of fewer
- * only the first and the last; at most 40 characters come out. Control characters, bidirectional ones too, become '?'. Always NUL-terminates `out`.
+ * only the first and the last; at most 40 characters come out. Control characters, bidirectional ones too, become '?'. Always
+ * NUL-terminates `out`.
  */
 void text_mask_id(const char *id_number, size_t length, char *out, size_t out_bytes);
 
@@ -45,8 +46,8 @@ void text_mask_mobile(const char *mobile, size_t length, char *out, size_t out_b
 /*
  * Copies `text` masking every run that could be an ID number (15 or more of [0-9Xx]) or a mobile (exactly 11 digits that
  * start with 1, or these behind 86); full-width characters count like the plain ones. For free text: logs, error messages,
- * dead-letter listings. What comes out is UTF-8: bad bytes, bidirectional controls and control characters other than tab and newline become '?'.
- * Truncates at a character boundary.
+ * dead-letter listings. What comes out is UTF-8: bad bytes, bidirectional controls and control characters other than tab and newline become
+ * '?'. Truncates at a character boundary.
  */
 void text_mask_digits(const char *text, size_t length, char *out, size_t out_bytes);
 

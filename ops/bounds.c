@@ -38,7 +38,8 @@ static void report_unknown(const struct bounds *bounds)
             unknown, topic_kind_name(first->topic), (int)first->partition, first->fault.text);
 }
 
-bool bounds_ask(struct bounds *bounds, struct session *session, const struct database_result *rows)
+static bool bounds_ask_by(struct bounds *bounds, struct session *session, const struct database_result *rows,
+                          struct kafka_reader *(*reader_new)(const struct config *config, struct fault *fault))
 {
     struct fault fault = {0};
     bounds->list = calloc(result_rows(rows) + 1, sizeof *bounds->list);
@@ -47,7 +48,7 @@ bool bounds_ask(struct bounds *bounds, struct session *session, const struct dat
     for (size_t row = 0; row < result_rows(rows); row++)
         if (partition_of(rows, row, &bounds->list[bounds->count])) bounds->count++;
     if (bounds->count == 0) return true;
-    struct kafka_reader *reader = kafka_reader_new(session->config, &session->fault);
+    struct kafka_reader *reader = reader_new(session->config, &session->fault);
     if (reader == NULL) return false;
     if (kafka_reader_bounds_all(reader, bounds->list, bounds->count, BOUNDS_TIMEOUT_MS, &fault)) {
         report_unknown(bounds);
@@ -57,6 +58,16 @@ bool bounds_ask(struct bounds *bounds, struct session *session, const struct dat
     }
     kafka_reader_free(reader);
     return true;
+}
+
+bool bounds_ask(struct bounds *bounds, struct session *session, const struct database_result *rows)
+{
+    return bounds_ask_by(bounds, session, rows, kafka_reader_new);
+}
+
+bool bounds_ask_uncommitted(struct bounds *bounds, struct session *session, const struct database_result *rows)
+{
+    return bounds_ask_by(bounds, session, rows, kafka_reader_new_uncommitted);
 }
 
 const struct kafka_bounds *bounds_of(const struct bounds *bounds, const struct database_result *rows, size_t row)

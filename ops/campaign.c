@@ -1,4 +1,5 @@
 /* nianshen-ops campaign open | close | extend | list; ops/campaign_purge.c has purge. */
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -9,9 +10,13 @@
 #include "ops/commands.h"
 #include "ops/cuts.h"
 #include "ops/options.h"
+#include "ops/roster_blocks.h"
 #include "ops/session.h"
 
-enum { OPENING_WAIT_MAX_MS = 60 * 1000 };
+enum {
+    OPENING_WAIT_MAX_MS = 60 * 1000,
+    LOOK_PAUSE_MS = 30 * 1000, /* how long the clock is left alone while an opening is waited for */
+};
 
 #define OPTION_OF_UNTIL(is_required)                                                                                                       \
     {                                                                                                                                      \
@@ -26,8 +31,10 @@ const struct option campaign_open_options[] = {
     {.name = "from",
      .kind = OPTION_TEXT,
      .argument = "TIME",
-     .help = {"开放时间：2026-03-01 或 2026-03-01 08:00（北京时间），或 RFC 3339 格式；省略时立即开放。",
-              "When it opens: 2026-03-01 or 2026-03-01 08:00 (China Standard Time), or RFC 3339. Now when left out."}},
+     .help =
+         {"开放时间：2026-03-01 或 2026-03-01 08:00（北京时间），或 RFC 3339 格式；省略时立即开放。命令会等到那时再开放。",
+          "When it opens: 2026-03-01 or 2026-03-01 08:00 (China Standard Time), or RFC 3339. Now when left out. The command waits until "
+          "then and opens it."}},
     OPTION_OF_UNTIL(false),
     OPTION_OF_JSON,
     OPTION_END,
@@ -66,6 +73,11 @@ static bool print_campaign(struct session *session)
     return session_list(session, columns, 0, language_words(none_yet));
 }
 
+static void pause_ms(int64_t ms)
+{
+    (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
 /*
  * An event that is published right after `campaign open` must find the campaign open. The opening was dated by the database's clock, so its
  * clock is asked how long that is.
@@ -86,25 +98,91 @@ static bool wait_for_opening(struct session *session, int64_t opens_ms)
                 "the campaign was created and opens in %lld s, behind the latest record of the topics: the broker's clock is ahead of "
                 "the database's; set the clocks"),
             (long long)(left_ms / 1000));
-    (void)nanosleep(&(struct timespec){.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000L}, NULL);
+    pause_ms(left_ms);
     return true;
 }
 
-static bool open_campaign(struct session *session, const struct given_moment *from, const struct given_moment *until)
+/* Asks whether the campaign can be opened; with `is_holding` the roster is held as it is, too. `left_ms` (out): until `from`. */
+static bool start_opening(struct session *session, const struct given_moment *from, const struct given_moment *until, bool is_holding,
+                          int64_t *left_ms)
 {
     struct database_result *result = NULL;
-    struct database_query *query = ask_of_year(session, "SELECT nianshen.campaign_open($1, $2, $3)");
+    struct database_query *query = ask_of_year(session, "SELECT nianshen.campaign_open_start($1, $2, $3, $4)");
     add_moment(query, from);
     add_moment(query, until);
+    query_bool(query, is_holding);
     if (!session_run_patiently(session, &result)) return false;
-    int64_t opens_ms = result_int8(result, 0, 0);
+    *left_ms = result_int8(result, 0, 0);
     result_free(result);
-    return from->is_given || wait_for_opening(session, opens_ms);
+    return true;
+}
+
+/* By the clock that will date the opening. Nothing is locked or written meanwhile: whoever interrupts it leaves nothing behind. */
+static bool wait_for_from(struct session *session, const struct given_moment *from, const struct given_moment *until)
+{
+    int64_t left_ms;
+    if (!start_opening(session, from, until, false, &left_ms)) return false;
+    if (left_ms > 0)
+        fprintf(stderr,
+                language_pick("等到 --from 的时间再开放，还有 %" PRId64 " 秒；按 Ctrl-C 放弃，不会留下任何内容\n",
+                              "the campaign opens at the time of --from, in %" PRId64 " s; Ctrl-C gives up, and leaves nothing behind\n"),
+                left_ms / 1000);
+    while (left_ms > 0) {
+        struct database_result *result = NULL;
+        pause_ms(left_ms < LOOK_PAUSE_MS ? left_ms : LOOK_PAUSE_MS);
+        query_int8(session_ask(session, "SELECT $1 - nianshen.now_ms()"), from->ms);
+        if (!session_run(session, &result)) return false;
+        left_ms = result_int8(result, 0, 0);
+        result_free(result);
+    }
+    return true;
+}
+
+static void report_blocks(const struct roster_blocks *blocks)
+{
+    fprintf(stderr,
+            language_pick("本次年审的名册：%2$" PRId64 " 个单位，%1$" PRId64 " 名会员\n",
+                          "the campaign's roster: %" PRId64 " members of %" PRId64 " units\n"),
+            blocks->members, blocks->units);
+}
+
+static bool insert_campaign(struct session *session, const struct given_moment *until, int64_t after_ms, int64_t *opens_ms)
+{
+    struct database_result *result = NULL;
+    struct database_query *query = ask_of_year(session, "SELECT nianshen.campaign_open($1, NULL, $2, $3)");
+    add_moment(query, until);
+    query_int8(query, after_ms);
+    session->retry_script = "ROLLBACK TO SAVEPOINT packed";
+    bool is_good = session_run_patiently(session, &result);
+    session->retry_script = NULL;
+    if (is_good) *opens_ms = result_int8(result, 0, 0);
+    result_free(result);
+    return is_good;
+}
+
+/* The roster's blocks and the opening are one transaction, under the roster's lock: nobody is enrolled in between. */
+static bool open_campaign(struct session *session, const struct given_moment *from, const struct given_moment *until)
+{
+    static const char begin[] =
+        "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SAVEPOINT packed";
+    struct roster_blocks blocks;
+    int64_t left_ms, opens_ms = 0;
+    int32_t year = (int32_t)config_number(session->config, "year");
+    if (!database_run_script(session->database, begin, &session->fault)) return false;
+    session->retry_script = "ROLLBACK TO SAVEPOINT packed";
+    bool is_held = start_opening(session, from, until, true, &left_ms);
+    session->retry_script = NULL;
+    if (!is_held || !roster_blocks_make(session->database, year, ROSTER_PRESENT, &blocks, &session->fault) ||
+        !database_run_script(session->database, "SAVEPOINT packed", &session->fault) ||
+        !insert_campaign(session, until, blocks.latest_ms, &opens_ms) || !database_run_script(session->database, "COMMIT", &session->fault))
+        return false;
+    report_blocks(&blocks);
+    return wait_for_opening(session, opens_ms);
 }
 
 /*
- * The last campaign is judged to its end: the broker is asked how many records came until it closed, since a worker that stands still has
- * not seen them. Nothing can be added to these later.
+ * The last campaign is judged to its end: the broker is asked how many records came until it closed, also in transactions that are still
+ * open, since a worker that stands still has not seen them. Nothing can be added to these later.
  */
 static bool check_last(struct session *session)
 {
@@ -113,8 +191,10 @@ static bool check_last(struct session *session)
     session_ask(session, "SELECT max(closes_ms) FROM nianshen.campaign WHERE state = 'closed'");
     if (!session_run(session, &result)) return false;
     bool is_first = result_is_null(result, 0, 0), is_good = is_first;
-    if (!is_first && cuts_find(&cuts, session, TOPIC_INPUTS, result_int8(result, 0, 0))) {
-        cuts_add(&cuts, session_ask(session, "SELECT nianshen.positions_check($1, $2, $3)"));
+    if (!is_first && cuts_find_uncommitted(&cuts, session, result_int8(result, 0, 0))) {
+        struct database_query *query = session_ask(session, "SELECT nianshen.positions_check($1, $2, $3, $4)");
+        cuts_add(&cuts, query);
+        cuts_add_stable(&cuts, query);
         is_good = session_run(session, NULL);
     }
     result_free(result);
@@ -128,9 +208,36 @@ int campaign_open_run(const struct config *config)
     struct given_moment from, until;
     session_begin(&session, config);
     if (session_moment(&session, "from", &from) && session_moment(&session, "until", &until) && session_open(&session) &&
-        check_last(&session) && open_campaign(&session, &from, &until))
+        wait_for_from(&session, &from, &until) && check_last(&session) && open_campaign(&session, &from, &until))
         print_campaign(&session);
     return session_close(&session);
+}
+
+/* What no event decides any more, for the operator to know. */
+static bool report_undecided(struct session *session)
+{
+    enum { DECISIONS_AT, RECEIVING_AT, WAITING_AT, PENDING_AT };
+    struct database_result *result = NULL;
+    ask_of_year(session, "SELECT decisions, receiving, waiting, pending FROM nianshen_next.campaign_undecided($1)");
+    if (!session_run_long(session, &result)) return false;
+    int64_t pending = result_int8(result, 0, PENDING_AT), waiting = result_int8(result, 0, WAITING_AT),
+            receiving = result_int8(result, 0, RECEIVING_AT), decisions = result_int8(result, 0, DECISIONS_AT);
+    if (pending + waiting + receiving > 0)
+        fprintf(stderr,
+                language_pick("未审结的提交保持原状：%" PRId64 " 份待审核，%" PRId64 " 份等待中，%" PRId64
+                              " 份未收齐；nianshen-ops review list 可列出\n",
+                              "submissions that stay as they are: %" PRId64 " pending, %" PRId64 " waiting, %" PRId64
+                              " not complete; nianshen-ops review list lists them\n"),
+                pending, waiting, receiving);
+    if (decisions > 0)
+        fprintf(stderr,
+                language_pick("%" PRId64 " 个审核意见还在等待其提交（可能写错了提交编号），不会再生效\n",
+                              "%" PRId64
+                              " decisions still wait for their submission, perhaps for one that was misspelt, and have no effect "
+                              "any more\n"),
+                decisions);
+    result_free(result);
+    return true;
 }
 
 int campaign_close_run(const struct config *config)
@@ -139,7 +246,7 @@ int campaign_close_run(const struct config *config)
     session_begin(&session, config);
     if (session_open(&session)) {
         ask_of_year(&session, "SELECT nianshen.campaign_close($1)");
-        if (session_run_patiently(&session, NULL)) print_campaign(&session);
+        if (session_run_patiently(&session, NULL) && print_campaign(&session)) report_undecided(&session);
     }
     return session_close(&session);
 }

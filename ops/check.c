@@ -8,12 +8,17 @@
 
 #include "ops/commands.h"
 #include "ops/options.h"
+#include "ops/roster_check.h"
 #include "ops/session.h"
 
 enum { CHECK_VIOLATED = 1 /* exit status */ };
 
 const struct option check_options[] = {
     OPTION_OF_FINDINGS("20", "每条不变式至多列出 N 处违反；全部计数。", "Show at most N violations of each invariant; all are counted."),
+    {.name = "rosters",
+     .kind = OPTION_SWITCH,
+     .help = {"同时核对各年审活动开放时整理的名册与会员的历次版本，要读全部会员。",
+              "Also compare the rosters packed at each opening with the versions of all memberships; reads every member."}},
     OPTION_OF_JSON,
     OPTION_END,
 };
@@ -104,6 +109,49 @@ static void report_print(const struct check_report *report)
     if (report->is_json || table_rows(report->findings) > 0) table_print(report->findings, stdout);
 }
 
+/* ---- the rosters, which are compared in C ---- */
+
+struct roster_words {
+    const char *sentence, *means;
+};
+
+static struct roster_words roster_words(bool is_chinese)
+{
+    return is_chinese ? (struct roster_words){"每次年审的名册就是开放时的会员，其更正就是此后的各个版本",
+                                              "名册或会员被绕过程序改动过：在判定任何提交之前，请先查明是哪一个"}
+                      : (struct roster_words){
+                            "the roster of each campaign is its members at the opening, its changes are the versions since",
+                            "a roster or a membership was changed beside the programs: find out which before anything is judged"};
+}
+
+struct roster_rows {
+    struct check_report *report;
+    struct session *session;
+};
+
+static bool roster_row(void *context, const char *unit, const char *finding)
+{
+    struct roster_rows *rows = context;
+    struct roster_words words = roster_words(false);
+    const char *const cells[] = {"rosters", words.sentence, words.means, "1", unit, finding};
+    const char *const shown[] = {"rosters", unit, finding};
+    return table_add(rows->report->findings, rows->report->is_json ? cells : shown, &rows->session->fault);
+}
+
+static bool check_rosters(struct session *session, struct check_report *report)
+{
+    char count[24];
+    int64_t total, limit = config_number(session->config, "limit");
+    struct roster_words words = roster_words(language_is_chinese());
+    if (!config_switch(session->config, "rosters")) return true;
+    if (!roster_check(session, limit, roster_row, &(struct roster_rows){report, session}, &total)) return false;
+    (void)snprintf(count, sizeof count, "%" PRId64, total);
+    if (total > 0)
+        fprintf(stderr, language_pick("违反 rosters（共 %" PRId64 " 处）：%s\n", "rosters is violated (%" PRId64 " times): %s\n"), total,
+                words.means);
+    return table_add(report->invariants, (const char *[]){"rosters", count, words.sentence}, &session->fault);
+}
+
 static void check(struct session *session)
 {
     struct check_report report = {0};
@@ -113,7 +161,7 @@ static void check(struct session *session)
                (int32_t)limit);
     bool is_good = session_run_long(session, &result) && report_new(&report, session);
     for (size_t row = 0; is_good && row < result_rows(result); row++) is_good = report_add(&report, result, row, &session->fault);
-    if (is_good) {
+    if (is_good && check_rosters(session, &report)) {
         report_print(&report);
         explain(result, limit);
         if (table_rows(report.findings) > 0)

@@ -44,6 +44,24 @@ bool cuts_find(struct cuts *cuts, struct session *session, int kinds, int64_t mo
     return is_good;
 }
 
+bool cuts_find_uncommitted(struct cuts *cuts, struct session *session, int64_t moment_ms)
+{
+    struct fault *fault = &session->fault;
+    if (!list_make(cuts, session, TOPIC_INPUTS)) return false;
+    struct kafka_reader *all = kafka_reader_new_uncommitted(session->config, fault);
+    struct kafka_reader *stable = all != NULL ? kafka_reader_new(session->config, fault) : NULL;
+    bool is_good = stable != NULL;
+    for (size_t i = 0; is_good && i < cuts->count; i++) {
+        struct cut *cut = &cuts->list[i];
+        /* The stable end first: what is committed between the two questions is asked for by the second. */
+        is_good = kafka_reader_bounds(stable, cut->topic, cut->partition, SESSION_BROKER_TIMEOUT_MS, &cut->first, &cut->stable, fault) &&
+                  kafka_reader_offset_at(all, cut->topic, cut->partition, moment_ms, SESSION_BROKER_TIMEOUT_MS, &cut->before, fault);
+    }
+    kafka_reader_free(stable);
+    kafka_reader_free(all);
+    return is_good;
+}
+
 void cuts_add(const struct cuts *cuts, struct database_query *query)
 {
     size_t inputs = 0;
@@ -57,6 +75,12 @@ void cuts_add(const struct cuts *cuts, struct database_query *query)
     for (size_t i = 0; i < inputs; i++) query_add_int4(query, cuts->list[i].partition);
     query_int8_array(query);
     for (size_t i = 0; i < inputs; i++) query_add_int8(query, cuts->list[i].before);
+}
+
+void cuts_add_stable(const struct cuts *cuts, struct database_query *query)
+{
+    query_int8_array(query);
+    for (size_t i = 0; i < cuts->count; i++) query_add_int8(query, cuts->list[i].stable);
 }
 
 void cuts_free(struct cuts *cuts)

@@ -14,6 +14,7 @@ struct cut {
     int32_t partition;
     int64_t first; /* that the broker holds */
     int64_t before; /* the first that was appended at the moment or later; the end when there is none */
+    int64_t stable; /* cuts_find_uncommitted: the broker gives out only what stands before, since a transaction is open from there on */
 };
 
 struct cuts {
@@ -23,8 +24,12 @@ struct cuts {
 
 /* Of all partitions of the first `kinds` topics. The fault is the session's; free the cuts in either case. */
 bool cuts_find(struct cuts *cuts, struct session *session, int kinds, int64_t moment_ms);
+/* The same of the input topics, also of records in transactions that are open: their ends are the high watermarks. */
+bool cuts_find_uncommitted(struct cuts *cuts, struct session *session, int64_t moment_ms);
 /* Three parameters, arrays: the input topics' names, partitions and offsets. */
 void cuts_add(const struct cuts *cuts, struct database_query *query);
+/* The fourth one: where the broker holds records back. */
+void cuts_add_stable(const struct cuts *cuts, struct database_query *query);
 void cuts_free(struct cuts *cuts);
 
 #endif

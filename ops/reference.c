@@ -1,6 +1,7 @@
 #include "ops/reference.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { COPY_SQL_BYTES_MAX = 512 };
 
@@ -15,6 +16,7 @@ const struct reference_section reference_sections[] = {
      "enrolment, unit, member_no, id_key, id_code, name, gender, id_type, id_number, id_valid_until, mobile, enrolled_ms, valid_from_ms, "
      "valid_until_ms",
      "reference_membership", "membership", false},
+    {"unit_limit", "unit, kind, most, valid_from_ms, valid_until_ms", "reference_unit_limit", "engine.unit_limit", false},
     {"partition", "topic, partition, next_offset, records, purged_before, purged_records", "reference_partition", "kafka_partition", false},
     {"event", "unit, year, topic, source, event_id, content_sha256, partition, record_offset", "reference_event", "event", false},
     {"unit_review", "unit, year, source, event_id, submitted_by, profile, append_ms, verdict, code", "reference_unit_review", "unit_review",
@@ -50,7 +52,8 @@ bool reference_read(struct database *from, const struct reference_section *secti
 bool reference_fill(struct database *to, const struct reference_section *section, struct fault *fault)
 {
     char sql[COPY_SQL_BYTES_MAX];
-    (void)snprintf(sql, sizeof sql, "COPY nianshen.%s (%s) FROM STDIN", section->target, section->columns);
+    bool is_engine = strncmp(section->target, "engine.", strlen("engine.")) == 0;
+    (void)snprintf(sql, sizeof sql, "COPY nianshen%c%s (%s) FROM STDIN", is_engine ? '_' : '.', section->target, section->columns);
     return database_copy_start(to, sql, fault);
 }
 
@@ -79,6 +82,6 @@ bool reference_restore_end(struct database *to, struct fault *fault)
 {
     return database_run_script(to,
                                "SELECT nianshen.membership_complete(); SELECT nianshen.reference_restore_end(); "
-                               "ANALYZE nianshen.unit_profile, nianshen.unit_superior, nianshen.membership, nianshen.event; COMMIT",
+                               "ANALYZE nianshen.unit_profile, nianshen.unit_superior, nianshen.membership, nianshen.event",
                                fault);
 }

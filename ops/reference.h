@@ -15,7 +15,7 @@
 struct reference_section {
     const char *name; /* in a dump; NULL ends the list */
     const char *columns; /* of both, separated by commas */
-    const char *source, *target; /* what is read, and the table that is filled */
+    const char *source, *target; /* what is read, and the table that is filled; in schema nianshen, "engine.…" in nianshen_engine */
     bool is_history; /* no verdict depends on it: what operators did */
 };
 
@@ -31,7 +31,7 @@ bool reference_copy(struct database *from, struct database *to, const struct ref
 
 /*
  * One transaction around the sections, with the rights of nianshen_owner. FAULT_REJECT: the database is not a fresh one, or another session
- * holds the lock of the reference data. The end also brings the planner's statistics up to date.
+ * holds the lock of the reference data. The end also brings the planner's statistics up to date; then the caller commits.
  */
 bool reference_restore_begin(struct database *to, struct fault *fault);
 bool reference_restore_end(struct database *to, struct fault *fault);

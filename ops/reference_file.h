@@ -12,7 +12,7 @@
 #include "ops/session.h"
 
 enum {
-    REFERENCE_FORMAT = 1,
+    REFERENCE_FORMAT = 2,
     REFERENCE_HEAD_BYTES_MAX = 512,
 };
 

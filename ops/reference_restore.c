@@ -14,6 +14,7 @@
 #include "ops/commands.h"
 #include "ops/reference.h"
 #include "ops/reference_file.h"
+#include "ops/roster_blocks.h"
 #include "ops/session.h"
 
 enum { LINE_BYTES_MAX = 1024 * 1024 };
@@ -84,6 +85,25 @@ static bool check_end(struct restoring *restoring)
     return getc(restoring->in) == EOF || refused(restoring, language_pick("结尾之后还有内容", "something follows the end"));
 }
 
+/*
+ * The campaigns' rosters are in no dump: they are packed from the memberships as they stood at each opening, to the same bytes as when it
+ * was opened, and what was corrected since follows from the versions.
+ */
+static bool rosters_make(struct session *session)
+{
+    struct database_result *result = NULL;
+    session_ask(session, "SELECT year, opens_ms FROM nianshen.campaign_term WHERE purge_until_ms IS NULL ORDER BY year");
+    bool is_good = session_run(session, &result);
+    for (size_t row = 0; is_good && row < result_rows(result); row++) {
+        struct roster_blocks done;
+        is_good = roster_blocks_make(session->database, (int32_t)result_int8(result, row, 0), result_int8(result, row, 1), &done,
+                                     &session->fault);
+    }
+    result_free(result);
+    session_ask(session, "SELECT nianshen_engine.roster_change_make()");
+    return is_good && session_run_long(session, NULL);
+}
+
 static bool restore(struct restoring *restoring)
 {
     struct session *session = restoring->session;
@@ -91,7 +111,8 @@ static bool restore(struct restoring *restoring)
     if (!reference_restore_begin(session->database, &session->fault)) return false;
     for (const struct reference_section *section = reference_sections; section->name != NULL; section++)
         if (!restore_section(restoring, section)) return false;
-    return check_end(restoring) && reference_restore_end(session->database, &session->fault);
+    return check_end(restoring) && reference_restore_end(session->database, &session->fault) && rosters_make(session) &&
+           database_run_script(session->database, "COMMIT", &session->fault);
 }
 
 bool reference_restore_file(struct session *session, FILE *in, int64_t *rows)

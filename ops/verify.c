@@ -74,7 +74,7 @@ static bool reference_of_live(struct verify *verify)
     if (!reference_restore_begin(to, fault)) return false;
     for (const struct reference_section *section = reference_sections; section->name != NULL; section++)
         if (!section->is_history && !reference_copy(from, to, section, fault)) return false;
-    return reference_restore_end(to, fault);
+    return reference_restore_end(to, fault) && database_run_script(to, "COMMIT", fault);
 }
 
 static bool reference_of_file(struct verify *verify, const char *path)

@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     FOREACH changed IN ARRAY ARRAY(SELECT p.oid::regprocedure::text FROM pg_proc p
                                    WHERE p.pronamespace = 'nianshen'::regnamespace
-                                     AND p.proname IN ('state_rows', 'outbox_take', 'outbox_done', 'held_take', 'apply')) LOOP
+                                     AND p.proname IN ('state_rows', 'outbox_take', 'outbox_done', 'held_take', 'apply', 'positions_check', 'campaign_open')) LOOP
         EXECUTE 'DROP FUNCTION ' || changed || ' CASCADE';
     END LOOP;
 END

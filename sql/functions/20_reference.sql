@@ -106,17 +106,41 @@ BEGIN
 END
 $$;
 
+-- How far the input topics are applied: by the ledger once it has rows, else by the first edition's positions.
+CREATE OR REPLACE FUNCTION nianshen.applied_until() RETURNS TABLE (topic text, partition integer, next_offset bigint)
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    IF EXISTS (SELECT FROM nianshen_engine.ledger_range) THEN
+        RETURN QUERY SELECT (ARRAY['unit-review', 'member-review', 'approval'])[e.topic + 1], e.shard, e.next_offset FROM nianshen_engine.ledger_end e;
+    ELSE
+        RETURN QUERY SELECT k.topic, k.partition, k.next_offset FROM nianshen.kafka_partition k;
+    END IF;
+END
+$$;
+
 -- Refuses while records of a campaign are not applied. p_before: the first offset of each partition of the input topics that came after it, by the broker.
-CREATE OR REPLACE FUNCTION nianshen.positions_check(p_topic text[], p_partition integer[], p_before bigint[]) RETURNS void
+-- p_stable: from there on the broker gives no record out, since a transaction of an upstream is open; null where nobody asked.
+CREATE OR REPLACE FUNCTION nianshen.positions_check(p_topic text[], p_partition integer[], p_before bigint[], p_stable bigint[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
 DECLARE
     behind record;
 BEGIN
-    SELECT p.topic, p.partition, p.before - coalesce(k.next_offset, 0) AS records INTO behind
-    FROM unnest(p_topic, p_partition, p_before) AS p (topic, partition, before)
-    LEFT JOIN kafka_partition k ON k.topic = p.topic AND k.partition = p.partition
-    WHERE p.before > coalesce(k.next_offset, 0) ORDER BY 3 DESC, 1, 2 LIMIT 1;
-    IF FOUND THEN
+    SELECT p.topic, p.partition, p.before - coalesce(k.next_offset, 0) AS records, p.stable <= coalesce(k.next_offset, 0) AS is_open INTO behind
+    FROM unnest(p_topic, p_partition, p_before, p_stable) AS p (topic, partition, before, stable)
+    LEFT JOIN applied_until() k ON k.topic = p.topic AND k.partition = p.partition
+    WHERE p.before > coalesce(k.next_offset, 0) ORDER BY 4 DESC NULLS LAST, 3 DESC, 1, 2 LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF behind.is_open THEN
+        PERFORM refuse(format('a transaction of an upstream is open since offset %s of %s partition %s, and what it holds may belong to the campaign',
+                              p.stable, behind.topic, behind.partition),
+                       'let the upstream commit or abort it, or abort it with kafka-transactions.sh abort, then try again',
+                       format('主题 %s 分区 %s 从偏移量 %s 起有上游未结束的事务，其中的记录可能属于该年审活动；请让上游提交或中止它，或用 kafka-transactions.sh abort 中止，再重试',
+                              behind.topic, behind.partition, p.stable))
+        FROM unnest(p_topic, p_partition, p_stable) AS p (topic, partition, stable) WHERE p.topic = behind.topic AND p.partition = behind.partition;
+    ELSE
         PERFORM refuse(format('%s records of the campaign are not applied yet (%s partition %s)', behind.records, behind.topic, behind.partition),
                        'let the workers catch up (nianshen-ops status), then try again',
                        format('主题 %s 分区 %s：该年审活动还有 %s 条记录未处理；请等工作进程处理完（nianshen-ops status），再重试', behind.topic, behind.partition,
@@ -125,36 +149,69 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION nianshen.campaign_open(p_year integer, p_from_ms bigint, p_until_ms bigint) RETURNS bigint
+-- What is refused of an opening, as far as it can be said beforehand.
+CREATE OR REPLACE FUNCTION nianshen.campaign_open_check(p_year integer, p_opens_ms bigint, p_closes_ms bigint, p_now_ms bigint) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    other nianshen.campaign_term;
+BEGIN
+    IF EXISTS (SELECT FROM nianshen.campaign_term WHERE year = p_year) THEN
+        PERFORM nianshen.refuse(format('the campaign of %s exists already', p_year), 'nianshen-ops campaign list shows it; extend moves its end',
+                                format('%s 年度的年审活动已经存在；nianshen-ops campaign list 可查看，campaign extend 可更改关闭时间', p_year));
+    ELSIF p_opens_ms < p_now_ms THEN
+        PERFORM nianshen.refuse('a campaign can not open in the past', 'leave --from out to open it now', '年审活动不能在过去开放；省略 --from 即立即开放');
+    ELSIF p_closes_ms <= p_opens_ms THEN
+        PERFORM nianshen.refuse('the campaign would close before it opens', 'give an --until after --from', '关闭时间早于开放时间；--until 须晚于 --from');
+    END IF;
+    SELECT * INTO other FROM nianshen.campaign_term WHERE closes_ms > p_now_ms ORDER BY year LIMIT 1;
+    IF FOUND THEN
+        PERFORM nianshen.refuse(format('the campaign of %s is not closed', other.year), format('nianshen-ops campaign close --year %s', other.year),
+                                format('%s 年度的年审活动尚未关闭；nianshen-ops campaign close --year %s', other.year, other.year));
+    END IF;
+    IF EXISTS (SELECT FROM nianshen.kafka_partition WHERE end_offset > next_offset) AND EXISTS (SELECT FROM nianshen.campaign_term) THEN
+        PERFORM nianshen.refuse('records of the last campaign are not applied yet', 'let the workers catch up (nianshen-ops status), then open again',
+                                '上一次年审活动的记录尚未处理完；等工作进程处理完（nianshen-ops status），再开放');
+    END IF;
+END
+$$;
+
+-- An opening begins: the roster stays as it is until the transaction ends, so that its blocks can be packed. The reference lock is not held
+-- yet: the workers go on. What is refused is said before anybody waits or works for it. Answers how long it is until p_from_ms.
+CREATE OR REPLACE FUNCTION nianshen.campaign_open_start(p_year integer, p_from_ms bigint, p_until_ms bigint, p_hold boolean) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
+DECLARE
+    now_is bigint;
+BEGIN
+    IF p_hold THEN
+        PERFORM set_config('lock_timeout', '2s', true);
+        PERFORM pg_advisory_xact_lock(roster_lock_key());
+    END IF;
+    now_is := now_ms();
+    PERFORM campaign_open_check(p_year, CASE WHEN p_hold THEN greatest(p_from_ms, now_is) ELSE coalesce(p_from_ms, now_is) END,
+                                coalesce(p_until_ms, forever_ms()), now_is);
+    RETURN coalesce(p_from_ms, now_is) - now_is;
+END
+$$;
+
+-- p_after_ms: the latest moment from which one of the packed memberships is valid; the campaign opens behind it, whatever the clock says, so that
+-- the roster of the opening is the one that was packed. Null where nothing was.
+CREATE OR REPLACE FUNCTION nianshen.campaign_open(p_year integer, p_from_ms bigint, p_until_ms bigint, p_after_ms bigint DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
 DECLARE
     now_is bigint;
     opens bigint;
     closes bigint := coalesce(p_until_ms, forever_ms());
-    other record;
 BEGIN
     -- The roster's lock before the reference lock, as a load takes them: while an opening waits for a load, the workers go on.
     PERFORM set_config('lock_timeout', '2s', true);
     PERFORM pg_advisory_xact_lock(roster_lock_key());
     now_is := reference_change_ms();
+    IF p_after_ms >= now_is THEN
+        now_is := p_after_ms + 1;
+        UPDATE reference_change SET last_ms = now_is;
+    END IF;
     opens := coalesce(p_from_ms, now_is);
-    IF EXISTS (SELECT FROM campaign_term WHERE year = p_year) THEN
-        PERFORM refuse(format('the campaign of %s exists already', p_year), 'nianshen-ops campaign list shows it; extend moves its end',
-                       format('%s 年度的年审活动已经存在；nianshen-ops campaign list 可查看，campaign extend 可更改关闭时间', p_year));
-    ELSIF opens < now_is THEN
-        PERFORM refuse('a campaign can not open in the past', 'leave --from out to open it now', '年审活动不能在过去开放；省略 --from 即立即开放');
-    ELSIF closes <= opens THEN
-        PERFORM refuse('the campaign would close before it opens', 'give an --until after --from', '关闭时间早于开放时间；--until 须晚于 --from');
-    END IF;
-    SELECT * INTO other FROM campaign_term WHERE closes_ms > now_is ORDER BY year LIMIT 1;
-    IF FOUND THEN
-        PERFORM refuse(format('the campaign of %s is not closed', other.year), format('nianshen-ops campaign close --year %s', other.year),
-                       format('%s 年度的年审活动尚未关闭；nianshen-ops campaign close --year %s', other.year, other.year));
-    END IF;
-    IF EXISTS (SELECT FROM kafka_partition WHERE end_offset > next_offset) AND EXISTS (SELECT FROM campaign_term) THEN
-        PERFORM refuse('records of the last campaign are not applied yet', 'let the workers catch up (nianshen-ops status), then open again',
-                       '上一次年审活动的记录尚未处理完；等工作进程处理完（nianshen-ops status），再开放');
-    END IF;
+    PERFORM campaign_open_check(p_year, opens, closes, now_is);
     INSERT INTO campaign_term (year, opens_ms, closes_ms, salt)
     VALUES (p_year, opens, closes, decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'));
     RETURN opens;

@@ -11,8 +11,17 @@ FROM nianshen.unit_profile u;
 -- read again already or not; the approval then moves the last version to the archive as it did before. An archived row that stands there twice is taken once.
 CREATE OR REPLACE VIEW nianshen.reference_membership AS
 SELECT m.enrolment, m.unit, m.member_no, m.id_key, m.id_code, m.name, m.gender, m.id_type, m.id_number, m.id_valid_until, m.mobile, m.enrolled_ms,
-       m.valid_from_ms, m.valid_until_ms
+       m.valid_from_ms, coalesce(d.removed_ms, m.valid_until_ms) AS valid_until_ms
 FROM nianshen.membership m
+LEFT JOIN (SELECT f.enrolment, r.removed_ms, 9223372036854775807 AS until_ms -- removed by reference, the row not moved yet
+           FROM nianshen_engine.removal_due r
+           JOIN nianshen_engine.submission s ON s.unit = r.unit AND s.year = r.year AND s.submission = r.submission
+           CROSS JOIN LATERAL unnest(s.failing_enrolments) AS f (enrolment)) d
+    ON d.enrolment = m.enrolment AND d.until_ms = m.valid_until_ms
+UNION ALL
+SELECT a.enrolment, a.unit, a.member_no, a.id_key, a.id_code, a.name, a.gender, a.id_type, a.id_number, a.id_valid_until, a.mobile, a.enrolled_ms,
+       a.valid_from_ms, a.valid_until_ms
+FROM nianshen_engine.archive a
 UNION ALL
 SELECT r.enrolment, r.unit, r.member_no, r.id_key, r.id_code, r.name, r.gender, r.id_type, r.id_number, r.id_valid_until, r.mobile, r.enrolled_ms,
        r.valid_from_ms, r.valid_until_ms
@@ -21,6 +30,9 @@ WHERE NOT EXISTS (SELECT FROM nianshen.removed_member o
                   WHERE o.unit = r.unit AND o.id_key = r.id_key AND o.valid_until_ms = r.valid_until_ms AND o.enrolment < r.enrolment)
     AND NOT EXISTS (SELECT FROM nianshen.removed_member o
                     WHERE o.unit = r.unit AND o.member_no = r.member_no AND o.valid_until_ms = r.valid_until_ms AND o.enrolment < r.enrolment);
+
+CREATE OR REPLACE VIEW nianshen.reference_unit_limit AS
+SELECT l.unit, l.kind, l.most, l.valid_from_ms, l.valid_until_ms FROM nianshen_engine.unit_limit l;
 
 -- What is left of purged records, and where the topics begin since: the topics can't give it again. Carried are a purged year's rows as they stand, and of any
 -- other year what records made that were purged with it: they came before their campaign, and all of them were rejected for that.
@@ -90,7 +102,7 @@ LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(nianshen.reference_lock_key());
     IF EXISTS (SELECT FROM nianshen.unit_profile) OR EXISTS (SELECT FROM nianshen.campaign_term) OR EXISTS (SELECT FROM nianshen.reviewer_term)
-        OR EXISTS (SELECT FROM nianshen.kafka_partition) OR EXISTS (SELECT FROM nianshen.ledger) THEN
+        OR EXISTS (SELECT FROM nianshen.kafka_partition) OR EXISTS (SELECT FROM nianshen.ledger) OR EXISTS (SELECT FROM nianshen_engine.shard) THEN
         PERFORM nianshen.refuse('the database is not empty: it has reference data already, or a worker was started on it',
                                 'stop the workers, create a new database, run nianshen-ops migrate there, then restore',
                                 '数据库不是空的：已有参考数据，或已有工作进程在用；请停止工作进程，新建数据库并运行 nianshen-ops migrate，再恢复');
@@ -107,7 +119,7 @@ BEGIN
     UPDATE nianshen.reference_change SET last_ms = greatest((SELECT max(s.valid_from_ms) FROM nianshen.unit_superior s),
         (SELECT max(r.valid_from_ms) FROM nianshen.reviewer_term r),
         (SELECT max(r.valid_until_ms) FROM nianshen.reviewer_term r WHERE r.valid_until_ms < nianshen.forever_ms()),
-        (SELECT max(m.valid_from_ms) FROM nianshen.membership m), last_ms);
+        (SELECT max(m.valid_from_ms) FROM nianshen.membership m), (SELECT max(l.valid_from_ms) FROM nianshen_engine.unit_limit l), last_ms);
     PERFORM setval('nianshen.enrolment_seq', greatest((SELECT max(m.enrolment) FROM nianshen.membership m), 1));
     PERFORM setval(pg_get_serial_sequence('nianshen.submission', 'submission_key'),
                    greatest((SELECT max(s.submission_key) FROM nianshen.submission s), 1));

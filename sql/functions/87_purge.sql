@@ -87,6 +87,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = nianshen, pg_temp AS $$
     UNION ALL
     SELECT 'removed members', count(*) FROM removed_member r WHERE r.year = p_year
     UNION ALL
+    SELECT 'blocks of the roster', count(*) FROM nianshen_engine.roster_block b WHERE b.year = p_year
+    UNION ALL
     SELECT 'ended versions of memberships', count(*) FROM membership m WHERE m.valid_until_ms < p_until_ms
 $$;
 
@@ -194,6 +196,14 @@ BEGIN
     most := greatest(most, gone);
     DELETE FROM removed_member WHERE ctid = ANY (ARRAY(
         SELECT r.ctid FROM removed_member r WHERE r.unit = ANY (p_units) AND r.year = ANY (p_years) LIMIT p_rows));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    most := greatest(most, gone);
+    DELETE FROM nianshen_engine.roster_block WHERE ctid = ANY (ARRAY(
+        SELECT b.ctid FROM nianshen_engine.roster_block b WHERE b.unit = ANY (p_units) AND b.year = ANY (p_years) LIMIT p_rows));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    most := greatest(most, gone);
+    DELETE FROM nianshen_engine.roster_change WHERE ctid = ANY (ARRAY(
+        SELECT h.ctid FROM nianshen_engine.roster_change h WHERE h.unit = ANY (p_units) AND h.year = ANY (p_years) LIMIT p_rows));
     GET DIAGNOSTICS gone = ROW_COUNT;
     RETURN greatest(most, gone) >= p_rows;
 END

@@ -66,7 +66,7 @@ BEGIN
     RETURN QUERY
     SELECT s.shard, t.topic, s.epoch, coalesce(r.next_offset, 0), r.last_offset, r.last_append_ms, r.last_sha256, coalesce(g.purged_before, 0), h.halted,
            EXISTS (SELECT FROM outbox o WHERE o.shard = s.shard), EXISTS (SELECT FROM removal_due d WHERE d.shard = s.shard)
-    FROM unnest(p_shard) WITH ORDINALITY AS p (shard, n)
+    FROM (SELECT unnest(p_shard) AS shard, generate_subscripts(p_shard, 1) AS n) p
     JOIN shard s ON s.shard = p.shard
     CROSS JOIN generate_series(0, 2) AS t (topic)
     LEFT JOIN LATERAL (SELECT * FROM ledger_range r WHERE r.shard = s.shard AND r.topic = t.topic ORDER BY r.next_offset DESC LIMIT 1) r ON true
@@ -111,7 +111,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(nianshen.reference_lock_key());
     -- A statement of its own, whose snapshot is later than the locks.
     SELECT count(*) INTO fit
-    FROM unnest(p_shard, p_topic, p_epoch, p_expected) AS m (shard, topic, epoch, expected)
+    FROM (SELECT unnest(p_shard) AS shard, unnest(p_topic) AS topic, unnest(p_epoch) AS epoch, unnest(p_expected) AS expected) m
     CROSS JOIN LATERAL (SELECT s.epoch FROM shard s WHERE s.shard = m.shard OFFSET 0) s
     LEFT JOIN LATERAL (SELECT r.next_offset FROM ledger_range r WHERE r.shard = m.shard AND r.topic = m.topic ORDER BY r.next_offset DESC LIMIT 1) r ON true
     WHERE s.epoch = m.epoch AND coalesce(r.next_offset, 0) = m.expected
@@ -137,8 +137,10 @@ BEGIN
     INSERT INTO ledger_range (shard, topic, next_offset, first_offset, records, epoch, stored_ms, last_offset, last_append_ms, last_sha256, max_append_ms)
     SELECT m.shard, m.topic, m.next, m.expected, m.records, m.epoch, nianshen.now_ms(), coalesce(m.last_offset, r.last_offset),
            coalesce(m.last_append_ms, r.last_append_ms), coalesce(m.last_sha256, r.last_sha256), greatest(m.max_append_ms, r.max_append_ms, 0)
-    FROM unnest(p_shard, p_topic, p_epoch, p_expected, p_next, p_records, p_last_offset, p_last_append_ms, p_last_sha256, p_max_append_ms)
-        AS m (shard, topic, epoch, expected, next, records, last_offset, last_append_ms, last_sha256, max_append_ms)
+    FROM (SELECT unnest(p_shard) AS shard, unnest(p_topic) AS topic, unnest(p_epoch) AS epoch, unnest(p_expected) AS expected,
+              unnest(p_next) AS next, unnest(p_records) AS records, unnest(p_last_offset) AS last_offset,
+              unnest(p_last_append_ms) AS last_append_ms, unnest(p_last_sha256) AS last_sha256,
+              unnest(p_max_append_ms) AS max_append_ms) m
     LEFT JOIN LATERAL (SELECT * FROM ledger_range r WHERE r.shard = m.shard AND r.topic = m.topic ORDER BY r.next_offset DESC LIMIT 1) r ON true
     WHERE m.next > m.expected;
     IF cardinality(d_shard) > 0 THEN
@@ -148,9 +150,10 @@ BEGIN
         RETURN QUERY
         INSERT INTO outbox AS w (shard, batch, outcomes, dead_letter_topics, dead_letter_offsets)
         SELECT o.shard, nextval('outbox_seq'), o.outcomes, d.topics, d.offsets
-        FROM unnest(o_shard, o_outcomes) AS o (shard, outcomes)
+        FROM (SELECT unnest(o_shard) AS shard, unnest(o_outcomes) AS outcomes) o
         LEFT JOIN LATERAL (SELECT array_agg(d.topic::smallint ORDER BY d.n) AS topics, array_agg(d.record_offset ORDER BY d.n) AS offsets
-                           FROM unnest(o_dead_shard, o_dead_topic, o_dead_offset) WITH ORDINALITY AS d (shard, topic, record_offset, n)
+                           FROM (SELECT unnest(o_dead_shard) AS shard, unnest(o_dead_topic) AS topic, unnest(o_dead_offset) AS record_offset,
+              generate_subscripts(o_dead_shard, 1) AS n) d
                            WHERE d.shard = o.shard) d ON cardinality(o_dead_shard) > 0
         RETURNING w.shard, w.batch;
     END IF;
@@ -164,7 +167,7 @@ CREATE OR REPLACE FUNCTION nianshen_engine.outbox_delete(p_shard integer[], p_ba
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 BEGIN
     DELETE FROM outbox o USING (
-        SELECT found.ctid FROM unnest(p_shard, p_batch) AS p (shard, batch)
+        SELECT found.ctid FROM (SELECT unnest(p_shard) AS shard, unnest(p_batch) AS batch) p
         CROSS JOIN LATERAL (SELECT o.ctid FROM outbox o WHERE o.shard = p.shard AND o.batch = p.batch OFFSET 0) found) d
     WHERE o.ctid = d.ctid;
 END
@@ -180,7 +183,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = nianshen_engine, pg_t
 BEGIN
     RETURN QUERY
     WITH waiting AS (
-        SELECT o.* FROM unnest(p_shard, p_behind) AS p (shard, behind)
+        SELECT o.* FROM (SELECT unnest(p_shard) AS shard, unnest(p_behind) AS behind) p
         CROSS JOIN LATERAL (SELECT * FROM outbox o WHERE o.shard = p.shard AND o.batch > p.behind ORDER BY o.batch LIMIT p_limit + 1) o
         ORDER BY o.batch LIMIT p_limit + 1
     ), weighed AS (
@@ -193,7 +196,8 @@ BEGIN
     SELECT t.shard, t.batch, t.outcomes, NULL::integer, NULL::bigint, NULL::bigint, NULL, NULL, NULL::bytea, NULL::bytea, NULL::bytea, t.has_more FROM taken t
     UNION ALL
     SELECT t.shard, t.batch, NULL, e.topic, e.record_offset, e.append_ms, e.code, e.text, e.key, e.value, e.headers, t.has_more
-    FROM taken t CROSS JOIN LATERAL unnest(t.dead_letter_topics, t.dead_letter_offsets) WITH ORDINALITY AS d (topic, record_offset, n)
+    FROM taken t CROSS JOIN LATERAL (SELECT unnest(t.dead_letter_topics) AS topic, unnest(t.dead_letter_offsets) AS record_offset,
+              generate_subscripts(t.dead_letter_topics, 1) AS n) d
     JOIN ledger_exception e ON e.shard = t.shard AND e.topic = d.topic AND e.record_offset = d.record_offset
     ORDER BY 2, 4 NULLS FIRST, 5;
 END
@@ -210,7 +214,7 @@ BEGIN
     SELECT p.shard, coalesce(s.epoch, 0), coalesce((SELECT bit_or(1 << h.topic)::integer FROM halt h WHERE h.shard = p.shard), 0),
            EXISTS (SELECT FROM held_unit u JOIN ledger_exception e ON e.unit = u.unit AND e.kind = 'held'
                    WHERE u.released_ms IS NOT NULL AND e.shard = p.shard)
-    FROM unnest(p_shard) WITH ORDINALITY AS p (shard, n) LEFT JOIN shard s ON s.shard = p.shard ORDER BY p.n;
+    FROM (SELECT unnest(p_shard) AS shard, generate_subscripts(p_shard, 1) AS n) p LEFT JOIN shard s ON s.shard = p.shard ORDER BY p.n;
 END
 $$;
 

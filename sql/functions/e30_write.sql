@@ -8,8 +8,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS 
 BEGIN
     INSERT INTO unit_review (unit, year, source, event_id, record_offset, append_ms, content_sha256, submitted_by, name, credit_code, address,
                              contact_name, contact_mobile, code)
-    SELECT * FROM unnest(p_unit, p_year, p_source, p_id, p_offset, p_append_ms, p_sha256, p_submitted_by, p_name, p_credit_code, p_address,
-                         p_contact_name, p_contact_mobile, p_code);
+    SELECT unnest(p_unit), unnest(p_year), unnest(p_source), unnest(p_id), unnest(p_offset), unnest(p_append_ms), unnest(p_sha256),
+           unnest(p_submitted_by), unnest(p_name), unnest(p_credit_code), unnest(p_address), unnest(p_contact_name), unnest(p_contact_mobile),
+           unnest(p_code);
 END
 $$;
 
@@ -28,16 +29,22 @@ BEGIN
     SELECT s.unit, s.year, s.submission, s.source, s.unit_review, s.submitted_by, s.mode, s.chunks, s.entries_total, s.first_offset, s.first_ms, s.sha256,
            s.received, s.is_in_campaign, s.completed_offset, s.completed_ms, s.completed_by, s.state, s.code, s.row_code, s.listed, s.passed, s.failed,
            s.errors_total, s.warnings_total, s.findings, s.enrolments::bigint[], s.reasons::text[], s.warnings::text[], s.failed_json, s.digest, s.decided_ms
-    FROM unnest(p_unit, p_year, p_submission, p_source, p_unit_review, p_submitted_by, p_mode, p_chunks, p_entries_total, p_first_offset, p_first_ms,
-                p_sha256, p_received, p_is_in_campaign, p_completed_offset, p_completed_ms, p_completed_by, p_state, p_code, p_row_code, p_listed, p_passed,
-                p_failed, p_errors_total, p_warnings_total, p_findings, p_enrolments, p_reasons, p_warnings, p_failed_json, p_digest, p_decided_ms)
-        AS s (unit, year, submission, source, unit_review, submitted_by, mode, chunks, entries_total, first_offset, first_ms, sha256, received,
-              is_in_campaign, completed_offset, completed_ms, completed_by, state, code, row_code, listed, passed, failed, errors_total, warnings_total,
-              findings, enrolments, reasons, warnings, failed_json, digest, decided_ms);
+    FROM (SELECT unnest(p_unit) AS unit, unnest(p_year) AS year, unnest(p_submission) AS submission, unnest(p_source) AS source,
+              unnest(p_unit_review) AS unit_review, unnest(p_submitted_by) AS submitted_by, unnest(p_mode) AS mode,
+              unnest(p_chunks) AS chunks, unnest(p_entries_total) AS entries_total, unnest(p_first_offset) AS first_offset,
+              unnest(p_first_ms) AS first_ms, unnest(p_sha256) AS sha256, unnest(p_received) AS received,
+              unnest(p_is_in_campaign) AS is_in_campaign, unnest(p_completed_offset) AS completed_offset,
+              unnest(p_completed_ms) AS completed_ms, unnest(p_completed_by) AS completed_by, unnest(p_state) AS state,
+              unnest(p_code) AS code, unnest(p_row_code) AS row_code, unnest(p_listed) AS listed,
+              unnest(p_passed) AS passed, unnest(p_failed) AS failed, unnest(p_errors_total) AS errors_total,
+              unnest(p_warnings_total) AS warnings_total, unnest(p_findings) AS findings,
+              unnest(p_enrolments) AS enrolments, unnest(p_reasons) AS reasons, unnest(p_warnings) AS warnings,
+              unnest(p_failed_json) AS failed_json, unnest(p_digest) AS digest, unnest(p_decided_ms) AS decided_ms) s;
 END
 $$;
 
--- What was not loaded is not changed: failing entries that were judged earlier stay (null), and so do findings while the totals name any. The row is found by
+-- What was not loaded is not changed: failing entries that were judged earlier stay (null) unless nothing of a submission's rows is known any more, and so
+-- do findings while the totals name any. The row is found by
 -- its key first and then written by its place: the planner has no other way, however it thinks of the tables.
 CREATE OR REPLACE FUNCTION nianshen_engine.change_submissions(
     p_unit text[], p_year integer[], p_submission text[],
@@ -53,16 +60,39 @@ BEGIN
         completed_by = c.completed_by, state = c.state, code = c.code, row_code = c.row_code, listed = c.listed, passed = c.passed, failed = c.failed,
         errors_total = c.errors_total, warnings_total = c.warnings_total,
         findings = CASE WHEN c.errors_total + c.warnings_total > 0 THEN coalesce(c.findings, s.findings) END,
-        failing_enrolments = coalesce(c.enrolments::bigint[], s.failing_enrolments), failing_reasons = coalesce(c.reasons::text[], s.failing_reasons),
-        failing_warnings = CASE WHEN c.enrolments IS NULL THEN s.failing_warnings ELSE c.warnings::text[] END,
+        failing_enrolments = CASE WHEN c.enrolments IS NOT NULL THEN c.enrolments::bigint[] WHEN NOT c.is_forgotten THEN s.failing_enrolments END,
+        failing_reasons = CASE WHEN c.enrolments IS NOT NULL THEN c.reasons::text[] WHEN NOT c.is_forgotten THEN s.failing_reasons END,
+        failing_warnings = CASE WHEN c.enrolments IS NOT NULL THEN c.warnings::text[] WHEN NOT c.is_forgotten THEN s.failing_warnings END,
         failed_json = CASE WHEN c.state = 'waiting' THEN coalesce(c.failed_json, s.failed_json) END,
         digest = c.digest, decided_ms = c.decided_ms
-    FROM (SELECT p.*, found.place
-          FROM unnest(p_unit, p_year, p_submission, p_received, p_is_in_campaign, p_completed_offset, p_completed_ms, p_completed_by, p_state, p_code,
-                      p_row_code, p_listed, p_passed, p_failed, p_errors_total, p_warnings_total, p_findings, p_enrolments, p_reasons, p_warnings,
-                      p_failed_json, p_digest, p_decided_ms)
-              AS p (unit, year, submission, received, is_in_campaign, completed_offset, completed_ms, completed_by, state, code, row_code, listed, passed,
-                    failed, errors_total, warnings_total, findings, enrolments, reasons, warnings, failed_json, digest, decided_ms)
+    FROM (SELECT p.*, found.place, p.state IN ('rejected', 'withdrawn') AS is_forgotten
+          FROM (SELECT unnest(p_unit) AS unit, unnest(p_year) AS year, unnest(p_submission) AS submission, unnest(p_received) AS received,
+              unnest(p_is_in_campaign) AS is_in_campaign, unnest(p_completed_offset) AS completed_offset,
+              unnest(p_completed_ms) AS completed_ms, unnest(p_completed_by) AS completed_by, unnest(p_state) AS state,
+              unnest(p_code) AS code, unnest(p_row_code) AS row_code, unnest(p_listed) AS listed,
+              unnest(p_passed) AS passed, unnest(p_failed) AS failed, unnest(p_errors_total) AS errors_total,
+              unnest(p_warnings_total) AS warnings_total, unnest(p_findings) AS findings,
+              unnest(p_enrolments) AS enrolments, unnest(p_reasons) AS reasons, unnest(p_warnings) AS warnings,
+              unnest(p_failed_json) AS failed_json, unnest(p_digest) AS digest, unnest(p_decided_ms) AS decided_ms) p
+          CROSS JOIN LATERAL (SELECT s.ctid AS place FROM submission s
+                              WHERE s.unit = p.unit AND s.year = p.year AND s.submission = p.submission OFFSET 0) found) c
+    WHERE s.ctid = c.place;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    ASSERT changed = cardinality(p_unit), 'a changed submission is not there';
+END
+$$;
+
+-- The ordinary way on: pending, approved, returned. Of these nothing else changes.
+CREATE OR REPLACE FUNCTION nianshen_engine.settle_submissions(p_unit text[], p_year integer[], p_submission text[], p_state text[], p_digest bytea[],
+                                                              p_decided_ms bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
+DECLARE
+    changed integer;
+BEGIN
+    UPDATE submission s SET state = c.state, failed_json = NULL, digest = c.digest, decided_ms = c.decided_ms
+    FROM (SELECT p.state, p.digest, p.decided_ms, found.place
+          FROM (SELECT unnest(p_unit) AS unit, unnest(p_year) AS year, unnest(p_submission) AS submission, unnest(p_state) AS state,
+                       unnest(p_digest) AS digest, unnest(p_decided_ms) AS decided_ms) p
           CROSS JOIN LATERAL (SELECT s.ctid AS place FROM submission s
                               WHERE s.unit = p.unit AND s.year = p.year AND s.submission = p.submission OFFSET 0) found) c
     WHERE s.ctid = c.place;
@@ -77,7 +107,8 @@ CREATE OR REPLACE FUNCTION nianshen_engine.write_chunks(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 BEGIN
     INSERT INTO chunk (unit, year, submission, chunk, source, event_id, record_offset, append_ms, content_sha256, is_in_campaign, rows)
-    SELECT * FROM unnest(p_unit, p_year, p_submission, p_chunk, p_source, p_id, p_offset, p_append_ms, p_sha256, p_is_in_campaign, p_rows);
+    SELECT unnest(p_unit), unnest(p_year), unnest(p_submission), unnest(p_chunk), unnest(p_source), unnest(p_id), unnest(p_offset),
+           unnest(p_append_ms), unnest(p_sha256), unnest(p_is_in_campaign), unnest(p_rows);
 END
 $$;
 
@@ -85,7 +116,7 @@ CREATE OR REPLACE FUNCTION nianshen_engine.drop_chunk_rows(p_unit text[], p_year
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 BEGIN
     UPDATE chunk c SET rows = NULL
-    FROM (SELECT found.place FROM unnest(p_unit, p_year, p_submission) AS p (unit, year, submission)
+    FROM (SELECT found.place FROM (SELECT unnest(p_unit) AS unit, unnest(p_year) AS year, unnest(p_submission) AS submission) p
           CROSS JOIN LATERAL (SELECT c.ctid AS place FROM chunk c
                               WHERE c.unit = p.unit AND c.year = p.year AND c.submission = p.submission AND c.rows IS NOT NULL OFFSET 0) found) d
     WHERE c.ctid = d.place;
@@ -97,7 +128,7 @@ CREATE OR REPLACE FUNCTION nianshen_engine.write_repeated_chunks(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 BEGIN
     INSERT INTO repeated_chunk (unit, year, source, event_id, content_sha256, record_offset, append_ms)
-    SELECT * FROM unnest(p_unit, p_year, p_source, p_id, p_sha256, p_offset, p_append_ms);
+    SELECT unnest(p_unit), unnest(p_year), unnest(p_source), unnest(p_id), unnest(p_sha256), unnest(p_offset), unnest(p_append_ms);
 END
 $$;
 
@@ -109,8 +140,9 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS 
 BEGIN
     INSERT INTO decision (unit, year, source, event_id, submission, record_offset, append_ms, content_sha256, kind, digest, superior, reviewer, submitted_by,
                           comment, verdict, code, is_counted)
-    SELECT * FROM unnest(p_unit, p_year, p_source, p_id, p_submission, p_offset, p_append_ms, p_sha256, p_kind, p_digest, p_superior, p_reviewer,
-                         p_submitted_by, p_comment, p_verdict, p_code, p_is_counted);
+    SELECT unnest(p_unit), unnest(p_year), unnest(p_source), unnest(p_id), unnest(p_submission), unnest(p_offset), unnest(p_append_ms),
+           unnest(p_sha256), unnest(p_kind), unnest(p_digest), unnest(p_superior), unnest(p_reviewer), unnest(p_submitted_by), unnest(p_comment),
+           unnest(p_verdict), unnest(p_code), unnest(p_is_counted);
 END
 $$;
 
@@ -121,7 +153,8 @@ DECLARE
     changed integer;
 BEGIN
     UPDATE decision d SET verdict = c.verdict, code = c.code
-    FROM (SELECT p.verdict, p.code, found.place FROM unnest(p_unit, p_year, p_source, p_id, p_verdict, p_code) AS p (unit, year, source, id, verdict, code)
+    FROM (SELECT p.verdict, p.code, found.place FROM (SELECT unnest(p_unit) AS unit, unnest(p_year) AS year, unnest(p_source) AS source, unnest(p_id) AS id,
+              unnest(p_verdict) AS verdict, unnest(p_code) AS code) p
           CROSS JOIN LATERAL (SELECT d.ctid AS place FROM decision d
                               WHERE d.unit = p.unit AND d.year = p.year AND d.source = p.source AND d.event_id = p.id OFFSET 0) found) c
     WHERE d.ctid = c.place;
@@ -135,7 +168,7 @@ CREATE OR REPLACE FUNCTION nianshen_engine.write_removals(p_shard integer[], p_u
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 BEGIN
     INSERT INTO removal_due (shard, unit, year, submission, decision_source, decision, removed_ms)
-    SELECT * FROM unnest(p_shard, p_unit, p_year, p_submission, p_source, p_id, p_removed_ms);
+    SELECT unnest(p_shard), unnest(p_unit), unnest(p_year), unnest(p_submission), unnest(p_source), unnest(p_id), unnest(p_removed_ms);
 END
 $$;
 
@@ -148,8 +181,9 @@ BEGIN
     SET name = coalesce(c.name, u.name), credit_code = coalesce(c.credit_code, u.credit_code), address = coalesce(c.address, u.address),
         contact_name = coalesce(c.contact_name, u.contact_name), contact_mobile = coalesce(c.contact_mobile, u.contact_mobile)
     FROM (SELECT p.*, found.place
-          FROM unnest(p_unit, p_at_ms, p_name, p_credit_code, p_address, p_contact_name, p_contact_mobile)
-              AS p (unit, at_ms, name, credit_code, address, contact_name, contact_mobile)
+          FROM (SELECT unnest(p_unit) AS unit, unnest(p_at_ms) AS at_ms, unnest(p_name) AS name, unnest(p_credit_code) AS credit_code,
+              unnest(p_address) AS address, unnest(p_contact_name) AS contact_name,
+              unnest(p_contact_mobile) AS contact_mobile) p
           CROSS JOIN LATERAL (SELECT u.ctid AS place FROM nianshen.unit_profile u WHERE u.unit = p.unit AND u.loaded_ms < p.at_ms OFFSET 0) found) c
     WHERE u.ctid = c.place;
 END
@@ -162,12 +196,13 @@ CREATE OR REPLACE FUNCTION nianshen_engine.write_exceptions(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = nianshen_engine, pg_temp AS $$
 BEGIN
     DELETE FROM ledger_exception e USING (
-        SELECT found.place FROM unnest(b_shard, b_topic, b_offset) AS b (shard, topic, record_offset)
+        SELECT found.place FROM (SELECT unnest(b_shard) AS shard, unnest(b_topic) AS topic, unnest(b_offset) AS record_offset) b
         CROSS JOIN LATERAL (SELECT e.ctid AS place FROM ledger_exception e
                             WHERE e.shard = b.shard AND e.topic = b.topic AND e.record_offset = b.record_offset AND e.kind = 'held' OFFSET 0) found) d
     WHERE e.ctid = d.place;
     INSERT INTO ledger_exception (shard, topic, record_offset, kind, append_ms, unit, year, code, text, key, value, headers)
-    SELECT * FROM unnest(p_shard, p_topic, p_offset, p_kind, p_append_ms, p_unit, p_year, p_code, p_text, p_key, p_value, p_headers);
+    SELECT unnest(p_shard), unnest(p_topic), unnest(p_offset), unnest(p_kind), unnest(p_append_ms), unnest(p_unit), unnest(p_year), unnest(p_code),
+           unnest(p_text), unnest(p_key), unnest(p_value), unnest(p_headers);
     IF p_hold IS NOT NULL THEN
         INSERT INTO held_unit (unit, since_ms) VALUES (p_hold, nianshen.now_ms()) ON CONFLICT (unit) DO UPDATE SET released_ms = NULL;
     END IF;

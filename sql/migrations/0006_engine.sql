@@ -7,6 +7,8 @@
 CREATE SCHEMA nianshen_engine AUTHORIZATION nianshen_owner;
 SET LOCAL ROLE nianshen_owner;
 
+ALTER TABLE nianshen.unit_profile SET (fillfactor = 80); -- approvals change profiles in place
+
 -- ---- the data path: who owns a shard, what became of each record, what is to be published ----
 
 CREATE TABLE nianshen_engine.shard (
@@ -14,7 +16,7 @@ CREATE TABLE nianshen_engine.shard (
     epoch bigint NOT NULL, -- raised by each claim; a write with another one is refused
     owner text NOT NULL,
     backend_pid integer NOT NULL, -- of the owner's session, so that a successor can end it
-    backend_start timestamptz NOT NULL,
+    backend_start timestamptz, -- NULL: the session could not see its own
     claimed_ms bigint NOT NULL
 );
 
@@ -44,6 +46,21 @@ CREATE TABLE nianshen_engine.ledger_range (
     PRIMARY KEY (shard, topic, next_offset)
 );
 
+-- One row: how many partitions each input topic has. Written by the first claim, never changed: it says to which shard a unit belongs.
+CREATE TABLE nianshen_engine.layout (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    partitions integer NOT NULL CHECK (partitions > 0)
+);
+
+-- Where a purge has cut a partition: records before this are deleted on purpose.
+CREATE TABLE nianshen_engine.purged (
+    shard integer NOT NULL,
+    topic smallint NOT NULL,
+    purged_before bigint NOT NULL,
+    purged_exceptions bigint NOT NULL DEFAULT 0, -- rows of ledger_exception that went with them
+    PRIMARY KEY (shard, topic)
+);
+
 -- What became of a record that was not simply applied. Dead letters and held records keep their bytes: publishing, redrive and release
 -- never read the input topic again.
 CREATE TABLE nianshen_engine.ledger_exception (
@@ -64,12 +81,17 @@ CREATE TABLE nianshen_engine.ledger_exception (
 CREATE INDEX ON nianshen_engine.ledger_exception (append_ms) WHERE kind = 'dead-letter';
 CREATE INDEX ON nianshen_engine.ledger_exception (unit, topic, record_offset) WHERE kind = 'held';
 
--- Records before this are deleted on purpose: their campaign is purged.
-CREATE TABLE nianshen_engine.purged (
-    shard integer NOT NULL,
-    topic smallint NOT NULL,
-    purged_before bigint NOT NULL,
-    PRIMARY KEY (shard, topic)
+-- The ledger of records that a topic made anew does not have any more, since a halted partition was resumed from a lower offset. What they did
+-- stays, and comes before what the records do that have their places now.
+CREATE TABLE nianshen_engine.superseded_range (
+    resume_id bigint NOT NULL REFERENCES nianshen.partition_resume,
+    LIKE nianshen_engine.ledger_range,
+    PRIMARY KEY (resume_id, next_offset)
+);
+CREATE TABLE nianshen_engine.superseded_exception (
+    resume_id bigint NOT NULL REFERENCES nianshen.partition_resume,
+    LIKE nianshen_engine.ledger_exception,
+    PRIMARY KEY (resume_id, record_offset)
 );
 
 -- One row a micro-batch and shard, published from memory after the commit, deleted when the delivery reports are in; a new owner publishes
@@ -80,6 +102,7 @@ CREATE TABLE nianshen_engine.outbox (
     outcomes bytea, -- packed and compressed by worker/outcome_bytes.h; NULL: none
     dead_letter_topics smallint[], -- with dead_letter_offsets: rows of ledger_exception
     dead_letter_offsets bigint[],
+    stored_ms bigint NOT NULL DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, -- for people, and for a purge
     PRIMARY KEY (shard, batch)
 );
 
@@ -213,7 +236,8 @@ CREATE TABLE nianshen_engine.roster_block (
 ) WITH (toast_tuple_target = 8160); -- the block of an ordinary unit stays in its row: it is read with every submission
 ALTER TABLE nianshen_engine.roster_block ALTER content SET STORAGE EXTERNAL;
 
--- Numbers and names corrected while it is open: from at_ms on the enrolment has these.
+-- Numbers and names corrected while it is open: from at_ms on the enrolment has these, and until then it had was_key and was_name. Written with
+-- the version of the membership that begins then, and equal to what can be derived from the versions.
 CREATE TABLE nianshen_engine.roster_change (
     unit text COLLATE "C" NOT NULL,
     year integer NOT NULL,
@@ -222,6 +246,8 @@ CREATE TABLE nianshen_engine.roster_change (
     member_no text COLLATE "C" NOT NULL,
     id_key text COLLATE "C" NOT NULL,
     name text NOT NULL, -- '' when the roster has none
+    was_key text COLLATE "C" NOT NULL,
+    was_name text NOT NULL,
     PRIMARY KEY (unit, year, at_ms, enrolment)
 );
 

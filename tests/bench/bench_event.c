@@ -12,7 +12,7 @@
 enum {
     UNITS = 500,
     PARTITIONS = 12,
-    ROUNDS = 9,
+    ROUNDS = 25,
     GIANT_ENTRIES = 1000000,
     LISTING_PERCENT = 30,
     FAILING_PER_MILLE = 36,

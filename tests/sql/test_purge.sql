@@ -110,7 +110,7 @@ UPDATE ledger SET kind = 'applied' WHERE kind = 'held';
 SELECT lives_ok('SELECT pg_temp.check(2026)', 'then nothing is in the way');
 SELECT throws_like('SELECT pg_temp.begin(2027)', 'the campaign of 2026 came before it%', 'but for the next one');
 SELECT is((SELECT string_agg(what || ' ' || count, ', ') FROM campaign_purge_rows(2026, 3000000)),
-          'entries 5, row findings 1, removed members 2, ended versions of memberships 2', 'what would go');
+          'entries 5, row findings 1, removed members 2, blocks of the roster 0, ended versions of memberships 2', 'what would go');
 
 -- ---- the year of 2027 ----
 SELECT pg_temp.at(3000001, pg_temp.unit_review('r2', '{"contact_name": "Second"}') || '{"year": 2027}') AS fed \gset

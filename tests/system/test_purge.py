@@ -229,7 +229,7 @@ def test_purge_while_the_worker_runs(story):
     done = purge(world, "--execute", "--json").expect(0, says="purged")
     assert json.loads(done.out) == planned
     rows = {row["what"]: row["count"] for row in planned if row["partition"] is None}
-    assert rows == {"entries": 8, "row findings": 5, "removed members": 6, "ended versions of memberships": 1}
+    assert rows == {"entries": 8, "row findings": 5, "removed members": 6, "blocks of the roster": len(story.units), "ended versions of memberships": 1}
 
     assert found_in(dump_text(world), story.gone) == []
     assert found_in(topics_text(world), story.gone) == []

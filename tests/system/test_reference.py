@@ -83,7 +83,7 @@ def damaged(dump):
     yield "a row less", "".join(lines[: place + 1] + lines[place + 2:]), 65, "sha-256"
     yield "a row altered", "".join(lines[: place + 1] + [lines[place + 1].replace("2034", "2035")] + lines[place + 2:]), 65, "sha-256"
     yield "a section less", "".join(lines[: place] + lines[place + 1:]), 65, "section"
-    yield "of another format", dump.replace("nianshen-reference\t1", "nianshen-reference\t99", 1), 65, "format 99"
+    yield "of another format", dump.replace("nianshen-reference\t2", "nianshen-reference\t99", 1), 65, "format 99"
     yield "something else", "unit,name\r\n", 65, "no reference dump"
     yield "empty", "", 65, "cut off"
     yield "with more behind it", dump + "x\n", 65, "follows"

@@ -22,6 +22,7 @@ struct fake_partition {
     int64_t first, end; /* what the broker says */
     bool is_read, is_end_told;
     int absences; /* so many questions of a worker for its bounds have no answer */
+    bool is_mute; /* nothing comes of it to the consumer */
     bool is_silent; /* nothing comes of it to a reader */
     bool is_unreadable; /* a reader of it is told of an outage */
     int64_t append_shift_ms; /* made anew so much later */
@@ -153,7 +154,7 @@ static bool fake_tell_partition(enum topic_kind topic, int32_t number, struct ka
 {
     const struct test_record *record;
     struct fake_partition *partition = &fake_kafka.partitions[topic][number];
-    if (!partition->is_read) return false;
+    if (!partition->is_read || partition->is_mute) return false;
     out->position = (struct kafka_position){topic, number, partition->end};
     if (partition->next > partition->end) {
         partition->is_read = false;

@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "core/event.h"
+#include "tests/unit/draw.h"
 #include "tests/unit/same_event.h"
 
 enum {
@@ -120,6 +121,7 @@ static void example_close(struct example *example)
 
 struct both {
     struct arena *arenas[2];
+    uint64_t chance;
     size_t scanned, good, refused;
 };
 
@@ -156,8 +158,9 @@ static size_t put(char *value, size_t length, size_t at, const char *piece, size
 }
 
 /* One change: a byte more, less or another, a token put in, a piece taken out or doubled. */
-static size_t spoil(char *value, size_t length)
+static size_t spoil(uint64_t *chance, char *value, size_t length)
 {
+    static const char right_to_left[] = {'\xE2', '\x80', '\xAE', '\0'}, isolate[] = {'\xE2', '\x81', '\xA6', '\0'};
     static const char *const tokens[] = {"\"",
                                          ",",
                                          ":",
@@ -183,8 +186,8 @@ static size_t spoil(char *value, size_t length)
                                          "\"passed\":[],",
                                          "\"year\":2026,",
                                          "\"more\":1,",
-                                         "\xE2\x80\xAE",
-                                         "\xE2\x81\xA6",
+                                         right_to_left,
+                                         isolate,
                                          "\xC2\x85",
                                          "\x7F",
                                          "\xFF",
@@ -196,15 +199,15 @@ static size_t spoil(char *value, size_t length)
                                          "retired",
                                          "list",
                                          "import"};
-    size_t at = (size_t)rand() % length, bytes = 1 + (size_t)rand() % 20;
-    const char *token = tokens[(size_t)rand() % (sizeof tokens / sizeof tokens[0])];
+    size_t at = draw(chance, length), bytes = 1 + draw(chance, 20);
+    const char *token = tokens[draw(chance, sizeof tokens / sizeof tokens[0])];
     if (bytes > length - at) bytes = length - at;
-    switch (rand() % 6) {
+    switch (draw(chance, 6)) {
     case 0:
-        value[at] = (char)('0' + rand() % 10);
+        value[at] = (char)('0' + draw(chance, 10));
         return length;
     case 1:
-        value[at] = (char)rand();
+        value[at] = (char)draw(chance, 256);
         return length;
     case 2:
         memmove(value + at, value + at + bytes, length - at - bytes);
@@ -212,7 +215,7 @@ static size_t spoil(char *value, size_t length)
     case 3: {
         char piece[20];
         memcpy(piece, value + at, bytes);
-        return put(value, length, (size_t)rand() % length, piece, bytes);
+        return put(value, length, draw(chance, length), piece, bytes);
     }
     default:
         return put(value, length, at, token, strlen(token));
@@ -227,7 +230,7 @@ static void spoil_copies(struct both *both, const struct kafka_record *record, c
         assert_non_null(value);
         memcpy(value, record->value, record->value_bytes);
         size_t length = copy % 2 == 0 ? record->value_bytes : strip_blanks(value, record->value_bytes);
-        for (int i = copy % 4; i > 0 && length > 0; i--) length = spoil(value, length);
+        for (int i = copy % 4; i > 0 && length > 0; i--) length = spoil(&both->chance, value, length);
         value = realloc(value, length > 0 ? length : 1); /* to the byte, as in read_value */
         spoiled.value = value;
         spoiled.value_bytes = length;
@@ -255,7 +258,6 @@ static struct both compare_all(const char *pattern)
     glob_t files;
     assert_true(both.arenas[0] != NULL && both.arenas[1] != NULL);
     assert_int_equal(glob(pattern, 0, NULL, &files), 0);
-    srand(11);
     for (size_t i = 0; i < files.gl_pathc; i++) compare_example(&both, files.gl_pathv[i]);
     globfree(&files);
     arena_free(both.arenas[0]);

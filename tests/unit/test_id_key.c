@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/id_key.h"
+#include "tests/unit/draw.h"
 
 enum { SAMPLES = 3000, DRAWS = 300000 };
 
@@ -52,12 +53,12 @@ static void test_packing(void **state)
 }
 
 /* A number near others: few different digits, now and then a wrong check character, a letter or another length. */
-static void draw_text(char *out)
+static void draw_text(uint64_t *chance, char *out)
 {
-    size_t length = rand() % 8 == 0 ? (size_t)(rand() % 20) : 18;
-    for (size_t i = 0; i < 18; i++) out[i] = (char)('0' + (i < 3 || i > 14 ? rand() % 10 : 1));
-    out[17] = rand() % 5 == 0 ? 'X' : check_character(out);
-    if (rand() % 10 == 0) out[rand() % 18] = "Xx/:\xE4 "[rand() % 6];
+    size_t length = draw(chance, 8) == 0 ? draw(chance, 20) : 18;
+    for (size_t i = 0; i < 18; i++) out[i] = (char)('0' + (i < 3 || i > 14 ? draw(chance, 10) : 1));
+    out[17] = draw(chance, 5) == 0 ? 'X' : check_character(out);
+    if (draw(chance, 10) == 0) out[draw(chance, 18)] = "Xx/:\xE4 "[draw(chance, 6)];
     if (length > 18) out[18] = '7';
     out[length] = '\0';
 }
@@ -72,10 +73,10 @@ static void test_order_is_that_of_the_bytes(void **state)
     (void)state;
     static char texts[SAMPLES][20];
     size_t packed = 0, equal = 0;
-    srand(7);
-    for (size_t i = 0; i < SAMPLES; i++) draw_text(texts[i]);
+    uint64_t chance = 7;
+    for (size_t i = 0; i < SAMPLES; i++) draw_text(&chance, texts[i]);
     for (size_t i = 0; i < DRAWS; i++) {
-        const char *a = texts[rand() % SAMPLES], *b = texts[rand() % SAMPLES];
+        const char *a = texts[draw(&chance, SAMPLES)], *b = texts[draw(&chance, SAMPLES)];
         size_t least = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
         int order = memcmp(a, b, least);
         if (order == 0) order = (strlen(a) > strlen(b)) - (strlen(a) < strlen(b));
@@ -92,9 +93,9 @@ static void test_a_key_is_written_as_it_was(void **state)
 {
     (void)state;
     char text[20], out[ID_KEY_TEXT_BYTES];
-    srand(8);
+    uint64_t chance = 8;
     for (size_t i = 0; i < DRAWS; i++) {
-        draw_text(text);
+        draw_text(&chance, text);
         assert_int_equal(id_key_write(key_of(text), out), strlen(text));
         assert_string_equal(out, text);
     }

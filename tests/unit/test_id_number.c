@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,6 +12,7 @@
 #include "core/id_key.h"
 #include "core/id_number.h"
 #include "core/region.h"
+#include "tests/unit/draw.h"
 
 static const date_ymd today = 20260301;
 
@@ -390,17 +390,19 @@ static void test_packing(void **state)
 {
     static const char *const regions[] = {"110101", "432500", "830000", "710000", "511702", "260101", "999999", "932682", "110199"};
     size_t packed_count = 0;
+    uint64_t chance = 3;
     (void)state;
-    srand(3);
     for (int i = 0; i < 200000; i++) {
         char text[32], key[ID_KEY_BYTES_MAX + 1];
         uint64_t packed = 0;
         date_ymd born = 0;
-        snprintf(text, sizeof text, "%s%04d%02d%02d%03d0", regions[rand() % 9], 1905 + rand() % 125, rand() % 14, rand() % 33,
-                 rand() % 1000);
+        int year = 1905 + (int)draw(&chance, 125), month = (int)draw(&chance, 14), day = (int)draw(&chance, 33);
+        int sequence = (int)draw(&chance, 1000), check_digit = (int)draw(&chance, 10);
+        if (draw(&chance, 20) == 0) sequence -= sequence % 100;
+        snprintf(text, sizeof text, "%s%04d%02d%02d%03d%d", regions[draw(&chance, 9)], year, month, day, sequence, check_digit);
         struct id_verdict verdict = id_number_check(text, ID_NUMBER_CHARS, today);
-        if (verdict.expected != 0 && rand() % 8 != 0) text[ID_NUMBER_CHARS - 1] = verdict.expected;
-        if (rand() % 8 == 0) text[rand() % ID_NUMBER_CHARS] = "0x:/X\x7F\xB0 "[rand() % 8];
+        if (verdict.expected != 0 && draw(&chance, 8) != 0) text[ID_NUMBER_CHARS - 1] = verdict.expected;
+        if (draw(&chance, 8) == 0) text[draw(&chance, ID_NUMBER_CHARS)] = "0x:/X\x7F\xB0 "[draw(&chance, 8)];
         verdict = id_number_check(text, ID_NUMBER_CHARS, today);
         bool is_packed = id_number_pack(text, today, &packed, &born);
         assert_int_equal(is_packed, verdict.level == ID_OK && (verdict.form == ID_FORM_RESIDENT || verdict.form == ID_FORM_PERMIT));
@@ -486,6 +488,8 @@ static void test_centuries_of_old_cards(void **state)
     assert_false(region_is_province(-1));
     assert_false(region_is_province(100));
     assert_false(region_is_province(26));
+    assert_false(region_is_known(-1));
+    assert_false(region_is_known(1000000));
     char name[256];
     region_describe(500229, name, sizeof name);
     assert_null(strstr(name, "县县"));

@@ -69,7 +69,13 @@ static void test_name(void **state)
                 text_is_bidi_control(0x2069));
     assert_false(text_is_bidi_control(0x2029) || text_is_bidi_control(0x202F) || text_is_bidi_control(0x2065) ||
                  text_is_bidi_control(0x206A));
-    assert_false(text_is_name("\xE2\x80\xAE", 3, 5));
+    static const char right_to_left[] = {'\xE2', '\x80', '\xAE'};
+    assert_false(text_is_name(right_to_left, 3, 5));
+    char out[16];
+    text_mask_id(right_to_left, 3, out, sizeof out);
+    assert_string_equal(out, "?");
+    text_mask_digits(right_to_left, 3, out, sizeof out);
+    assert_string_equal(out, "?");
 }
 
 static void assert_masked_id(const char *id_number, const char *expected)
