@@ -11,7 +11,7 @@
 
 /* The bytes that review_keep needs. */
 size_t review_kept_bytes(const struct review *review);
-/* Fills `block`, aligned for any type and of that many bytes; returns the copy, which lies at its beginning. */
-struct review *review_keep(const struct review *review, void *block);
+/* Fills `bytes`, aligned for any type and of that many bytes; returns the copy, which lies at its beginning. */
+struct review *review_keep(const struct review *review, void *bytes);
 
 #endif

@@ -111,6 +111,7 @@ static void write_notes(struct json_out *out, const struct event_note *notes, ui
         const char *next = NULL;
         for (uint32_t i = 0; i < count; i++)
             if (strcmp(notes[i].code, last) > 0 && (next == NULL || strcmp(notes[i].code, next) < 0)) next = notes[i].code;
+        if (next == NULL) return;
         for (uint32_t i = 0; i < count; i++) {
             if (strcmp(notes[i].code, next) != 0) continue;
             write_field(out, notes[i].code, notes[i].field, notes[i].position, notes[i].expected);

@@ -22,7 +22,8 @@ struct review_event { /* one record */
     int32_t partition;
     int64_t offset, append_ms;
     const struct event *event; /* NULL: decoding refused the record */
-    const char *code, *text; /* of a dead letter: in when decoding refused it, else out; static or in the arena */
+    const char *code,
+        *text; /* of a dead letter: in when decoding refused it, else out (static; in the arena), and NULL of every other fate */
     const char *ce_id; /* of a record that decoding refused: if it is readable, else NULL */
     struct review *review; /* of its unit and year; year 0 when decoding refused it; NULL: the key is no unit code */
     enum fate fate; /* out */
@@ -40,7 +41,7 @@ struct outcome { /* one event for the outcome topic */
     size_t body_bytes;
 };
 
-struct effects {
+struct effects { /* in the arena; texts are also borrowed from the events and from what was loaded */
     struct outcome *outcomes; /* in the order in which they came about */
     size_t outcome_count, outcome_room;
 };

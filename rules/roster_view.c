@@ -273,12 +273,9 @@ struct roster_holder roster_find(struct roster_view *view, struct id_key key)
         return holder;
     }
     enum later later = find_later(view, key);
-    if (later == LATER_NOW)
-        holder.found = ROSTER_LATER;
-    else if (find_former(view, key, &holder.member))
-        holder.found = ROSTER_CORRECTED;
-    else if (later == LATER_BEFORE)
-        holder.found = ROSTER_LATER;
+    if (later != LATER_NEVER) holder.found = ROSTER_LATER;
+    if (later == LATER_NOW) return holder;
+    if (find_former(view, key, &holder.member)) holder.found = ROSTER_CORRECTED;
     return holder;
 }
 

@@ -52,8 +52,8 @@ struct chunk { /* of a submission of several chunks; a submission of one has it 
     struct record_place place;
     uint8_t content_sha256[EVENT_SHA256_BYTES];
     bool is_in_campaign;
-    struct event_rows rows; /* until the submission is complete and judged; then empty */
-    bool has_rows; /* loaded or new */
+    struct event_rows rows; /* until the submission is complete and judged or withdrawn; then empty */
+    bool has_rows; /* false of a new one: there is nothing to keep, its submission is withdrawn already */
     bool is_new;
 };
 
@@ -76,15 +76,23 @@ struct submission {
     struct record_place completed; /* of the chunk that completed it: its place in the unit's queue; offset -1: not complete */
     const char *completed_by; /* that chunk's ce_id */
     uint8_t content_sha256[EVENT_SHA256_BYTES]; /* of the only chunk; zero when there are several */
-    struct chunk *chunks; /* those of several that are loaded or new, in any order */
+    /*
+     * Those of several that are loaded or new, in any order. Loaded are those that events name by id or by number, and all of them with
+     * their rows when the events may complete the submission.
+     */
+    struct chunk *chunks;
     size_t chunks_loaded, chunks_room;
     /* the rows, judged once when it is complete (and was in the campaign) */
     const char *row_code; /* row-errors, not-sorted or total-mismatch; NULL: the rows are valid, or not judged */
     int32_t listed, passed, failed; /* of valid rows */
     int32_t errors_total, warnings_total;
-    const char *findings_json; /* the first FINDINGS_MAX as the outcome has them: errors of refused rows, else warnings; NULL: none */
-    const struct failing
-        *failing; /* in ascending order of the numbers; loaded only while WAITING and for the PENDING ones that are decided on */
+    /*
+     * The first FINDINGS_MAX as the outcome has them: errors of refused rows, else warnings; NULL: none. Loaded while WAITING only, like
+     * row_code: an update to RETURNED or APPROVED leaves them as they are stored, every other one writes what stands here.
+     */
+    const char *findings_json;
+    const struct failing *failing; /* `failed` of them, in ascending order of the numbers; loaded only while WAITING and for the PENDING
+                                      ones that are decided on */
     bool has_failing;
     const char *failed_json; /* the failing entries in canonical form; while WAITING */
     /* the verdict */
@@ -94,7 +102,7 @@ struct submission {
     bool has_digest; /* from PENDING on; not of a withdrawn one */
     int64_t decided_ms; /* append time of what settled it; 0: not settled */
     bool is_new, is_changed;
-    bool must_drop_rows; /* its chunks' rows are judged: they are deleted */
+    bool must_drop_rows; /* its chunks' rows are judged, or nobody needs them any more: they are deleted, new ones with the rest */
     bool was_completed_now; /* advisory outcomes are for those */
 };
 
@@ -144,7 +152,8 @@ struct review {
     bool is_held; /* its records are kept aside until an operator releases the unit */
     struct roster roster; /* as far as the events need it */
 
-    /* the rows; loaded: all submissions; unit reviews that events or loaded submissions name; decisions that wait or that events name */
+    /* the rows; loaded: all submissions; unit reviews that events or submissions up to PENDING name; decisions that wait or that events
+     * name */
     struct unit_review *unit_reviews;
     size_t unit_review_count, unit_review_room;
     struct submission *submissions;

@@ -17,10 +17,10 @@
  *    "units": [{"unit": "U1", "created_ms": 0, "held": false,
  *               "superiors": [{"superior": "S1", "from_ms": 0, "until_ms": null}],
  *               "limits": [{"kind": "unit-reviews" | "submissions" | "decisions", "most": 2, "from_ms": 0, "until_ms": null}],
- *               "members": [{"enrolment": 1, "member_no": "M1", "number": "1101…", "name": "王建国", "enrolled_ms": 0, "removed_ms":
- * null}], "changes": [{"at_ms": 5, "enrolment": 1, "member_no": "M1", "number": "1101…", "name": "王建国"}]}]} A unit that is not named is
- * unknown. A member belongs to a campaign when enrolled_ms < opens_ms < removed_ms; a later enrolment is `not-in-campaign`. A change is a
- * correction, from at_ms (included) on. Numbers are normalised as those of entries are.
+ *               "members": [{"enrolment": 1, "member_no": "M1", "number": "1101…", "name": "王建国", "enrolled_ms": 0, "removed_ms": 9}],
+ *               "changes": [{"at_ms": 5, "enrolment": 1, "member_no": "M1", "number": "1101…", "name": "王建国"}]}]}
+ *   A unit that is not named is unknown. A member belongs to a campaign when enrolled_ms < opens_ms < removed_ms; a later enrolment is
+ *   `not-in-campaign`. A change is a correction, from at_ms (included) on. Numbers are normalised as those of entries are.
  *
  * RECORD:
  *   {"topic": "unit-review" | "member-review" | "approval", "partition": 0, "offset": 17, "append_ms": 1000, "key": "U1",
@@ -44,8 +44,8 @@
  *        "removed": [{"submission", "enrolment", "reason"}],
  *        "profile": null or {"at_ms", "name", "credit_code", "address", "contact_name", "contact_mobile"}}],
  *    "outcomes": [{"batch", "unit", "topic", "partition", "type", "id", "causation", "time_ms", "body": {…}}]}
- *   `listed`, `passed`, `failed` are 0 where nothing is to be told (rejected, withdrawn). A line that cannot be played ends the program
- *   with exit 65 and the reason on standard error.
+ *   `listed`, `passed`, `failed` and `warnings_total` are 0 without a digest, `errors_total` unless it is rejected. A line that cannot be
+ * played ends the program with exit 65 and the reason on standard error.
  */
 #include <jansson.h>
 #include <stdarg.h>

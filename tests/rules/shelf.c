@@ -14,13 +14,14 @@ struct place { /* of one unit and year */
     int32_t year;
     const struct shelf_unit *known; /* NULL: the unit is unknown */
     struct roster roster;
-    struct review *kept; /* NULL: nothing is known of it yet */
+    struct review *kept, *before; /* NULL: nothing is known of it yet. `before`: until the next micro-batch, for outcomes borrow from it */
     size_t in_world; /* in shelf_apply: which review of the world, from 1 */
 };
 
 struct shelf {
     const struct shelf_world *world;
     struct arena *rosters;
+    struct arena *loaded; /* what a micro-batch is given, and what it leaves */
     struct place *places; /* also those without a kept review */
     size_t place_count, place_room;
     size_t *order; /* places that were touched, in that order */
@@ -147,7 +148,8 @@ static void make_roster(struct shelf *shelf, struct place *place)
 struct shelf *shelf_new(const struct shelf_world *world)
 {
     struct shelf *shelf = calloc(1, sizeof *shelf);
-    *shelf = (struct shelf){.world = world, .rosters = arena_new(WORLD_BYTES_MAX), .place_room = PLACES_FIRST};
+    *shelf = (struct shelf){
+        .world = world, .rosters = arena_new(WORLD_BYTES_MAX), .loaded = arena_new(WORLD_BYTES_MAX), .place_room = PLACES_FIRST};
     shelf->places = calloc(shelf->place_room, sizeof *shelf->places);
     shelf->order = calloc(shelf->place_room, sizeof *shelf->order);
     return shelf;
@@ -157,7 +159,8 @@ void shelf_clear(struct shelf *shelf)
 {
     for (size_t i = 0; i < shelf->place_count; i++) {
         free(shelf->places[i].kept);
-        shelf->places[i].kept = NULL;
+        free(shelf->places[i].before);
+        shelf->places[i].kept = shelf->places[i].before = NULL;
     }
     shelf->order_count = 0;
 }
@@ -166,6 +169,7 @@ void shelf_free(struct shelf *shelf)
 {
     shelf_clear(shelf);
     arena_free(shelf->rosters);
+    arena_free(shelf->loaded);
     free(shelf->places);
     free(shelf->order);
     free(shelf);
@@ -181,7 +185,7 @@ static struct place *find_place(struct shelf *shelf, const char *unit, int32_t y
 static struct place *make_place(struct shelf *shelf, const char *unit, int32_t year)
 {
     if (shelf->place_count == shelf->place_room) {
-        shelf->place_room *= 2;
+        shelf->place_room = 2 * shelf->place_room + PLACES_FIRST;
         shelf->places = realloc(shelf->places, shelf->place_room * sizeof *shelf->places);
         shelf->order = realloc(shelf->order, shelf->place_room * sizeof *shelf->order);
     }
@@ -382,12 +386,12 @@ static void put_submissions(struct arena *arena, const struct review *kept, cons
     if (old_count > 0) memcpy(to->submissions, kept->submissions, old_count * sizeof *to->submissions);
     for (size_t i = 0; i < from->submission_count; i++) {
         const struct submission *submission = &from->submissions[i];
-        const struct submission *old = submission->is_new ? NULL
-                                       : i < old_count    ? &kept->submissions[i]
-                                                          : find_submission(kept, submission->name);
+        const struct submission *old = submission->is_new || kept == NULL ? NULL
+                                       : i < old_count                    ? &kept->submissions[i]
+                                                                          : find_submission(kept, submission->name);
         if (submission->is_new)
             put_submission(arena, NULL, submission, &to->submissions[to->submission_count++]);
-        else if (submission->is_changed)
+        else if (submission->is_changed && old != NULL)
             put_submission(arena, old, submission, &to->submissions[old - kept->submissions]);
     }
 }
@@ -448,7 +452,8 @@ static void put_away(struct arena *arena, struct place *place, const struct revi
     void *block = malloc(review_kept_bytes(&to) + 1);
     struct review *kept = review_keep(&to, block);
     kept->profile = keep_profile(kept, from->profile.profile != NULL ? &from->profile : place->kept != NULL ? &place->kept->profile : NULL);
-    free(place->kept);
+    free(place->before);
+    place->before = place->kept;
     place->kept = kept;
 }
 
@@ -475,28 +480,28 @@ static size_t touch_places(struct shelf *shelf, struct review_event *events, con
 bool shelf_apply(struct shelf *shelf, struct arena *arena, struct review_event *events, const char *const *units, size_t count,
                  struct effects *effects)
 {
-    size_t *places = arena_take(arena, (count + 1) * sizeof *places);
-    if (places == NULL) return false;
+    arena_reset(shelf->loaded);
+    size_t *places = arena_take(shelf->loaded, (count + 1) * sizeof *places);
     size_t touched = touch_places(shelf, events, units, count, places);
-    struct review *reviews = arena_take(arena, (touched + 1) * sizeof *reviews);
-    for (size_t i = 0; reviews != NULL && i < count; i++)
+    struct review *reviews = arena_take(shelf->loaded, (touched + 1) * sizeof *reviews);
+    for (size_t i = 0; i < count; i++)
         if (units[i] != NULL) {
             const struct place *place = find_place(shelf, units[i], events[i].event != NULL ? events[i].event->year : 0);
             events[i].review = &reviews[place->in_world - 1];
         }
-    for (size_t i = 0; reviews != NULL && i < touched; i++) {
+    for (size_t i = 0; i < touched; i++) {
         const struct place *place = &shelf->places[places[i]];
-        const struct loading loading = {shelf, arena, events, count, place->kept, &reviews[i]};
+        const struct loading loading = {shelf, shelf->loaded, events, count, place->kept, &reviews[i]};
         load_review(&loading, place);
     }
     struct world world = {arena, &shelf->world->reference, reviews, touched};
-    bool is_done = reviews != NULL && review_apply(&world, events, count, effects);
+    bool is_done = review_apply(&world, events, count, effects);
     for (size_t i = 0; i < touched; i++) {
         struct place *place = &shelf->places[places[i]];
         place->in_world = 0;
         if (!is_done || place->year == 0) continue;
         if (place->kept == NULL) shelf->order[shelf->order_count++] = places[i];
-        put_away(arena, place, &reviews[i]);
+        put_away(shelf->loaded, place, &reviews[i]);
     }
     return is_done;
 }

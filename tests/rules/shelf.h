@@ -50,7 +50,7 @@ void shelf_clear(struct shelf *shelf);
 
 /*
  * Applies one micro-batch: finds each event's review by `unit` (its key; NULL: no unit code) and the event's year, loads, applies, puts
- * away. What the effects hold is in the arena. False: the arena is full, and nothing has changed.
+ * away. What the effects hold lasts as long as the arena, and until the next call. False: the arena is full, and nothing has changed.
  */
 bool shelf_apply(struct shelf *shelf, struct arena *arena, struct review_event *events, const char *const *units, size_t count,
                  struct effects *effects);

@@ -30,7 +30,9 @@ class Sent:
 
     @property
     def content(self):
-        return self.event.type, self.event.data
+        """A chunk without passing members may leave out their list."""
+        data = self.event.data
+        return self.event.type, {**data, "passed": data.get("passed", [])} if self.event.topic == "member-review" else data
 
     @property
     def in_campaign(self):
@@ -423,8 +425,9 @@ def plain_person(name):
 
 
 def has_changed(submission, phase):
-    """Whom the reviewer saw is whom the approval removes: number and name of each failing member are what they were."""
-    seen, now = facts.roster_at(submission.phase), facts.roster_at(phase)
+    """Whom the reviewer saw is whom the approval removes: number and name of each failing member are what they were. What was corrected before the
+    submission was completed never counts, even if the approval was sent before."""
+    seen, now = facts.roster_at(submission.phase), facts.roster_at(max(phase, submission.phase))
     return any(seen[no] != now[no] for no in submission.failing())
 
 
