@@ -197,7 +197,9 @@ static bool is_unit_review_asked(const struct asked *asked, const struct review 
     EACH(asked, event)
     if (names_unit_review(event, unit_review)) return true;
     for (size_t i = 0; i < from->submission_count; i++)
-        if (from->submissions[i].state <= SUBMISSION_PENDING && same(from->submissions[i].source, unit_review->source) && same(from->submissions[i].unit_review, unit_review->id)) return true;
+        if (from->submissions[i].state <= SUBMISSION_PENDING && same(from->submissions[i].source, unit_review->source) &&
+            same(from->submissions[i].unit_review, unit_review->id))
+            return true;
     return false;
 }
 

@@ -214,8 +214,7 @@ static bool is_withdrawn(const struct said *said)
 {
     char name[64];
     const char *field = strstr(said->body, "\"submission\":\""), *in_year = strstr(said->body, "\"year\":");
-    if (field == NULL || in_year == NULL || sscanf(field + 14, "%63[^\"]", name) != 1)
-        return false;
+    if (field == NULL || in_year == NULL || sscanf(field + 14, "%63[^\"]", name) != 1) return false;
     int year = (int)strtol(in_year + strlen("\"year\":"), NULL, 10);
     const struct review *review = oracle_review(world_unit_index(said->unit), year - WORLD_YEAR_FIRST);
     for (size_t i = 0; review != NULL && i < review->submission_count; i++)
