@@ -273,7 +273,7 @@ $(OUT)/librules.a: $(RULES_OBJECTS)
 	@rm -f $@
 	@ar rcs $@ $^
 
-link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LDLIBS)
+link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 
 # What implements worker-next/store.h: tests and simulator have stores of their own.
 WORKER_NEXT_STORE := $(OUT)/worker-next/store_% $(OUT)/worker-next/outcome_bytes.o
@@ -305,6 +305,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/tests/unit/failing.o $$(call tested
 
 $(OUT)/targets/%: $(OUT)/tests/fuzz/%.o $$(filter-out $$(OUT)/producer/main.o,$$(call objects,producer)) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
+
+# It has the engine's own store in miniature, and tells states as the simulator does.
+$(OUT)/targets/fuzz_review: $(OUT)/tests/rules/shelf.o $(OUT)/tests/sim-next/dump.o
 
 # The store by itself, for tests and benchmarks that have no worker.
 $(OUT)/store/%: $(OUT)/tests/store/%.o $(STORE_OBJECTS) $(OUT)/librules.a $(OUT)/libcore.a

@@ -7,6 +7,8 @@
 /* The loop's own steps, on the simulated clock: they are static, and the loop is what is tested. */
 #define moment_monotonic_ms sim_clock_ms
 #define moment_monotonic_us sim_clock_us
+#include "worker-next/intake.h"
+#define INTAKE_QUEUED_RECORDS_MAX 256 /* more than a history has: each life makes room for them anew */
 #include "worker-next/loop.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "tests/sim-next/sim.h"

@@ -110,8 +110,8 @@ static void record_add(struct hand *hand, struct kafka_record record, bool is_he
     if (event_read(hand->arena, &record, SIM_SHARDS, &added->event, &fault)) {
         added->in.event = &added->event;
     } else {
-        added->in.code = strcpy(arena_take(hand->arena, strlen(fault.code) + 1), fault.code);
-        added->in.text = strcpy(arena_take(hand->arena, strlen(fault.text) + 1), fault.text);
+        added->in.code = arena_copy(hand->arena, fault.code, strlen(fault.code));
+        added->in.text = arena_copy(hand->arena, fault.text, strlen(fault.text));
         added->in.ce_id = broker_ce_id(broker_record(record.topic, record.partition, record.offset));
     }
     int unit = world_unit_index(record.key); /* our keys are texts */
@@ -201,7 +201,7 @@ static void ask(struct hand *hand)
     int draw = sim_below(100);
     struct store_published behind[SIM_SHARDS];
     int32_t shards[SIM_SHARDS];
-    if (!hand->is_claimed || (sim.is_healing && has_others(hand)) || (draw < 3 && sim_fault(300))) {
+    if (!hand->is_claimed || hand->shard_count == 0 || (sim.is_healing && has_others(hand)) || (draw < 3 && sim_fault(300))) {
         claim(hand);
         return;
     }

@@ -197,7 +197,9 @@ static bool is_unit_review_asked(const struct asked *asked, const struct review 
     EACH(asked, event)
     if (names_unit_review(event, unit_review)) return true;
     for (size_t i = 0; i < from->submission_count; i++)
-        if (same(from->submissions[i].source, unit_review->source) && same(from->submissions[i].unit_review, unit_review->id)) return true;
+        if (from->submissions[i].state <= SUBMISSION_PENDING && same(from->submissions[i].source, unit_review->source) &&
+            same(from->submissions[i].unit_review, unit_review->id))
+            return true;
     return false;
 }
 
@@ -272,7 +274,7 @@ static void submissions_load(struct arena *arena, const struct asked *asked, int
             submission->failing = NULL;
             submission->has_failing = false;
         }
-        if (!is_waiting) submission->failed_json = submission->findings_json = NULL;
+        if (!is_waiting) submission->failed_json = submission->findings_json = submission->row_code = NULL;
         chunks_load(arena, asked, unit, year_index, &from->submissions[i], submission);
     }
 }
@@ -506,8 +508,10 @@ static void submission_merge(const struct staged_review *staged, struct review *
         merged.failing = old->failing;
         merged.has_failing = old->has_failing;
     }
-    if (old != NULL && from->findings_json == NULL) merged.findings_json = old->findings_json;
-    if (from->errors_total + from->warnings_total == 0) merged.findings_json = NULL;
+    if (old != NULL && (merged.state == SUBMISSION_RETURNED || merged.state == SUBMISSION_APPROVED)) {
+        merged.findings_json = old->findings_json;
+        merged.row_code = old->row_code;
+    }
     if (old != NULL && from->failed_json == NULL) merged.failed_json = old->failed_json;
     if (merged.state != SUBMISSION_WAITING) merged.failed_json = NULL;
     merged.chunks = old != NULL ? old->chunks : NULL;
