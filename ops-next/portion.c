@@ -23,7 +23,8 @@ bool portion_init(struct portion *portion)
         .units = calloc(PORTION_RECORDS_MAX, sizeof *portion->units),
         .years = calloc(PORTION_RECORDS_MAX, sizeof *portion->years),
     };
-    return portion->arena != NULL && portion->records != NULL && portion->events != NULL && portion->units != NULL && portion->years != NULL;
+    return portion->arena != NULL && portion->records != NULL && portion->events != NULL && portion->units != NULL &&
+           portion->years != NULL;
 }
 
 void portion_free(struct portion *portion)
@@ -56,7 +57,8 @@ bool portion_add(struct portion *portion, const struct kafka_record *record, int
     struct fault refusal = {0};
     struct event *event = &portion->records[portion->count].event;
     struct review_event *in = &portion->events[portion->count];
-    *in = (struct review_event){.topic = record->topic, .partition = record->partition, .offset = record->offset, .append_ms = record->append_ms};
+    *in = (struct review_event){
+        .topic = record->topic, .partition = record->partition, .offset = record->offset, .append_ms = record->append_ms};
     bool is_event = event_read(portion->arena, record, input_partitions, event, &refusal);
     if (!is_event && refusal.kind != FAULT_REJECT) return memory_out(fault);
     if (is_event)
@@ -78,7 +80,8 @@ static bool open_world(struct portion *portion, struct kept_world *kept, struct 
                                           .record_count = portion->count,
                                           .events = portion->events,
                                           .world = {.arena = portion->arena}};
-    return kept_world_open(kept, &portion->micro.world, portion->events, portion->units, portion->years, portion->count) || memory_out(fault);
+    return kept_world_open(kept, &portion->micro.world, portion->events, portion->units, portion->years, portion->count) ||
+           memory_out(fault);
 }
 
 bool portion_load_state(struct portion *portion, struct kept_world *none, struct store *store, struct fault *fault)

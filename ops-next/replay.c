@@ -118,9 +118,10 @@ static bool accounts_ask(struct stretch *stretch)
 {
     struct session *session = stretch->replay->session;
     struct database_result *result = NULL;
-    struct database_query *query = session_ask(session, "SELECT first_offset, next_offset, records, is_moved FROM nianshen_next.ledger_account_range "
-                                                        "WHERE topic = $1 AND partition = $2 AND next_offset > $3 AND first_offset < $4 "
-                                                        "ORDER BY first_offset");
+    struct database_query *query =
+        session_ask(session, "SELECT first_offset, next_offset, records, is_moved FROM nianshen_next.ledger_account_range "
+                             "WHERE topic = $1 AND partition = $2 AND next_offset > $3 AND first_offset < $4 "
+                             "ORDER BY first_offset");
     query_text(query, topic_kind_name(stretch->range.topic));
     query_int4(query, stretch->range.partition);
     query_int8(query, stretch->range.from);
@@ -272,11 +273,13 @@ static bool is_one_of(const char *text, const char *const *list)
  */
 static bool is_same(const struct review_event *in, const char *recorded, const char *came, bool is_purged)
 {
-    static const char *const open_to_others[] = {"dead-letter too-many", "dead-letter chunk-contradicts", "dead-letter chunk-differs", NULL};
+    static const char *const open_to_others[] = {"dead-letter too-many", "dead-letter chunk-contradicts", "dead-letter chunk-differs",
+                                                 NULL};
     static const char *const by_content[] = {"dead-letter identity-reused", "dead-letter chunk-differs", NULL};
     if (strcmp(recorded, came) == 0) return true;
     if (is_purged && strcmp(came, "duplicate") == 0 && is_one_of(recorded, by_content)) return true;
-    bool is_known_later = place_of(in) > in->offset || (in->review != NULL && in->event != NULL && place_of_repeat(in->review, in->event) > in->offset);
+    bool is_known_later =
+        place_of(in) > in->offset || (in->review != NULL && in->event != NULL && place_of_repeat(in->review, in->event) > in->offset);
     return is_known_later && is_one_of(recorded, open_to_others);
 }
 
@@ -310,8 +313,8 @@ static bool portion_compare(struct stretch *stretch, int64_t next)
     struct portion *portion = &replay->portion;
     struct fault *fault = &replay->session->fault;
     if (!exceptions_ask(stretch, next)) return false;
-    if (portion->count > 0 && (!portion_load_state(portion, replay->none, replay->store, fault) || !store_read_await(replay->store, fault) ||
-                               !portion_apply(portion, fault)))
+    if (portion->count > 0 && (!portion_load_state(portion, replay->none, replay->store, fault) ||
+                               !store_read_await(replay->store, fault) || !portion_apply(portion, fault)))
         return false;
     for (size_t i = 0; i < portion->count; i++)
         if (!record_compare(stretch, &portion->events[i])) return false;

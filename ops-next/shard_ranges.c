@@ -14,7 +14,8 @@ static struct topic_range *range_of(const struct shard_ranges *ranges, const str
 {
     enum topic_kind topic;
     int64_t partition = result_int8(result, row, 1);
-    bool is_known = topic_kind_of_name(result_text(result, row, 0), &topic) && (int)topic < TOPIC_INPUTS && partition < (int64_t)ranges->count;
+    bool is_known =
+        topic_kind_of_name(result_text(result, row, 0), &topic) && (int)topic < TOPIC_INPUTS && partition < (int64_t)ranges->count;
     return is_known ? &ranges->list[partition][topic] : NULL;
 }
 

@@ -57,10 +57,11 @@ static void write_unit_review(struct copy_text *line, const struct unit_review *
 }
 
 static const char *const submission_columns[] = {
-    "submission", "source",       "unit_review",    "submitted_by", "mode",       "chunks",  "entries_total", "received",   "in_campaign",
-    "first_ms",   "completed_ms", "completed_by",   "content",      "state",      "code",    "row_code",      "listed",     "passed",
-    "failed",     "errors_total", "warnings_total", "findings",     "enrolments", "reasons", "warnings",      "entries",    "digest",
-    "decided_ms", NULL};
+    "submission", "source",      "unit_review", "submitted_by", "mode",         "chunks",       "entries_total",
+    "received",   "in_campaign", "first_ms",    "completed_ms", "completed_by", "content",      "state",
+    "code",       "row_code",    "listed",      "passed",       "failed",       "errors_total", "warnings_total",
+    "findings",   "enrolments",  "reasons",     "warnings",     "entries",      "digest",       "decided_ms",
+    NULL};
 
 static bool has_warnings(const struct submission *row)
 {
@@ -286,7 +287,7 @@ const char *const state_line_queries[] = {
 const struct state_line_kind *state_line_kind_of(const char *kind)
 {
     static const struct state_line_kind kinds[] = {
-        {"unit-review", unit_review_columns, 2}, {"submission", submission_columns, 1},  {"chunk", chunk_columns, 2},
+        {"unit-review", unit_review_columns, 2}, {"submission", submission_columns, 1}, {"chunk", chunk_columns, 2},
         {"decision", decision_columns, 2},       {"repeated-chunk", repeat_columns, 2}, {"removed", removed_columns, 1}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i].name, kind) == 0) return &kinds[i];

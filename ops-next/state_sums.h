@@ -1,7 +1,7 @@
 /*
  * Two sets of lines compared without keeping them: the hash of each line is added to a sum of its unit on one side and taken away on the
- * other, so that order does not matter and a unit whose lines are equal comes to zero. The hashes are keyed with secret random bytes of this
- * run: whoever can write the lines can not choose them so that a difference sums to zero.
+ * other, so that order does not matter and a unit whose lines are equal comes to zero. The hashes are keyed with secret random bytes of
+ * this run: whoever can write the lines can not choose them so that a difference sums to zero.
  *
  * Memory: of each unit its name and 16 bytes, with the table some 60 bytes for a name of 10.
  */

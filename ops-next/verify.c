@@ -29,7 +29,8 @@ const struct option verify_options[] = {
     {.name = "rosters",
      .kind = OPTION_SWITCH,
      .help = {"同时核对各年审活动开放时整理的名册与会员的历次版本，要读全部会员：这样手工改动过的名册也能查出。",
-              "Also compare the rosters packed at each opening with the versions of all memberships, reading every member: so a roster that was "
+              "Also compare the rosters packed at each opening with the versions of all memberships, reading every member: so a roster "
+              "that was "
               "changed by hand is found, too."}},
     OPTION_OF_FINDINGS("50", "至多显示 N 处差异；有差异的单位全部计数。", "Show at most N differences; all units that differ are counted."),
     OPTION_OF_JSON,
@@ -60,7 +61,8 @@ struct verify {
 
 static bool memory_out(struct verify *verify)
 {
-    return fault_set(&verify->live.fault, FAULT_RETRY, EX_OSERR, "memory-out", language_pick("内存不足", "out of memory for the comparison"));
+    return fault_set(&verify->live.fault, FAULT_RETRY, EX_OSERR, "memory-out",
+                     language_pick("内存不足", "out of memory for the comparison"));
 }
 
 /* ---- the first pass: a sum for each unit ---- */
@@ -215,8 +217,9 @@ static bool recorded_shown(struct verify *verify)
     bool is_good = list != NULL || memory_out(verify);
     if (is_good) {
         query_text(session_ask(&verify->live, "SELECT set_config('nianshen.verify_units', $1, true)"), list);
-        is_good = session_run(&verify->live, NULL) &&
-                  recorded_read(verify, " WHERE unit = ANY (string_to_array(current_setting('nianshen.verify_units'), E'\\n'))", recorded_line);
+        is_good =
+            session_run(&verify->live, NULL) &&
+            recorded_read(verify, " WHERE unit = ANY (string_to_array(current_setting('nianshen.verify_units'), E'\\n'))", recorded_line);
     }
     copy_text_free(&names);
     return is_good;
@@ -260,8 +263,13 @@ static bool difference_take(void *context, const struct state_difference *differ
     bool is_damage = !is_lost(verify, difference->unit);
     verify->damaged += is_damage;
     verify->not_in_topic += !is_damage;
-    const char *const cells[] = {difference->unit,     difference->kind,    difference->key, difference->field,
-                                 difference->recorded, difference->rebuilt, is_damage ? "damage" : "not-in-topic"};
+    const char *const cells[] = {difference->unit,
+                                 difference->kind,
+                                 difference->key,
+                                 difference->field,
+                                 difference->recorded,
+                                 difference->rebuilt,
+                                 is_damage ? "damage" : "not-in-topic"};
     return table_rows(verify->differences) >= (size_t)config_number(verify->live.config, "limit") ||
            table_add(verify->differences, cells, &verify->live.fault);
 }
@@ -319,7 +327,8 @@ static void summarize(const struct verify *verify)
         fprintf(stderr, language_pick("%zu 个单位有差异%s\n", "units that differ: %zu%s\n"), verify->differing_count,
                 is_cut ? language_pick("（用 --limit 可显示更多）", " (--limit shows more)") : "");
     if (verify->roster_violations > 0)
-        fprintf(stderr, language_pick("名册与会员不符：%" PRId64 " 处\n", "rosters that differ from the memberships: %" PRId64 " findings\n"),
+        fprintf(stderr,
+                language_pick("名册与会员不符：%" PRId64 " 处\n", "rosters that differ from the memberships: %" PRId64 " findings\n"),
                 verify->roster_violations);
 }
 

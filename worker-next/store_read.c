@@ -50,6 +50,7 @@ bool store_read_await(struct store *store, struct fault *fault)
         (void)poll(&wait, 1, -1);
     }
     const struct fault *failure = store_fault(store);
-    for (size_t i = 0; store->state == STORE_READY && i < store->batch->world.review_count; i++) store->batch->world.reviews[i].is_held = false;
+    for (size_t i = 0; store->state == STORE_READY && i < store->batch->world.review_count; i++)
+        store->batch->world.reviews[i].is_held = false;
     return store->state == STORE_READY || fault_set(fault, failure->kind, failure->exit_status, failure->code, "%s", failure->text);
 }

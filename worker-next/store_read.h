@@ -1,7 +1,7 @@
 /*
  * The store of somebody who only reads: what events are judged against is loaded within the caller's own transaction, so that it is of one
- * snapshot; nothing is locked, compared with positions or written. For verify and replay. Units that are held are not said to be: the caller
- * gives no record that was held.
+ * snapshot; nothing is locked, compared with positions or written. For verify and replay. Units that are held are not said to be: the
+ * caller gives no record that was held.
  */
 #ifndef NIANSHEN_WORKER_STORE_READ_H
 #define NIANSHEN_WORKER_STORE_READ_H

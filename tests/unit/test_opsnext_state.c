@@ -110,22 +110,75 @@ static bool refuse(void *context, const char *line, size_t bytes)
     return false;
 }
 
-static struct unit_review unit_review = {
-    .source = "urn:\\x\t1", .id = "r\n1", .submitted_by = "甲\b\f\r\v", .place = {7, 1000}, .profile = {.name = "", .address = NULL}, .code = NULL};
+static struct unit_review unit_review = {.source = "urn:\\x\t1",
+                                         .id = "r\n1",
+                                         .submitted_by = "甲\b\f\r\v",
+                                         .place = {7, 1000},
+                                         .profile = {.name = "", .address = NULL},
+                                         .code = NULL};
 static const struct failing failing[] = {{11, "left", NULL}, {12, "retired", "id-expired"}};
 static struct chunk chunks[] = {{.number = 2, .id = "c2", .place = {4, 40}, .is_in_campaign = true}};
-static struct submission submissions[] = {
-    {.name = "s1", .source = "urn:a", .unit_review = "r1", .submitted_by = "b", .mode = EVENT_MODE_LIST, .chunk_count = 2, .entries_total = 5,
-     .received = 2, .is_in_campaign = true, .first = {3, 30}, .completed = {4, 40}, .completed_by = "c2", .chunks = chunks, .chunks_loaded = 1,
-     .listed = 5, .passed = 3, .failed = 2, .warnings_total = 1, .findings_json = "[\"\\\\\"]", .failing = failing, .has_failing = true,
-     .failed_json = "no longer", .state = SUBMISSION_APPROVED, .has_digest = true, .digest = {0xab}, .decided_ms = 50},
-    {.name = "s2", .source = "urn:a", .unit_review = "r1", .submitted_by = "b", .chunk_count = 1, .received = 0, .first = {9, 90}, .completed = {-1, 0},
-     .content_sha256 = {1}, .failing = failing, .has_failing = true, .failed = 1, .failed_json = "{}", .state = SUBMISSION_WAITING}};
-static struct decision decisions[] = {{.source = "urn:s", .id = "d1", .submission = "s1", .place = {1, 50}, .kind = DECISION_APPROVED, .digest_text = "sha256:ab",
-                                       .superior = "S", .reviewer = "R", .verdict = VERDICT_ACCEPTED, .is_counted = true}};
+static struct submission submissions[] = {{.name = "s1",
+                                           .source = "urn:a",
+                                           .unit_review = "r1",
+                                           .submitted_by = "b",
+                                           .mode = EVENT_MODE_LIST,
+                                           .chunk_count = 2,
+                                           .entries_total = 5,
+                                           .received = 2,
+                                           .is_in_campaign = true,
+                                           .first = {3, 30},
+                                           .completed = {4, 40},
+                                           .completed_by = "c2",
+                                           .chunks = chunks,
+                                           .chunks_loaded = 1,
+                                           .listed = 5,
+                                           .passed = 3,
+                                           .failed = 2,
+                                           .warnings_total = 1,
+                                           .findings_json = "[\"\\\\\"]",
+                                           .failing = failing,
+                                           .has_failing = true,
+                                           .failed_json = "no longer",
+                                           .state = SUBMISSION_APPROVED,
+                                           .has_digest = true,
+                                           .digest = {0xab},
+                                           .decided_ms = 50},
+                                          {.name = "s2",
+                                           .source = "urn:a",
+                                           .unit_review = "r1",
+                                           .submitted_by = "b",
+                                           .chunk_count = 1,
+                                           .received = 0,
+                                           .first = {9, 90},
+                                           .completed = {-1, 0},
+                                           .content_sha256 = {1},
+                                           .failing = failing,
+                                           .has_failing = true,
+                                           .failed = 1,
+                                           .failed_json = "{}",
+                                           .state = SUBMISSION_WAITING}};
+static struct decision decisions[] = {{.source = "urn:s",
+                                       .id = "d1",
+                                       .submission = "s1",
+                                       .place = {1, 50},
+                                       .kind = DECISION_APPROVED,
+                                       .digest_text = "sha256:ab",
+                                       .superior = "S",
+                                       .reviewer = "R",
+                                       .verdict = VERDICT_ACCEPTED,
+                                       .is_counted = true}};
 static struct repeat repeats[] = {{.source = "urn:a", .id = "again", .place = {5, 55}}};
-static const struct review sample = {.unit = "U\\1", .year = 2026, .unit_reviews = &unit_review, .unit_review_count = 1, .submissions = submissions,
-                                     .submission_count = 2, .decisions = decisions, .decision_count = 1, .repeats = repeats, .repeat_count = 1};
+static const struct review sample = {.unit = "U\\1",
+                                     .year = 2026,
+                                     .unit_reviews = &unit_review,
+                                     .unit_review_count = 1,
+                                     .submissions = submissions,
+                                     .submission_count = 2,
+                                     .decisions = decisions,
+                                     .decision_count = 1,
+                                     .repeats = repeats,
+                                     .repeat_count = 1};
 
 #define ZEROS "00000000000000000000000000000000000000000000000000000000000000"
 
@@ -136,12 +189,14 @@ static void rows_are_lines_of_copy(void **state)
     assert_true(state_lines_of(&sample, collect, &lines));
     assert_string_equal(lines.text,
                         "U\\\\1\tunit-review\turn:\\\\x\\t1\tr\\n1\t甲\\b\\f\\r\\v\t1000\t00" ZEROS "\t\t\\N\t\\N\t\\N\t\\N\t\\N\n"
-                        "U\\\\1\tsubmission\ts1\turn:a\tr1\tb\tlist\t2\t5\t2\tt\t30\t40\tc2\t\\N\tapproved\t\\N\t\\N\t5\t3\t2\t0\t1\t[\"\\\\\\\\\"]\t11,12\t"
+                        "U\\\\1\tsubmission\ts1\turn:a\tr1\tb\tlist\t2\t5\t2\tt\t30\t40\tc2\t\\N\tapproved\t\\N\t\\N\t5\t3\t2\t0\t1\t["
+                        "\"\\\\\\\\\"]\t11,12\t"
                         "left,retired\t;id-expired\t\\N\tab" ZEROS "\t50\n"
                         "U\\\\1\tchunk\ts1\t2\tc2\t40\t00" ZEROS "\tt\n"
                         "U\\\\1\tremoved\t11\tleft\ts1\turn:s\td1\t50\n"
                         "U\\\\1\tremoved\t12\tretired\ts1\turn:s\td1\t50\n"
-                        "U\\\\1\tsubmission\ts2\turn:a\tr1\tb\timport\t1\t0\t0\tf\t90\t0\t\\N\t01" ZEROS "\twaiting\t\\N\t\\N\t0\t0\t1\t0\t0\t\\N\t11\tleft\t\t{}\t"
+                        "U\\\\1\tsubmission\ts2\turn:a\tr1\tb\timport\t1\t0\t0\tf\t90\t0\t\\N\t01" ZEROS
+                        "\twaiting\t\\N\t\\N\t0\t0\t1\t0\t0\t\\N\t11\tleft\t\t{}\t"
                         "\\N\t0\n"
                         "U\\\\1\tdecision\turn:s\td1\ts1\t50\t00" ZEROS "\tapproved\tsha256:ab\tS\tR\t\\N\t\\N\taccepted\t\\N\tt\n"
                         "U\\\\1\trepeated-chunk\turn:a\tagain\t55\t00" ZEROS "\n");
@@ -162,8 +217,8 @@ static bool tell(void *context, const struct state_difference *d)
 {
     struct lines *lines = context;
     size_t used = strlen(lines->text);
-    (void)snprintf(lines->text + used, sizeof lines->text - used, "%s|%s|%s|%s|%s|%s\n", d->unit, d->kind, d->key, d->field == NULL ? "-" : d->field,
-                   d->recorded == NULL ? "-" : d->recorded, d->rebuilt == NULL ? "-" : d->rebuilt);
+    (void)snprintf(lines->text + used, sizeof lines->text - used, "%s|%s|%s|%s|%s|%s\n", d->unit, d->kind, d->key,
+                   d->field == NULL ? "-" : d->field, d->recorded == NULL ? "-" : d->recorded, d->rebuilt == NULL ? "-" : d->rebuilt);
     return true;
 }
 
@@ -260,8 +315,9 @@ static void reviews_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_does_not_matter),  cmocka_unit_test(differences_are_of_their_unit), cmocka_unit_test(units_do_not_balance),
-        cmocka_unit_test(rows_are_lines_of_copy), cmocka_unit_test(kinds_have_columns),            cmocka_unit_test(fields_and_rows_are_named),
+        cmocka_unit_test(order_does_not_matter), cmocka_unit_test(differences_are_of_their_unit),
+        cmocka_unit_test(units_do_not_balance),  cmocka_unit_test(rows_are_lines_of_copy),
+        cmocka_unit_test(kinds_have_columns),    cmocka_unit_test(fields_and_rows_are_named),
         cmocka_unit_test(reviews_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
