@@ -111,6 +111,10 @@ unit: $(UNIT_TESTS) ## unit tests, under the sanitizers that SANITIZE names
 sql-test: $(BIN)/nianshen-ops ## tests of the SQL rules (pgTAP), on a database of their own
 	@tests/run-sql build/results/sql $(BIN)
 
+STORE_SEEDS ?= 1 2 3
+store-test: $(BIN)/nianshen-ops $(OUT)/store/test_store ## the worker's store beside the engine's state in memory, on a database of its own (STORE_SEEDS="1 2 3")
+	@tests/run-store build/results/store $(CURDIR)/$(BIN) $(CURDIR)/$(OUT)/store/test_store $(STORE_SEEDS)
+
 SIM_FIRST ?= 0
 SIM_HISTORIES ?= 100000
 PYTEST := NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTHESIS_STORAGE_DIRECTORY=build/hypothesis \
@@ -205,7 +209,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sim-next sim-store sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
+.PHONY: all demo test up down deps jars unit fuzz sim-next sim-store sql-test store-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))

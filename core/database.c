@@ -506,9 +506,10 @@ bool database_schema_fits(const struct database *database, const char *version, 
         PQdb(database->connection), version, NIANSHEN_SCHEMA_VERSION);
 }
 
-/* A DBA may have given the database or the role other defaults: what the programs lean on is set in the question every one of them asks first. */
+/* A DBA may have given the database or the role other defaults: what the programs lean on is set in the question every one of them asks
+ * first. */
 #define SETTINGS_OF_A_SESSION                                                                                                              \
-    "set_config('default_transaction_isolation', 'read committed', false), set_config('standard_conforming_strings', 'on', false), "      \
+    "set_config('default_transaction_isolation', 'read committed', false), set_config('standard_conforming_strings', 'on', false), "       \
     "set_config('DateStyle', 'ISO, YMD', false), set_config('bytea_output', 'hex', false)"
 
 bool database_require_schema(struct database *database, int timeout_ms, struct fault *fault)

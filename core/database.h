@@ -114,7 +114,8 @@ bool database_copy_read(struct database *database, const char **line, size_t *by
  * Each statement is prepared once a session, when it is first added, and known by its address: statements are static. At most 64 of them,
  * as many a pipeline. Add them one after the other (the query's bytes are copied; NULL: no parameters), end the pipeline, then
  * database_poll: READY when all have answered, FAILED with the first error; the server skips what stands behind it. Outside BEGIN and
- * COMMIT, which are statements like others, a pipeline is one transaction. When adding fails close the connection: a part may be on its way.
+ * COMMIT, which are statements like others, a pipeline is one transaction. When adding fails close the connection: a part may be on its
+ * way.
  *
  * Answers are in binary format: the accessors below know both. Prepared statements need a session of one's own: no pooler by transaction.
  */

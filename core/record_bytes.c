@@ -22,7 +22,8 @@ const void *record_headers_pack(struct arena *arena, const struct kafka_record *
 {
     size_t size = HEAD_BYTES;
     for (size_t i = 0; i < record->header_count; i++)
-        size += HEADER_BYTES_MIN + strlen(record->headers[i].name) + (record->headers[i].value == NULL ? 0 : record->headers[i].value_bytes);
+        size +=
+            HEADER_BYTES_MIN + strlen(record->headers[i].name) + (record->headers[i].value == NULL ? 0 : record->headers[i].value_bytes);
     unsigned char *bytes = arena_take(arena, size);
     if (bytes == NULL) return NULL;
     unsigned char *at = bytes;

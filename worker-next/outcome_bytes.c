@@ -109,8 +109,9 @@ static bool get_outcome(struct reader *reader, struct outcome *outcome)
     outcome->time_ms = (int64_t)time_ms;
     memcpy(outcome->id, reader->at, OUTCOME_ID_CHARS);
     reader->at += OUTCOME_ID_CHARS;
-    return get_text(reader, &outcome->type, &count) && get_text(reader, &outcome->unit, &count) && get_text(reader, &outcome->causation, &count) &&
-           get_text(reader, &outcome->body, &outcome->body_bytes) && outcome->type != NULL && outcome->unit != NULL && outcome->body != NULL;
+    return get_text(reader, &outcome->type, &count) && get_text(reader, &outcome->unit, &count) &&
+           get_text(reader, &outcome->causation, &count) && get_text(reader, &outcome->body, &outcome->body_bytes) &&
+           outcome->type != NULL && outcome->unit != NULL && outcome->body != NULL;
 }
 
 bool outcome_unpack(struct arena *arena, const void *bytes, size_t size_bytes, struct outcome **outcomes, size_t *count)

@@ -4,10 +4,23 @@
 #include "worker-next/store_internal.h"
 
 static const struct database_statement statement_claim = {
-    "claim", "SELECT shard, topic, epoch, next_offset, last_offset, last_append_ms, last_sha256, purged_before, halted, has_outbox, has_removals "
-             "FROM nianshen_engine.claim($1, $2)"};
+    "claim",
+    "SELECT shard, topic, epoch, next_offset, last_offset, last_append_ms, last_sha256, purged_before, halted, has_outbox, has_removals "
+    "FROM nianshen_engine.claim($1, $2)"};
 static const struct database_statement statement_end = {"end_stale_backends", "SELECT nianshen_engine.end_stale_backends($1)"};
-enum { CLAIM_SHARD, CLAIM_TOPIC, CLAIM_EPOCH, CLAIM_NEXT, CLAIM_LAST, CLAIM_LAST_MS, CLAIM_SHA256, CLAIM_PURGED, CLAIM_HALTED, CLAIM_OUTBOX, CLAIM_REMOVALS };
+enum {
+    CLAIM_SHARD,
+    CLAIM_TOPIC,
+    CLAIM_EPOCH,
+    CLAIM_NEXT,
+    CLAIM_LAST,
+    CLAIM_LAST_MS,
+    CLAIM_SHA256,
+    CLAIM_PURGED,
+    CLAIM_HALTED,
+    CLAIM_OUTBOX,
+    CLAIM_REMOVALS
+};
 
 static void shards_add(struct store *store)
 {

@@ -159,8 +159,8 @@ static bool unpack_later(struct store *store, const struct database_result *resu
     struct roster_later *later = arena_take(store->batch->arena, (rows + 1) * sizeof *later);
     if (later == NULL) return store_memory(store);
     for (size_t row = 0; row < rows; row++)
-        later[row] = (struct roster_later){id_key_of(result_text(result, row, 1), result_bytes(result, row, 1)), result_int8(result, row, 2),
-                                           result_int8(result, row, 3)};
+        later[row] = (struct roster_later){id_key_of(result_text(result, row, 1), result_bytes(result, row, 1)),
+                                           result_int8(result, row, 2), result_int8(result, row, 3)};
     while (from < rows) { /* the rows come by review */
         struct review *review = plan_review(store, result, from, 0);
         size_t until = from + 1;

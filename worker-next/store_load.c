@@ -13,7 +13,8 @@ static const struct database_statement statements[LOAD_STATEMENTS] = {
     [LOAD_DECISIONS] = {"load_decisions", "SELECT * FROM nianshen_engine.load_decisions($1, $2, $3)"},
     [LOAD_CHANGES] = {"load_roster_changes", "SELECT * FROM nianshen_engine.load_roster_changes($1, $2)"},
     [LOAD_CHUNKS] = {"load_chunks", "SELECT * FROM nianshen_engine.load_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"},
-    [LOAD_NAMED_UNIT_REVIEWS] = {"load_named_unit_reviews", "SELECT * FROM nianshen_engine.load_named_unit_reviews($1, $2, $3, $4, $5, $6)"},
+    [LOAD_NAMED_UNIT_REVIEWS] = {"load_named_unit_reviews",
+                                 "SELECT * FROM nianshen_engine.load_named_unit_reviews($1, $2, $3, $4, $5, $6)"},
     [LOAD_NAMED_DECISIONS] = {"load_named_decisions", "SELECT * FROM nianshen_engine.load_named_decisions($1, $2, $3, $4, $5, $6)"},
     [LOAD_ROSTER] = {"load_roster", "SELECT * FROM nianshen_engine.load_roster($1, $2, $3, $4, $5, $6, $7, $8, $9)"},
 };
@@ -139,7 +140,8 @@ static void identities_sort(struct identities *identities)
     size_t kept = 0;
     if (identities->count > 1) qsort(identities->list, identities->count, sizeof *identities->list, compare_identities);
     for (size_t i = 0; i < identities->count; i++)
-        if (i == 0 || compare_identities(&identities->list[i], &identities->list[kept - 1]) != 0) identities->list[kept++] = identities->list[i];
+        if (i == 0 || compare_identities(&identities->list[i], &identities->list[kept - 1]) != 0)
+            identities->list[kept++] = identities->list[i];
     identities->count = kept;
 }
 

@@ -8,7 +8,20 @@
 
 static const struct database_statement statement_mark = {"outbox_delete", "SELECT nianshen_engine.outbox_delete($1, $2)"};
 static const struct database_statement statement_take = {"outbox_take", "SELECT * FROM nianshen_engine.outbox_take($1, $2, $3)"};
-enum { ROW_SHARD, ROW_BATCH, ROW_OUTCOMES, ROW_TOPIC, ROW_OFFSET, ROW_APPEND_MS, ROW_CODE, ROW_TEXT, ROW_KEY, ROW_VALUE, ROW_HEADERS, ROW_MORE };
+enum {
+    ROW_SHARD,
+    ROW_BATCH,
+    ROW_OUTCOMES,
+    ROW_TOPIC,
+    ROW_OFFSET,
+    ROW_APPEND_MS,
+    ROW_CODE,
+    ROW_TEXT,
+    ROW_KEY,
+    ROW_VALUE,
+    ROW_HEADERS,
+    ROW_MORE
+};
 
 static void query_published(struct database_query *query, const struct store_published *list, size_t count)
 {
@@ -95,8 +108,9 @@ static bool taken(struct store *store)
     for (size_t row = 0; row < rows; row++) {
         if (result_is_null(result, row, ROW_TOPIC)) {
             struct store_outbox_row *out = &list[store->row_count++];
-            *out = (struct store_outbox_row){
-                .shard = (int32_t)result_int8(result, row, ROW_SHARD), .batch = result_int8(result, row, ROW_BATCH), .dead_letters = letters};
+            *out = (struct store_outbox_row){.shard = (int32_t)result_int8(result, row, ROW_SHARD),
+                                             .batch = result_int8(result, row, ROW_BATCH),
+                                             .dead_letters = letters};
             if (!read_outcomes(store, result, row, out)) return false;
         } else if (store->row_count > 0) {
             list[store->row_count - 1].dead_letter_count++;

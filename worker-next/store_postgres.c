@@ -137,7 +137,8 @@ bool store_memory(struct store *store)
 static bool opened(struct store *store)
 {
     store->answer = store_take(store, 0);
-    return database_schema_fits(store->database, result_is_null(store->answer, 0, 0) ? "none" : result_text(store->answer, 0, 0), &store->fault);
+    return database_schema_fits(store->database, result_is_null(store->answer, 0, 0) ? "none" : result_text(store->answer, 0, 0),
+                                &store->fault);
 }
 
 static bool connected(struct store *store)

@@ -7,11 +7,13 @@
 static const struct database_statement write_unit_reviews = {
     "write_unit_reviews", "SELECT nianshen_engine.write_unit_reviews($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"};
 static const struct database_statement write_submissions = {
-    "write_submissions", "SELECT nianshen_engine.write_submissions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-                         "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)"};
+    "write_submissions",
+    "SELECT nianshen_engine.write_submissions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+    "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)"};
 static const struct database_statement change_submissions = {
-    "change_submissions", "SELECT nianshen_engine.change_submissions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-                          "$19, $20, $21, $22, $23)"};
+    "change_submissions",
+    "SELECT nianshen_engine.change_submissions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+    "$19, $20, $21, $22, $23)"};
 static const struct database_statement settle_submissions = {"settle_submissions",
                                                              "SELECT nianshen_engine.settle_submissions($1, $2, $3, $4, $5, $6)"};
 static const struct database_statement write_chunks = {"write_chunks",
@@ -66,14 +68,16 @@ static bool row_add(struct rows *rows, const struct review *review, union item a
 }
 
 struct written { /* by table */
-    struct rows unit_reviews, submissions, changed_submissions, settled, chunks, judged, repeats, decisions, changed_decisions, removals, profiles;
+    struct rows unit_reviews, submissions, changed_submissions, settled, chunks, judged, repeats, decisions, changed_decisions, removals,
+        profiles;
 };
 
 /* Nothing but its state changes, as nearly always. */
 static bool is_settled(const struct submission *submission)
 {
     return !submission->was_completed_now && !submission->must_drop_rows && submission->code == NULL &&
-           (submission->state == SUBMISSION_PENDING || submission->state == SUBMISSION_APPROVED || submission->state == SUBMISSION_RETURNED);
+           (submission->state == SUBMISSION_PENDING || submission->state == SUBMISSION_APPROVED ||
+            submission->state == SUBMISSION_RETURNED);
 }
 
 static bool collect_submission(struct written *out, const struct review *review, const struct submission *submission)
@@ -92,7 +96,8 @@ static bool collect_submission(struct written *out, const struct review *review,
 /* Its failing members are removed by this decision. */
 static const struct submission *removes(const struct review *review, const struct decision *decision)
 {
-    if (decision->kind != DECISION_APPROVED || decision->verdict != VERDICT_ACCEPTED || (!decision->is_new && !decision->is_changed)) return NULL;
+    if (decision->kind != DECISION_APPROVED || decision->verdict != VERDICT_ACCEPTED || (!decision->is_new && !decision->is_changed))
+        return NULL;
     for (size_t i = 0; i < review->submission_count; i++) {
         const struct submission *submission = &review->submissions[i];
         if (submission->state == SUBMISSION_APPROVED && submission->failed > 0 && strcmp(submission->name, decision->submission) == 0)

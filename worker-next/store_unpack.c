@@ -26,7 +26,8 @@ static void *take_array(struct store *store, size_t count, size_t bytes)
 /* What stands in the store was written by us: bytes that are none of ours are damage, and nothing to go on with. */
 static bool damaged(struct store *store, const char *what)
 {
-    return fault_set(&store->fault, FAULT_FATAL, EX_SOFTWARE, "store-damaged", "what is stored as %s can not be read: run nianshen-ops check", what);
+    return fault_set(&store->fault, FAULT_FATAL, EX_SOFTWARE, "store-damaged",
+                     "what is stored as %s can not be read: run nianshen-ops check", what);
 }
 
 /* How many rows of `kind` (column; -1: all rows) each review has, by its place in the world. */
@@ -205,11 +206,37 @@ static const char *state_name(int i)
 }
 
 enum {
-    SUBMISSION_NAME = 1, SUBMISSION_SOURCE, SUBMISSION_UNIT_REVIEW, SUBMISSION_BY, SUBMISSION_MODE, SUBMISSION_CHUNKS, SUBMISSION_ENTRIES,
-    SUBMISSION_RECEIVED, SUBMISSION_IN_CAMPAIGN, SUBMISSION_FIRST, SUBMISSION_FIRST_MS, SUBMISSION_COMPLETED, SUBMISSION_COMPLETED_MS,
-    SUBMISSION_COMPLETED_BY, SUBMISSION_SHA256, SUBMISSION_STATE, SUBMISSION_CODE, SUBMISSION_ROW_CODE, SUBMISSION_LISTED, SUBMISSION_PASSED,
-    SUBMISSION_FAILED, SUBMISSION_ERRORS, SUBMISSION_WARNINGS, SUBMISSION_DIGEST, SUBMISSION_DECIDED, SUBMISSION_WIDE, SUBMISSION_FINDINGS,
-    SUBMISSION_ENROLMENTS, SUBMISSION_REASONS, SUBMISSION_FAILING_WARNINGS, SUBMISSION_FAILED_JSON
+    SUBMISSION_NAME = 1,
+    SUBMISSION_SOURCE,
+    SUBMISSION_UNIT_REVIEW,
+    SUBMISSION_BY,
+    SUBMISSION_MODE,
+    SUBMISSION_CHUNKS,
+    SUBMISSION_ENTRIES,
+    SUBMISSION_RECEIVED,
+    SUBMISSION_IN_CAMPAIGN,
+    SUBMISSION_FIRST,
+    SUBMISSION_FIRST_MS,
+    SUBMISSION_COMPLETED,
+    SUBMISSION_COMPLETED_MS,
+    SUBMISSION_COMPLETED_BY,
+    SUBMISSION_SHA256,
+    SUBMISSION_STATE,
+    SUBMISSION_CODE,
+    SUBMISSION_ROW_CODE,
+    SUBMISSION_LISTED,
+    SUBMISSION_PASSED,
+    SUBMISSION_FAILED,
+    SUBMISSION_ERRORS,
+    SUBMISSION_WARNINGS,
+    SUBMISSION_DIGEST,
+    SUBMISSION_DECIDED,
+    SUBMISSION_WIDE,
+    SUBMISSION_FINDINGS,
+    SUBMISSION_ENROLMENTS,
+    SUBMISSION_REASONS,
+    SUBMISSION_FAILING_WARNINGS,
+    SUBMISSION_FAILED_JSON
 };
 
 static int32_t number_or_zero(const struct database_result *result, size_t row, size_t column)
@@ -229,7 +256,8 @@ static const char *read_element(struct store *store, struct database_array *arra
 
 static bool read_failing(struct store *store, const struct database_result *result, size_t row, struct submission *out)
 {
-    struct database_array enrolments = result_array(result, row, SUBMISSION_ENROLMENTS), reasons = result_array(result, row, SUBMISSION_REASONS),
+    struct database_array enrolments = result_array(result, row, SUBMISSION_ENROLMENTS),
+                          reasons = result_array(result, row, SUBMISSION_REASONS),
                           warnings = result_array(result, row, SUBMISSION_FAILING_WARNINGS);
     size_t count = enrolments.left;
     bool has_warnings = warnings.left > 0;
@@ -389,8 +417,22 @@ static bool unpack_chunks(struct store *store, struct database_result *result)
 /* ---- decisions ---- */
 
 enum {
-    DECISION_SOURCE = 1, DECISION_ID, DECISION_SUBMISSION, DECISION_PLACE, DECISION_MS, DECISION_SHA256, DECISION_KIND, DECISION_DIGEST,
-    DECISION_SUPERIOR, DECISION_REVIEWER, DECISION_BY, DECISION_COMMENT, DECISION_VERDICT, DECISION_CODE, DECISION_IS_COUNTED, DECISION_COUNTED,
+    DECISION_SOURCE = 1,
+    DECISION_ID,
+    DECISION_SUBMISSION,
+    DECISION_PLACE,
+    DECISION_MS,
+    DECISION_SHA256,
+    DECISION_KIND,
+    DECISION_DIGEST,
+    DECISION_SUPERIOR,
+    DECISION_REVIEWER,
+    DECISION_BY,
+    DECISION_COMMENT,
+    DECISION_VERDICT,
+    DECISION_CODE,
+    DECISION_IS_COUNTED,
+    DECISION_COUNTED,
     DECISION_WITHDRAWALS
 };
 

@@ -11,9 +11,11 @@
 #include "worker-next/store_rows.h"
 
 static const struct database_statement statement_exceptions = {
-    "write_exceptions", "SELECT nianshen_engine.write_exceptions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"};
+    "write_exceptions",
+    "SELECT nianshen_engine.write_exceptions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"};
 static const struct database_statement statement_end = {
-    "batch_end", "SELECT shard, batch FROM nianshen_engine.batch_end($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"};
+    "batch_end",
+    "SELECT shard, batch FROM nianshen_engine.batch_end($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"};
 
 #define ARRAY(type, count, add)                                                                                                            \
     do {                                                                                                                                   \
@@ -59,8 +61,10 @@ static bool keeps_bytes(const struct review_event *in)
 static void query_keys_and_values(struct database_query *query, const struct micro_batch *batch, const struct exceptions *exceptions)
 {
     const struct review_event *const *list = exceptions->list;
-    ARRAY(bytea, exceptions->count, query_add_bytea(query, keeps_bytes(list[i]) ? record_of(batch, list[i])->key : NULL, record_of(batch, list[i])->key_bytes));
-    ARRAY(bytea, exceptions->count, query_add_bytea(query, keeps_bytes(list[i]) ? record_of(batch, list[i])->value : NULL, record_of(batch, list[i])->value_bytes));
+    ARRAY(bytea, exceptions->count,
+          query_add_bytea(query, keeps_bytes(list[i]) ? record_of(batch, list[i])->key : NULL, record_of(batch, list[i])->key_bytes));
+    ARRAY(bytea, exceptions->count,
+          query_add_bytea(query, keeps_bytes(list[i]) ? record_of(batch, list[i])->value : NULL, record_of(batch, list[i])->value_bytes));
 }
 
 static bool query_headers(struct database_query *query, const struct micro_batch *batch, const struct exceptions *exceptions)

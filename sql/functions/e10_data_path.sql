@@ -19,7 +19,7 @@ BEGIN
         SELECT * FROM (VALUES
             ('default_transaction_isolation', 'read committed'), ('standard_conforming_strings', 'on'), ('DateStyle', 'ISO, YMD'), ('bytea_output', 'hex'),
             ('statement_timeout', '120s'), ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '60s'),
-            ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off'), ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'),
+            ('work_mem', '64MB'), ('plan_cache_mode', 'force_generic_plan'), ('jit', 'off'), ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'),
             ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('enable_material', 'off')) AS s (name, value)
     LOOP
         PERFORM set_config(setting.name, setting.value, false);

@@ -12,8 +12,7 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(nianshen.reference_lock_key());
     FOR due IN
         SELECT d.*, coalesce(cardinality(s.failing_enrolments), 0) AS entries
-        FROM unnest(p_shard) AS p (shard)
-        CROSS JOIN LATERAL (SELECT d.* FROM removal_due d WHERE d.shard = p.shard ORDER BY d.unit, d.year LIMIT p_limit) d
+        FROM (SELECT d.* FROM removal_due d WHERE d.shard = ANY (p_shard) ORDER BY d.unit, d.year LIMIT p_limit) d
         JOIN submission s ON s.unit = d.unit AND s.year = d.year AND s.submission = d.submission
         ORDER BY d.unit, d.year
     LOOP

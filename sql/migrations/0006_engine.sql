@@ -7,7 +7,7 @@
 CREATE SCHEMA nianshen_engine AUTHORIZATION nianshen_owner;
 SET LOCAL ROLE nianshen_owner;
 
-ALTER TABLE nianshen.unit_profile SET (fillfactor = 80); -- approvals change profiles in place
+ALTER TABLE nianshen.unit_profile SET (fillfactor = 50); -- approvals change profiles in place, all of a page in one transaction while catching up
 
 -- ---- the data path: who owns a shard, what became of each record, what is to be published ----
 
@@ -169,7 +169,7 @@ CREATE TABLE nianshen_engine.submission (
     digest bytea,
     decided_ms bigint,
     PRIMARY KEY (unit, year, submission)
-) WITH (fillfactor = 70); -- rows are updated in place: waiting, pending, decided
+) WITH (fillfactor = 50); -- rows are updated in place, all of a page in one transaction while catching up
 
 -- Chunks of submissions that have several.
 CREATE TABLE nianshen_engine.chunk (
@@ -274,7 +274,6 @@ CREATE TABLE nianshen_engine.removal_due (
     moved integer NOT NULL DEFAULT 0, -- how many of its failing entries were moved: a large submission takes several steps
     PRIMARY KEY (unit, year)
 );
-CREATE INDEX ON nianshen_engine.removal_due (shard, unit, year);
 
 -- The archive: the last version of a removed membership, with why and by which decision.
 CREATE TABLE nianshen_engine.archive (

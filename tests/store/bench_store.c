@@ -1,6 +1,7 @@
 /*
  * What a micro-batch costs PostgreSQL and us: `bench_store UNITS RECORDS` plays a unit review, a submission and an approval for each unit,
- * aligned (three following micro-batches of RECORDS units each). Prints µs of CPU a unit.
+ * aligned (three following micro-batches of RECORDS units each), then merged (each micro-batch has all events of its units). Prints µs of
+ * CPU a unit.
  */
 #include <sys/resource.h>
 #include <time.h>
@@ -53,7 +54,8 @@ static void add_submission(struct world_batch *batch, size_t unit)
     event->chunk_number = event->chunks = 1;
     event->mode = unit % 3 == 0 ? EVENT_MODE_LIST : EVENT_MODE_IMPORT;
     struct event_failing *failing = arena_take(arena, failed * sizeof *failing);
-    for (size_t i = 0; i < failed; i++) failing[i] = (struct event_failing){world_key(unit, i * 5), i % 2 == 0 ? "retired" : "left", NULL, NULL};
+    for (size_t i = 0; i < failed; i++)
+        failing[i] = (struct event_failing){world_key(unit, i * 5), i % 2 == 0 ? "retired" : "left", NULL, NULL};
     event->rows.failing = failing;
     event->rows.failing_count = (uint32_t)failed;
     if (event->mode == EVENT_MODE_LIST) {
@@ -92,12 +94,82 @@ static void add_event(struct world_batch *batch, size_t unit, int topic, const u
     }
 }
 
+static uint8_t (*digests)[32];
+static struct store *store;
+static struct world_shards shards;
+static struct world_batch batch;
+static struct store_published published[WORLD_SHARDS];
+static size_t published_count, batches, outcome_count, outcome_bytes;
+
+static void clear(void)
+{
+    world_run("TRUNCATE nianshen_engine.unit_review, nianshen_engine.submission, nianshen_engine.chunk, nianshen_engine.decision, "
+              "nianshen_engine.repeated_chunk, nianshen_engine.removal_due, nianshen_engine.outbox, nianshen_engine.ledger_range, "
+              "nianshen_engine.ledger_exception");
+    world_run("VACUUM nianshen.unit_profile");
+    world_run("CHECKPOINT");
+    world_claim(store, &shards);
+    load_us = apply_us = write_us = 0;
+    published_count = batches = outcome_count = outcome_bytes = 0;
+}
+
+static void take_outbox(void)
+{
+    published_count = 0;
+    for (int shard = 0; shard < WORLD_SHARDS; shard++)
+        if (store_outbox_batch(store, shard) >= 0)
+            published[published_count++] = (struct store_published){shard, store_outbox_batch(store, shard)};
+    outcome_count += batch.micro.effects.outcome_count;
+    for (size_t i = 0; i < batch.micro.effects.outcome_count; i++) outcome_bytes += batch.micro.effects.outcomes[i].body_bytes;
+}
+
+/* The events of the topics from `first` to `last` of some units, as one micro-batch. */
+static void play(size_t from, size_t until, int first, int last)
+{
+    world_batch_start(&batch);
+    for (size_t unit = from; unit < until; unit++)
+        for (int topic = first; topic <= last; topic++) add_event(&batch, unit, topic, digests[unit]);
+    double at = own_us();
+    if (!world_load(store, &batch)) world_die("load", store_fault(store));
+    load_us += own_us() - at, at = own_us();
+    world_apply(&batch);
+    apply_us += own_us() - at, at = own_us();
+    if (!world_write(store, &batch, published, published_count)) world_die("write", store_fault(store));
+    write_us += own_us() - at;
+    batches++;
+    take_outbox();
+    for (size_t i = 0; i < batch.micro.record_count; i++) CHECK(batch.micro.events[i].fate == FATE_APPLIED);
+    for (size_t i = 0; i < until - from && first == TOPIC_MEMBER_REVIEW && last == first; i++)
+        memcpy(digests[from + i], batch.micro.events[i].review->submissions[0].digest, 32);
+}
+
+static void play_all(const char *how, size_t units, size_t records)
+{
+    char pid[32], lsn[64], sql[128];
+    clear();
+    snprintf(pid, sizeof pid, "%s", world_ask("SELECT backend_pid FROM nianshen_engine.shard LIMIT 1"));
+    snprintf(lsn, sizeof lsn, "%s", world_ask("SELECT pg_current_wal_insert_lsn()"));
+    bool is_merged = strcmp(how, "merged") == 0;
+    size_t step = is_merged ? (records + 2) / 3 : records;
+    double n = (double)units, server = schedstat(pid), own = own_us(), wall = wall_us();
+    for (size_t from = 0; from < units; from += step) {
+        size_t until = from + step < units ? from + step : units;
+        if (is_merged) play(from, until, TOPIC_UNIT_REVIEW, TOPIC_APPROVAL);
+        for (int topic = 0; topic < TOPIC_INPUTS && !is_merged; topic++) play(from, until, topic, topic);
+    }
+    server = schedstat(pid) - server, own = own_us() - own, wall = wall_us() - wall;
+    snprintf(sql, sizeof sql, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '%s')", lsn);
+    printf("%s, units %zu, records %zu: PostgreSQL %.1f us/unit, own %.1f (load %.1f, rules %.1f, write %.1f), wall %.1f, WAL %.0f B/unit, "
+           "outcomes %.2f of %zu B, %.0f us of PostgreSQL a micro-batch, approved %s\n",
+           how, units, records, server / n, own / n, load_us / n, apply_us / n, write_us / n, wall / n, strtod(world_ask(sql), NULL) / n,
+           (double)outcome_count / n, outcome_bytes / (outcome_count > 0 ? outcome_count : 1), server / (double)batches,
+           world_ask("SELECT count(*) FROM nianshen_engine.submission WHERE state = 'approved'"));
+}
+
 int main(int count, char **words)
 {
     if (count != 3) return 64;
     size_t units = strtoul(words[1], NULL, 10), records = strtoul(words[2], NULL, 10);
-    struct world_shards shards;
-    struct world_batch batch;
     world_connect();
     if (strcmp(world_ask("SELECT count(*) FROM nianshen.unit_profile"), "0") == 0) {
         world_units(units);
@@ -106,49 +178,10 @@ int main(int count, char **words)
         world_run("VACUUM (FREEZE, ANALYZE) nianshen.unit_profile");
         world_run("VACUUM (FREEZE, ANALYZE) nianshen.unit_superior");
     }
-    world_run("TRUNCATE nianshen_engine.unit_review, nianshen_engine.submission, nianshen_engine.chunk, nianshen_engine.decision, "
-              "nianshen_engine.repeated_chunk, nianshen_engine.removal_due, nianshen_engine.outbox, nianshen_engine.ledger_range, nianshen_engine.ledger_exception");
-    world_run("CHECKPOINT");
-    struct store *store = world_store("bench");
-    world_claim(store, &shards);
-    world_batch_init(&batch, &shards, records);
-    uint8_t(*digests)[32] = calloc(units, sizeof *digests);
-    struct store_published *published = calloc(WORLD_SHARDS, sizeof *published);
-    size_t published_count = 0, batches = 0, outcome_count = 0, outcome_bytes = 0;
-    char pid[32];
-    snprintf(pid, sizeof pid, "%s", world_ask("SELECT backend_pid FROM nianshen_engine.shard LIMIT 1"));
-    char lsn[64], sql[128];
-    snprintf(lsn, sizeof lsn, "%s", world_ask("SELECT pg_current_wal_insert_lsn()"));
-    double server = schedstat(pid), own = own_us(), wall = wall_us();
-    for (size_t from = 0; from < units; from += records) {
-        size_t until = from + records < units ? from + records : units;
-        for (int topic = 0; topic < TOPIC_INPUTS; topic++) {
-            world_batch_start(&batch);
-            for (size_t unit = from; unit < until; unit++) add_event(&batch, unit, topic, digests[unit]);
-            double at = own_us();
-            if (!world_load(store, &batch)) world_die("load", store_fault(store));
-            load_us += own_us() - at, at = own_us();
-            world_apply(&batch);
-            apply_us += own_us() - at, at = own_us();
-            if (!world_write(store, &batch, published, published_count)) world_die("write", store_fault(store));
-            write_us += own_us() - at;
-            batches++;
-            published_count = 0;
-            for (int shard = 0; shard < WORLD_SHARDS; shard++)
-                if (store_outbox_batch(store, shard) >= 0) published[published_count++] = (struct store_published){shard, store_outbox_batch(store, shard)};
-            outcome_count += batch.micro.effects.outcome_count;
-            for (size_t i = 0; i < batch.micro.effects.outcome_count; i++) outcome_bytes += batch.micro.effects.outcomes[i].body_bytes;
-            for (size_t i = 0; i < batch.micro.record_count; i++) CHECK(batch.micro.events[i].fate == FATE_APPLIED);
-            if (topic == TOPIC_MEMBER_REVIEW)
-                for (size_t i = 0; i < until - from; i++) memcpy(digests[from + i], batch.micro.events[i].review->submissions[0].digest, 32);
-        }
-    }
-    double n = (double)units;
-    server = schedstat(pid) - server, own = own_us() - own, wall = wall_us() - wall;
-    snprintf(sql, sizeof sql, "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '%s')", lsn);
-    printf("units %zu, records %zu: PostgreSQL %.1f us/unit, own %.1f (load %.1f, rules %.1f, write %.1f), wall %.1f, WAL %.0f B/unit, outcomes %.2f of %zu B, %.0f us of PostgreSQL a micro-batch\n",
-           units, records, server / n, own / n, load_us / n, apply_us / n, write_us / n, wall / n, strtod(world_ask(sql), NULL) / n,
-           (double)outcome_count / n, outcome_bytes / (outcome_count > 0 ? outcome_count : 1), server / (double)batches);
-    printf("approved %s\n", world_ask("SELECT count(*) FROM nianshen_engine.submission WHERE state = 'approved'"));
+    store = world_store("bench");
+    digests = calloc(units, sizeof *digests);
+    world_batch_init(&batch, &shards, records + 3);
+    play_all("aligned", units, records); /* makes the digests that the approvals of the next need */
+    play_all("merged", units, records);
     return 0;
 }

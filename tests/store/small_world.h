@@ -100,7 +100,8 @@ static const void *world_block(struct arena *arena, size_t unit, size_t members,
     for (size_t i = 0; i < members; i++) {
         char number[24];
         int length = snprintf(number, sizeof number, "%06zu", i + 1);
-        list[i] = (struct roster_member){world_key(unit, i), world_enrolment(unit, i), arena_copy(arena, number, (size_t)length), "\xe7\x8e\x8b\xe5\xbb\xba\xe5\x9b\xbd"};
+        list[i] = (struct roster_member){world_key(unit, i), world_enrolment(unit, i), arena_copy(arena, number, (size_t)length),
+                                         "\xe7\x8e\x8b\xe5\xbb\xba\xe5\x9b\xbd"};
     }
     return roster_block_pack(arena, list, members, bytes);
 }
@@ -115,7 +116,9 @@ static void world_rosters(size_t units, size_t (*members_of)(size_t unit))
     for (size_t from = 0; from < units; from += AT_ONCE) {
         size_t until = from + AT_ONCE < units ? from + AT_ONCE : units, bytes;
         char text[ID_KEY_TEXT_BYTES];
-        query_reset(query, "INSERT INTO nianshen_engine.roster_block SELECT u, 2026, 0, m, f, l, c FROM unnest($1, $2, $3, $4, $5) AS x (u, m, f, l, c)");
+        query_reset(
+            query,
+            "INSERT INTO nianshen_engine.roster_block SELECT u, 2026, 0, m, f, l, c FROM unnest($1, $2, $3, $4, $5) AS x (u, m, f, l, c)");
         query_text_array(query);
         for (size_t i = from; i < until; i++) query_add_text(query, text, (size_t)snprintf(text, sizeof text, "U%07zu", i));
         query_int4_array(query);
@@ -237,23 +240,39 @@ static inline struct event *world_event(struct world_batch *batch, size_t unit, 
     char code[WORLD_CODE_BYTES];
     struct micro_batch *micro = &batch->micro;
     struct arena *arena = micro->arena;
-    enum topic_kind topic = type == EVENT_UNIT_REVIEW_CONFIRMED ? TOPIC_UNIT_REVIEW : type == EVENT_MEMBER_REVIEW_SUBMITTED ? TOPIC_MEMBER_REVIEW : TOPIC_APPROVAL;
+    enum topic_kind topic = type == EVENT_UNIT_REVIEW_CONFIRMED     ? TOPIC_UNIT_REVIEW
+                            : type == EVENT_MEMBER_REVIEW_SUBMITTED ? TOPIC_MEMBER_REVIEW
+                                                                    : TOPIC_APPROVAL;
     int32_t shard = (int32_t)(unit % WORLD_SHARDS);
     world_code(unit, code);
     struct event *event = arena_take(arena, sizeof *event);
-    *event = (struct event){.type = type, .source = "test", .id = arena_copy(arena, id, strlen(id)), .unit = arena_copy(arena, code, strlen(code)), .year = WORLD_YEAR};
+    *event = (struct event){.type = type,
+                            .source = "test",
+                            .id = arena_copy(arena, id, strlen(id)),
+                            .unit = arena_copy(arena, code, strlen(code)),
+                            .year = WORLD_YEAR};
     snprintf((char *)event->content_sha256, EVENT_SHA256_BYTES, "%s", id);
     struct batch_move *move = world_move(batch, shard, topic);
     struct batch_record *record = &micro->records[micro->record_count];
-    record->record = (struct kafka_record){.topic = topic, .partition = shard, .offset = move->next_offset, .append_ms = batch->now_ms++,
-                                           .key = event->unit, .key_bytes = strlen(event->unit), .value = "{}", .value_bytes = 2};
+    record->record = (struct kafka_record){.topic = topic,
+                                           .partition = shard,
+                                           .offset = move->next_offset,
+                                           .append_ms = batch->now_ms++,
+                                           .key = event->unit,
+                                           .key_bytes = strlen(event->unit),
+                                           .value = "{}",
+                                           .value_bytes = 2};
     move->next_offset++;
     move->records++;
     move->has_last = true;
     move->last.offset = record->record.offset;
     move->last.append_ms = record->record.append_ms;
-    micro->events[micro->record_count++] = (struct review_event){.topic = topic, .partition = shard, .offset = record->record.offset,
-        .append_ms = record->record.append_ms, .event = event, .review = world_review(batch, event->unit)};
+    micro->events[micro->record_count++] = (struct review_event){.topic = topic,
+                                                                 .partition = shard,
+                                                                 .offset = record->record.offset,
+                                                                 .append_ms = record->record.append_ms,
+                                                                 .event = event,
+                                                                 .review = world_review(batch, event->unit)};
     return event;
 }
 

@@ -45,7 +45,8 @@ static const struct submission *kept_submission(const struct spec *spec)
 static void fill_chunk(struct arena *arena, const struct spec *spec, struct event *event)
 {
     char text[WORLD_ID_BYTES];
-    unsigned chunks = 1 + spec->which % 3, each = MEMBERS / chunks, from = (spec->chunk - 1) * each, until = spec->chunk == chunks ? MEMBERS : from + each;
+    unsigned chunks = 1 + spec->which % 3, each = MEMBERS / chunks, from = (spec->chunk - 1) * each,
+             until = spec->chunk == chunks ? MEMBERS : from + each;
     snprintf(text, sizeof text, "s%u", spec->which);
     event->submission = copied(arena, text);
     snprintf(text, sizeof text, "r%u", spec->which % 4);
@@ -58,10 +59,13 @@ static void fill_chunk(struct arena *arena, const struct spec *spec, struct even
     struct id_key *passed = arena_take(arena, MEMBERS * sizeof *passed);
     for (unsigned i = from; i < until; i++) {
         /* The key of member MEMBERS joined later, that of MEMBERS + 1 nobody has. */
-        unsigned member = i + 1 == until && spec->which == 3 ? MEMBERS : i + 1 == until && spec->which == 4 && spec->unit % 2 == 0 ? MEMBERS + 1 : i;
+        unsigned member = i + 1 == until && spec->which == 3                          ? MEMBERS
+                          : i + 1 == until && spec->which == 4 && spec->unit % 2 == 0 ? MEMBERS + 1
+                                                                                      : i;
         if (i % 7 == spec->which % 7 || member != i)
             failing[event->rows.failing_count++] = (struct event_failing){world_key(spec->unit, member), i % 2 == 0 ? "retired" : "left",
-                                                                         i % 3 == 0 ? "\xe7\x8e\x8b\xe5\xbb\xba\xe5\x9b\xbd" : NULL, i % 14 == 0 ? "id-region,\"retired\\age" : NULL};
+                                                                          i % 3 == 0 ? "\xe7\x8e\x8b\xe5\xbb\xba\xe5\x9b\xbd" : NULL,
+                                                                          i % 14 == 0 ? "id-region,\"retired\\age" : NULL};
         else if (event->mode == EVENT_MODE_LIST)
             passed[event->rows.passed_count++] = world_key(spec->unit, i);
     }
@@ -70,7 +74,8 @@ static void fill_chunk(struct arena *arena, const struct spec *spec, struct even
     event->entries_total = event->mode == EVENT_MODE_LIST ? MEMBERS : 0;
     for (unsigned i = 0; event->mode == EVENT_MODE_IMPORT && i < MEMBERS; i++) {
         unsigned c = i / each < chunks ? i / each : chunks - 1, end = c + 1 == chunks ? MEMBERS : (c + 1) * each;
-        event->entries_total += i % 7 == spec->which % 7 || (i + 1 == end && (spec->which == 3 || (spec->which == 4 && spec->unit % 2 == 0)));
+        event->entries_total +=
+            i % 7 == spec->which % 7 || (i + 1 == end && (spec->which == 3 || (spec->which == 4 && spec->unit % 2 == 0)));
     }
 }
 
@@ -86,7 +91,8 @@ static void fill_decision(struct arena *arena, const struct spec *spec, struct e
         return;
     }
     snprintf(text, sizeof text, "sha256:");
-    for (int i = 0; i < 32; i++) snprintf(text + 7 + 2 * i, 3, "%02x", submission != NULL && spec->variant != 1 ? submission->digest[i] : 7);
+    for (int i = 0; i < 32; i++)
+        snprintf(text + 7 + 2 * i, 3, "%02x", submission != NULL && spec->variant != 1 ? submission->digest[i] : 7);
     event->digest = copied(arena, text);
     event->superior = spec->variant == 2 ? "S02" : "S01";
     event->reviewer = spec->variant == 3 ? "R008" : "R007";
@@ -95,13 +101,14 @@ static void fill_decision(struct arena *arena, const struct spec *spec, struct e
 
 static const struct event *build(struct arena *arena, const struct spec *spec, const char *unit, const uint8_t *digest_as_sent)
 {
-    static const enum event_type types[] = {EVENT_UNIT_REVIEW_CONFIRMED, EVENT_MEMBER_REVIEW_SUBMITTED, EVENT_REVIEW_APPROVED, EVENT_REVIEW_RETURNED, EVENT_REVIEW_WITHDRAWN};
+    static const enum event_type types[] = {EVENT_UNIT_REVIEW_CONFIRMED, EVENT_MEMBER_REVIEW_SUBMITTED, EVENT_REVIEW_APPROVED,
+                                            EVENT_REVIEW_RETURNED, EVENT_REVIEW_WITHDRAWN};
     char text[WORLD_ID_BYTES];
     struct event *event = arena_take(arena, sizeof *event);
     *event = (struct event){.type = types[spec->kind], .source = "test", .unit = unit, .year = WORLD_YEAR};
     (void)digest_as_sent;
     if (spec->kind == REVIEW) {
-        snprintf(text, sizeof text, "r%u", spec->which % 4);
+        snprintf(text, sizeof text, "r%u", spec->which);
         event->submitted_by = "clerk-17";
         event->profile.name = spec->variant == 1 ? "\xe6\x96\xb0" : NULL;
         event->profile.contact_mobile = spec->which % 2 == 0 ? "18112348457" : NULL;
@@ -127,8 +134,12 @@ static enum topic_kind topic_of(const struct spec *spec)
 static struct spec make_spec(void)
 {
     static const uint8_t kinds[] = {REVIEW, REVIEW, CHUNK, CHUNK, CHUNK, CHUNK, CHUNK, APPROVE, APPROVE, RETURN, WITHDRAW, REFUSED};
-    struct spec spec = {.unit = chance(UNITS), .kind = kinds[chance(sizeof kinds)], .which = chance(SUBMISSIONS), .other = chance(8) == 0, .variant = chance(12)};
-    if (spec.kind == REVIEW) spec.which = chance(8);
+    struct spec spec = {.unit = chance(UNITS),
+                        .kind = kinds[chance(sizeof kinds)],
+                        .which = chance(SUBMISSIONS),
+                        .other = chance(8) == 0,
+                        .variant = chance(12)};
+    if (spec.kind == REVIEW) spec.which = chance(3) == 0 ? chance(16) : chance(4); /* more than are loaded unnamed */
     spec.chunk = 1 + chance(1 + spec.which % 3);
     if (spec.kind >= APPROVE) spec.other = chance(16);
     return spec;
@@ -164,20 +175,32 @@ static void add_record(const struct spec *spec, const struct kafka_record *from)
     record->is_applied_before = from != NULL;
     header[0] = (struct kafka_header){"ce_id", "x", 1};
     header[1] = (struct kafka_header){"ce_null", NULL, 0};
-    record->record = (struct kafka_record){.topic = topic, .partition = shard, .offset = from != NULL ? from->offset : move->next_offset, .append_ms = from != NULL ? from->append_ms : batch.now_ms++,
-        .key = copied(arena, code), .key_bytes = strlen(code), .value = copied(arena, value), .value_bytes = strlen(value), .headers = header, .header_count = 2};
+    record->record = (struct kafka_record){.topic = topic,
+                                           .partition = shard,
+                                           .offset = from != NULL ? from->offset : move->next_offset,
+                                           .append_ms = from != NULL ? from->append_ms : batch.now_ms++,
+                                           .key = copied(arena, code),
+                                           .key_bytes = strlen(code),
+                                           .value = copied(arena, value),
+                                           .value_bytes = strlen(value),
+                                           .headers = header,
+                                           .header_count = 2};
     if (from == NULL) {
         move->next_offset++, move->records++, move->has_last = true;
         move->last.offset = record->record.offset, move->last.append_ms = record->record.append_ms;
     }
     struct review_event *event = &micro->events[micro->record_count++];
-    *event = (struct review_event){.topic = topic, .partition = shard, .offset = record->record.offset, .append_ms = record->record.append_ms};
+    *event =
+        (struct review_event){.topic = topic, .partition = shard, .offset = record->record.offset, .append_ms = record->record.append_ms};
     bool is_refused = spec->kind == REFUSED;
     struct world *world = &micro->world;
     size_t at = 0;
-    while (at < world->review_count && (strcmp(world->reviews[at].unit, code) != 0 || world->reviews[at].year != (is_refused ? 0 : WORLD_YEAR))) at++;
+    while (at < world->review_count &&
+           (strcmp(world->reviews[at].unit, code) != 0 || world->reviews[at].year != (is_refused ? 0 : WORLD_YEAR)))
+        at++;
     if (at == world->review_count)
-        world->reviews[world->review_count++] = (struct review){.unit = record->record.key, .year = is_refused ? 0 : WORLD_YEAR, .created_ms = REFERENCE_FOREVER_MS};
+        world->reviews[world->review_count++] =
+            (struct review){.unit = record->record.key, .year = is_refused ? 0 : WORLD_YEAR, .created_ms = REFERENCE_FOREVER_MS};
     event->review = &world->reviews[at];
     if (is_refused)
         event->code = "json-invalid", event->text = "not JSON; send JSON", event->ce_id = "x";
@@ -199,8 +222,13 @@ static void twin_start(struct twin *twin)
         out->superiors = loaded->superiors, out->superior_count = loaded->superior_count;
         out->limits = loaded->limits, out->limit_count = loaded->limit_count;
         out->is_held = loaded->is_held;
-        out->roster = (struct roster){.blocks = &twin_blocks[unit], .block_count = 1, .members = MEMBERS, .changes = loaded->roster.changes, .change_count = loaded->roster.change_count,
-                                      .later = loaded->roster.later, .later_count = loaded->roster.later_count};
+        out->roster = (struct roster){.blocks = &twin_blocks[unit],
+                                      .block_count = 1,
+                                      .members = MEMBERS,
+                                      .changes = loaded->roster.changes,
+                                      .change_count = loaded->roster.change_count,
+                                      .later = loaded->roster.later,
+                                      .later_count = loaded->roster.later_count};
         seen_later += loaded->roster.later_count;
     }
     for (size_t i = 0; i < micro->record_count; i++) {
@@ -220,7 +248,9 @@ static void twin_compare(const struct twin *twin)
 {
     const struct micro_batch *micro = &batch.micro;
     for (size_t i = 0; i < micro->record_count; i++) {
-        if (micro->events[i].fate != twin->events[i].fate) fprintf(stderr, "record %zu: fate %d, in memory %d (%s)\n", i, micro->events[i].fate, twin->events[i].fate, (const char *)micro->records[i].record.value);
+        if (micro->events[i].fate != twin->events[i].fate)
+            fprintf(stderr, "record %zu: fate %d, in memory %d (%s)\n", i, micro->events[i].fate, twin->events[i].fate,
+                    (const char *)micro->records[i].record.value);
         CHECK(micro->events[i].fate == twin->events[i].fate);
         CHECK((micro->events[i].code == NULL) == (twin->events[i].code == NULL));
         if (micro->events[i].code != NULL) CHECK(strcmp(micro->events[i].code, twin->events[i].code) == 0);
@@ -229,13 +259,16 @@ static void twin_compare(const struct twin *twin)
     }
     CHECK(micro->effects.outcome_count == twin->effects.outcome_count);
     /* Their order may follow that of the rows, which is another in memory. */
-    if (micro->effects.outcome_count > 0) qsort(micro->effects.outcomes, micro->effects.outcome_count, sizeof *micro->effects.outcomes, compare_outcomes);
-    if (twin->effects.outcome_count > 0) qsort(twin->effects.outcomes, twin->effects.outcome_count, sizeof *twin->effects.outcomes, compare_outcomes);
+    if (micro->effects.outcome_count > 0)
+        qsort(micro->effects.outcomes, micro->effects.outcome_count, sizeof *micro->effects.outcomes, compare_outcomes);
+    if (twin->effects.outcome_count > 0)
+        qsort(twin->effects.outcomes, twin->effects.outcome_count, sizeof *twin->effects.outcomes, compare_outcomes);
     for (size_t i = 0; i < micro->effects.outcome_count; i++) {
         const struct outcome *a = &micro->effects.outcomes[i], *b = &twin->effects.outcomes[i];
         if (strcmp(a->type, b->type) != 0 || a->body_bytes != b->body_bytes || memcmp(a->body, b->body, a->body_bytes) != 0)
             fprintf(stderr, "%s\n%.*s\nin memory: %s\n%.*s\n", a->type, (int)a->body_bytes, a->body, b->type, (int)b->body_bytes, b->body);
-        CHECK(strcmp(a->type, b->type) == 0 && strcmp(a->id, b->id) == 0 && a->body_bytes == b->body_bytes && memcmp(a->body, b->body, a->body_bytes) == 0);
+        CHECK(strcmp(a->type, b->type) == 0 && strcmp(a->id, b->id) == 0 && a->body_bytes == b->body_bytes &&
+              memcmp(a->body, b->body, a->body_bytes) == 0);
     }
     seen_outcomes += micro->effects.outcome_count;
 }
@@ -268,12 +301,34 @@ static void same_text(const char *a, const char *b, const char *what)
 
 static void same_submission(const struct submission *a, const struct submission *b)
 {
-    SAME_TEXT(name); SAME_TEXT(source); SAME_TEXT(unit_review); SAME_TEXT(submitted_by); SAME(mode); SAME(chunk_count); SAME(entries_total); SAME(received);
-    SAME(is_in_campaign); SAME_BYTES(first); SAME(completed.offset); SAME_TEXT(completed_by); SAME_BYTES(content_sha256); SAME_TEXT(row_code);
-    SAME(listed); SAME(passed); SAME(failed); SAME(errors_total); SAME(warnings_total); SAME(state); SAME_TEXT(code); SAME_BYTES(digest); SAME(has_digest); SAME(decided_ms);
+    SAME_TEXT(name);
+    SAME_TEXT(source);
+    SAME_TEXT(unit_review);
+    SAME_TEXT(submitted_by);
+    SAME(mode);
+    SAME(chunk_count);
+    SAME(entries_total);
+    SAME(received);
+    SAME(is_in_campaign);
+    SAME_BYTES(first);
+    SAME(completed.offset);
+    SAME_TEXT(completed_by);
+    SAME_BYTES(content_sha256);
+    SAME_TEXT(row_code);
+    SAME(listed);
+    SAME(passed);
+    SAME(failed);
+    SAME(errors_total);
+    SAME(warnings_total);
+    SAME(state);
+    SAME_TEXT(code);
+    SAME_BYTES(digest);
+    SAME(has_digest);
+    SAME(decided_ms);
     if (a->completed.offset >= 0) SAME(completed.append_ms);
     if (a->state != SUBMISSION_WAITING && a->state != SUBMISSION_PENDING) return;
-    SAME_TEXT(findings_json); SAME(has_failing);
+    SAME_TEXT(findings_json);
+    SAME(has_failing);
     if (a->state == SUBMISSION_WAITING) SAME_TEXT(failed_json);
     for (int32_t i = 0; a->has_failing && i < a->failed; i++) {
         CHECK(a->failing[i].enrolment == b->failing[i].enrolment);
@@ -284,14 +339,36 @@ static void same_submission(const struct submission *a, const struct submission 
 
 static void same_unit_review(const struct unit_review *a, const struct unit_review *b)
 {
-    SAME_TEXT(source); SAME_TEXT(id); SAME_BYTES(place); SAME_BYTES(content_sha256); SAME_TEXT(submitted_by); SAME_TEXT(profile.name); SAME_TEXT(profile.contact_mobile);
-    SAME_TEXT(profile.address); SAME(verdict); SAME_TEXT(code);
+    SAME_TEXT(source);
+    SAME_TEXT(id);
+    SAME_BYTES(place);
+    SAME_BYTES(content_sha256);
+    SAME_TEXT(submitted_by);
+    SAME_TEXT(profile.name);
+    SAME_TEXT(profile.contact_mobile);
+    SAME_TEXT(profile.address);
+    SAME(verdict);
+    SAME_TEXT(code);
 }
 
 static void same_decision(const struct decision *a, const struct decision *b)
 {
-    SAME_TEXT(source); SAME_TEXT(id); SAME_TEXT(submission); SAME_BYTES(place); SAME_BYTES(content_sha256); SAME(kind); SAME_BYTES(digest); SAME(has_digest); SAME_TEXT(digest_text);
-    SAME_TEXT(superior); SAME_TEXT(reviewer); SAME_TEXT(submitted_by); SAME_TEXT(comment); SAME(verdict); SAME_TEXT(code); SAME(is_counted);
+    SAME_TEXT(source);
+    SAME_TEXT(id);
+    SAME_TEXT(submission);
+    SAME_BYTES(place);
+    SAME_BYTES(content_sha256);
+    SAME(kind);
+    SAME_BYTES(digest);
+    SAME(has_digest);
+    SAME_TEXT(digest_text);
+    SAME_TEXT(superior);
+    SAME_TEXT(reviewer);
+    SAME_TEXT(submitted_by);
+    SAME_TEXT(comment);
+    SAME(verdict);
+    SAME_TEXT(code);
+    SAME(is_counted);
 }
 
 static void same_review(const struct review *a, const struct review *b)
@@ -308,7 +385,9 @@ static void same_review(const struct review *a, const struct review *b)
     }
     for (size_t i = 0; i < a->decision_count; i++) {
         size_t j = 0;
-        while (j < b->decision_count && (strcmp(a->decisions[i].id, b->decisions[j].id) != 0 || strcmp(a->decisions[i].source, b->decisions[j].source) != 0)) j++;
+        while (j < b->decision_count &&
+               (strcmp(a->decisions[i].id, b->decisions[j].id) != 0 || strcmp(a->decisions[i].source, b->decisions[j].source) != 0))
+            j++;
         CHECK(j < b->decision_count);
         same_decision(&a->decisions[i], &b->decisions[j]);
     }
@@ -350,7 +429,8 @@ static void forget_loaded(void)
 {
     struct world *world = &batch.micro.world;
     for (size_t i = 0; i < world->review_count; i++)
-        world->reviews[i] = (struct review){.unit = world->reviews[i].unit, .year = world->reviews[i].year, .created_ms = REFERENCE_FOREVER_MS};
+        world->reviews[i] =
+            (struct review){.unit = world->reviews[i].unit, .year = world->reviews[i].year, .created_ms = REFERENCE_FOREVER_MS};
 }
 
 static void accident(void)
@@ -417,7 +497,8 @@ static void play(struct store_published *published, size_t *published_count)
     if (!world_write(store, &batch, published, *published_count)) world_die("write", store_fault(store));
     *published_count = 0;
     for (int shard = 0; shard < WORLD_SHARDS; shard++)
-        if (store_outbox_batch(store, shard) >= 0) published[(*published_count)++] = (struct store_published){shard, store_outbox_batch(store, shard)};
+        if (store_outbox_batch(store, shard) >= 0)
+            published[(*published_count)++] = (struct store_published){shard, store_outbox_batch(store, shard)};
     twin_keep(&twin);
     arena_reset(twin_arena);
 }
@@ -439,7 +520,8 @@ static void compare_outbox(const struct store_published *published, size_t count
         dead += list[i].dead_letter_count;
         for (size_t j = 0; j < list[i].dead_letter_count; j++) {
             const struct kafka_record *record = &list[i].dead_letters[j].record;
-            CHECK(record->key_bytes == 8 && record->header_count == 2 && strcmp(record->headers[0].name, "ce_id") == 0 && record->headers[1].value == NULL);
+            CHECK(record->key_bytes == 8 && record->header_count == 2 && strcmp(record->headers[0].name, "ce_id") == 0 &&
+                  record->headers[1].value == NULL);
             CHECK(record->value_bytes > 10 && list[i].dead_letters[j].code != NULL && list[i].dead_letters[j].text != NULL);
         }
     }
@@ -463,7 +545,8 @@ static void release(struct store_published *published, size_t *published_count)
 {
     struct arena *arena = arena_new(64 * 1024 * 1024);
     world_run("UPDATE nianshen_engine.held_unit SET released_ms = 1;"
-              "DELETE FROM nianshen_engine.held_unit h WHERE NOT EXISTS (SELECT FROM nianshen_engine.ledger_exception e WHERE e.unit = h.unit AND e.kind = 'held')");
+              "DELETE FROM nianshen_engine.held_unit h WHERE NOT EXISTS (SELECT FROM nianshen_engine.ledger_exception e WHERE e.unit = "
+              "h.unit AND e.kind = 'held')");
     for (int32_t shard = 0; shard < WORLD_SHARDS; shard++) {
         size_t count, at = 0;
         struct store_look look = {.shard = shard};
@@ -491,7 +574,8 @@ static void settle(void)
     char before[64];
     int32_t all[WORLD_SHARDS];
     for (int32_t i = 0; i < WORLD_SHARDS; i++) all[i] = i;
-    snprintf(before, sizeof before, "%s", world_ask("SELECT sum(cardinality(failing_enrolments)) FROM nianshen_engine.submission WHERE state = 'approved'"));
+    snprintf(before, sizeof before, "%s",
+             world_ask("SELECT sum(cardinality(failing_enrolments)) FROM nianshen_engine.submission WHERE state = 'approved'"));
     int64_t done = 0;
     do {
         store_settle(store, all, WORLD_SHARDS);
@@ -514,11 +598,14 @@ static void prepare(void)
     char script[4096];
     world_units(UNITS);
     world_rosters(UNITS, members_of);
-    snprintf(script, sizeof script,
-             "INSERT INTO nianshen.membership (enrolment, unit, member_no, id_key, name, id_number, enrolled_ms, valid_from_ms, valid_until_ms)"
-             " SELECT u * 1000 + m + 1, 'U' || lpad(u::text, 7, '0'), lpad((m + 1)::text, 6, '0'), 'k' || m, 'x', 'k' || m, CASE WHEN m = %d THEN %" PRId64 " + 1 ELSE 1 END,"
-             " CASE WHEN m = %d THEN %" PRId64 " + 1 ELSE 1 END, nianshen.forever_ms()"
-             " FROM generate_series(0, %d) u, generate_series(0, %d) m;", MEMBERS, WORLD_OPENS_MS, MEMBERS, WORLD_OPENS_MS, UNITS - 1, MEMBERS);
+    snprintf(
+        script, sizeof script,
+        "INSERT INTO nianshen.membership (enrolment, unit, member_no, id_key, name, id_number, enrolled_ms, valid_from_ms, valid_until_ms)"
+        " SELECT u * 1000 + m + 1, 'U' || lpad(u::text, 7, '0'), lpad((m + 1)::text, 6, '0'), 'k' || m, 'x', 'k' || m, CASE WHEN m = %d "
+        "THEN %" PRId64 " + 1 ELSE 1 END,"
+        " CASE WHEN m = %d THEN %" PRId64 " + 1 ELSE 1 END, nianshen.forever_ms()"
+        " FROM generate_series(0, %d) u, generate_series(0, %d) m;",
+        MEMBERS, WORLD_OPENS_MS, MEMBERS, WORLD_OPENS_MS, UNITS - 1, MEMBERS);
     world_run(script);
     twin_arena = arena_new(256 * 1024 * 1024);
     struct arena *arena = arena_new(64 * 1024 * 1024); /* as long as the program runs */
@@ -526,7 +613,8 @@ static void prepare(void)
         char key[ID_KEY_TEXT_BYTES];
         twin_blocks[unit].bytes = world_block(arena, unit, MEMBERS, &twin_blocks[unit].size_bytes);
         id_key_write(world_key(unit, MEMBERS), key);
-        snprintf(script, sizeof script, "UPDATE nianshen.membership SET id_key = '%s', id_number = '%s' WHERE enrolment = %" PRId64, key, key, world_enrolment(unit, MEMBERS));
+        snprintf(script, sizeof script, "UPDATE nianshen.membership SET id_key = '%s', id_number = '%s' WHERE enrolment = %" PRId64, key,
+                 key, world_enrolment(unit, MEMBERS));
         world_run(script);
     }
 }
@@ -546,7 +634,8 @@ int main(int count, char **words)
     for (int i = 0; i < batches; i++) {
         size_t records = 1 + chance(chance(3) == 0 ? BATCH_ROOM - 1 : 4);
         world_batch_start(&batch);
-        if (chance(25) == 0) batch.micro.held_unit = copied(batch.micro.arena, (char[]){'U', '0', '0', '0', '0', '0', '0', (char)('0' + chance(8)), '\0'});
+        if (chance(25) == 0)
+            batch.micro.held_unit = copied(batch.micro.arena, (char[]){'U', '0', '0', '0', '0', '0', '0', (char)('0' + chance(8)), '\0'});
         for (size_t j = 0; j < records; j++) {
             struct spec spec = make_spec();
             add_record(&spec, NULL);
@@ -570,8 +659,11 @@ int main(int count, char **words)
     store_look(store, &look, 1);
     world_ready(store, "look");
     CHECK(look.is_resumed[0] && !look.is_resumed[2]);
-    printf("ok: %zu outcomes, %zu dead letters, %zu held, %zu later, %zu fences, %s\n", seen_outcomes, seen_dead, seen_held, seen_later, seen_fences,
-           world_ask("SELECT string_agg(state || ' ' || n, ', ') FROM (SELECT state, count(*) AS n FROM nianshen_engine.submission GROUP BY 1) s"));
+    printf(
+        "ok: %zu outcomes, %zu dead letters, %zu held, %zu later, %zu fences, %s\n", seen_outcomes, seen_dead, seen_held, seen_later,
+        seen_fences,
+        world_ask(
+            "SELECT string_agg(state || ' ' || n, ', ') FROM (SELECT state, count(*) AS n FROM nianshen_engine.submission GROUP BY 1) s"));
     store_free(store);
     return 0;
 }

@@ -18,7 +18,8 @@ static void test_round_trip(void **state)
     struct arena *arena = arena_new(100000);
     for (size_t count = 0; count <= 4; count++) {
         size_t bytes;
-        struct kafka_record record = {.headers = headers, .header_count = count, .has_lost_headers = count == 0}, out = {.topic = TOPIC_APPROVAL};
+        struct kafka_record record = {.headers = headers, .header_count = count, .has_lost_headers = count == 0},
+                            out = {.topic = TOPIC_APPROVAL};
         const void *packed = record_headers_pack(arena, &record, &bytes);
         assert_non_null(packed);
         assert_true(record_headers_unpack(arena, packed, bytes, &out));

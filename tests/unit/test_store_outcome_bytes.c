@@ -11,8 +11,24 @@
 #include "worker-next/outcome_bytes.h"
 
 static const struct outcome examples[] = {
-    {.unit = "U1", .partition = 7, .topic = TOPIC_APPROVAL, .type = "nianshen.x.v1", .id = "0123456789abcdef0123456789abcdef", .causation = "c", .time_ms = INT64_MAX, .body = "{\"a\":1}", .body_bytes = 7},
-    {.unit = "", .partition = 0, .topic = TOPIC_UNIT_REVIEW, .type = "t", .id = "ffffffffffffffffffffffffffffffff", .causation = NULL, .time_ms = 0, .body = "", .body_bytes = 0},
+    {.unit = "U1",
+     .partition = 7,
+     .topic = TOPIC_APPROVAL,
+     .type = "nianshen.x.v1",
+     .id = "0123456789abcdef0123456789abcdef",
+     .causation = "c",
+     .time_ms = INT64_MAX,
+     .body = "{\"a\":1}",
+     .body_bytes = 7},
+    {.unit = "",
+     .partition = 0,
+     .topic = TOPIC_UNIT_REVIEW,
+     .type = "t",
+     .id = "ffffffffffffffffffffffffffffffff",
+     .causation = NULL,
+     .time_ms = 0,
+     .body = "",
+     .body_bytes = 0},
 };
 
 static const void *packed_examples(struct arena *arena, size_t count, size_t *bytes)
