@@ -42,6 +42,7 @@ static const struct kafka_property consumer_properties[] = {
     {"max.poll.interval.ms", "900000", false},
     {"queued.max.messages.kbytes", "4096", false},
     {"fetch.max.bytes", "2097152", false},
+    {"fetch.message.max.bytes", "131072", false}, /* of a partition at a time: all come forward alike */
     {"receive.message.max.bytes", "16777216", false},
     {"fetch.wait.max.ms", "20", false}, /* a new start waits for the fetch under way, and so does the word that an end is reached */
     {NULL, NULL, false},

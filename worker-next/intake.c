@@ -69,10 +69,10 @@ static bool is_at_end(const struct worker *worker, const struct partition *parti
 /* Whether the shard's records may be taken although one of its topics has more than is here. */
 static bool may_overtake(struct worker *worker, struct shard *shard)
 {
-    if (is_full(&worker->shards.pool)) return true;
-    if (shard->merge_by_ms == 0) shard->merge_by_ms = worker->now_ms + INTAKE_MERGE_MS;
-    if (worker->now_ms >= shard->merge_by_ms) return true;
-    worker_wake_at(worker, shard->merge_by_ms);
+    int64_t wait_ms = is_full(&worker->shards.pool) ? INTAKE_FULL_MS : INTAKE_MERGE_MS;
+    if (shard->merge_since_ms == 0) shard->merge_since_ms = worker->now_ms;
+    if (worker->now_ms - shard->merge_since_ms >= wait_ms) return true;
+    worker_wake_at(worker, shard->merge_since_ms + wait_ms);
     return false;
 }
 
@@ -90,7 +90,7 @@ static struct partition *next_of(struct worker *worker, struct shard *shard)
             oldest = partition;
     }
     if (is_whole)
-        shard->merge_by_ms = 0;
+        shard->merge_since_ms = 0;
     else if (oldest != NULL && !may_overtake(worker, shard))
         return NULL;
     return oldest;

@@ -19,7 +19,8 @@ enum {
     /* the other steps get their turn after these */
     INTAKE_RECORDS_A_ROUND = 200,
     INTAKE_BYTES_A_ROUND = 256 * 1024, /* decoded in a few milliseconds: so long an idle database waits for the first of a backlog */
-    INTAKE_MERGE_MS = 100, /* the longest wait for a topic that has more */
+    INTAKE_MERGE_MS = 1000, /* the longest wait for a topic that has more */
+    INTAKE_FULL_MS = 50, /* the same while there is no room for it */
     INTAKE_GATHER_MS = 20, /* while behind: the longest wait for a bundle to become full while the database has nothing to do */
 };
 

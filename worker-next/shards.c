@@ -131,7 +131,7 @@ void shard_queues_drop(struct shards *shards, struct shard *shard)
         partition->end_offset = -1;
         partition->is_proving = false;
     }
-    shard->merge_by_ms = 0;
+    shard->merge_since_ms = 0;
 }
 
 void shard_halt_tell(const struct shard *shard)

@@ -55,7 +55,7 @@ struct shard {
     int64_t epoch;
     int64_t claim_at_ms; /* UNCLAIMED: not before */
     int64_t away_since_ms; /* nothing could be read of a partition since then; 0: nothing is wrong */
-    int64_t merge_by_ms; /* no longer waiting for a topic that has nothing here yet; 0: all have */
+    int64_t merge_since_ms; /* since when it has waited for a topic that has nothing here yet; 0: it does not */
     struct partition partitions[TOPIC_INPUTS];
     enum topic_kind halted_topic;
     bool halt_is_stored; /* the database knows */
