@@ -1,8 +1,13 @@
 #include "ops-next/state_lines.h"
 
+#include <openssl/evp.h>
 #include <string.h>
 
+#include "core/arena.h"
 #include "ops/copy_text.h"
+#include "rules/rows.h"
+
+enum { PACKED_BYTES_MAX = 16 * 1024 * 1024 }; /* of one chunk: far more than EVENT_CHUNK_BYTES_MAX comes to */
 
 /* ---- a line, written as COPY writes it ---- */
 
@@ -128,16 +133,30 @@ static void write_submission(struct copy_text *line, const struct submission *ro
     line_number(line, row->decided_ms);
 }
 
-static const char *const chunk_columns[] = {"submission", "chunk", "event_id", "append_ms", "content", "in_campaign", NULL};
+static const char *const chunk_columns[] = {"submission", "chunk", "event_id", "append_ms", "content", "in_campaign", "rows", NULL};
+
+/* Packed as they are stored. */
+static bool hash_rows(const struct event_rows *rows, uint8_t out[EVENT_SHA256_BYTES])
+{
+    size_t bytes;
+    struct arena *arena = arena_new(PACKED_BYTES_MAX);
+    const void *packed = arena == NULL ? NULL : rows_pack(arena, rows, &bytes);
+    bool is_good = packed != NULL && EVP_Digest(packed, bytes, out, NULL, EVP_sha256(), NULL) == 1;
+    arena_free(arena);
+    return is_good;
+}
 
 static void write_chunk(struct copy_text *line, const struct submission *submission, const struct chunk *row)
 {
+    uint8_t rows[EVENT_SHA256_BYTES];
     line_field(line, submission->name);
     line_number(line, row->number);
     line_field(line, row->id);
     line_number(line, row->place.append_ms);
     line_hex(line, row->content_sha256, sizeof row->content_sha256, true);
     line_flag(line, row->is_in_campaign);
+    if (row->has_rows && !hash_rows(&row->rows, rows)) line->is_broken = true;
+    line_hex(line, rows, sizeof rows, row->has_rows);
 }
 
 static const char *const decision_columns[] = {"source",  "event_id", "submission", "append_ms", "content",
@@ -270,8 +289,8 @@ const char *const state_line_queries[] = {
     "coalesce(array_to_string(failing_enrolments, ','), ''), coalesce(array_to_string(failing_reasons, ','), ''), "
     "coalesce(array_to_string(failing_warnings, ';', ''), ''), failed_json, encode(digest, 'hex'), coalesce(decided_ms, 0) "
     "FROM nianshen_engine.submission WHERE year = %d",
-    "SELECT unit, 'chunk', submission, chunk, event_id, append_ms, encode(content_sha256, 'hex'), is_in_campaign "
-    "FROM nianshen_engine.chunk WHERE year = %d",
+    "SELECT unit, 'chunk', submission, chunk, event_id, append_ms, encode(content_sha256, 'hex'), is_in_campaign, "
+    "encode(sha256(rows), 'hex') FROM nianshen_engine.chunk WHERE year = %d",
     "SELECT unit, 'decision', source, event_id, submission, append_ms, encode(content_sha256, 'hex'), kind, digest, superior, reviewer, "
     "submitted_by, comment, verdict, code, is_counted FROM nianshen_engine.decision WHERE year = %d",
     "SELECT unit, 'repeated-chunk', source, event_id, append_ms, encode(content_sha256, 'hex') "

@@ -126,6 +126,10 @@ DAMAGES = {  # what was done: which kinds and fields differ
         f"UPDATE nianshen_engine.chunk SET append_ms = 5 WHERE chunk = 2 AND unit = {APPROVED}",
         {("chunk", "append_ms", "5", "")},
     ),
+    "rows of a chunk": (
+        f"UPDATE nianshen_engine.chunk SET rows = '\\x01' WHERE chunk = 2 AND unit = {APPROVED}",
+        {("chunk", "rows", "", None)},
+    ),
     "a chunk gone": (
         f"DELETE FROM nianshen_engine.chunk WHERE chunk = 2 AND unit = {APPROVED}",
         {("chunk", None, None, "there")},
@@ -195,6 +199,19 @@ def test_a_topic_that_lost_its_beginning(stack, make_world):
     found = differences(world)
     assert {(d["unit"], d["class"]) for d in found} == {("T1", "not-in-topic")}
     verify(world).expect(1, says=["not-in-topic", "what stood before offset 1 is not in the topic any more"])
+
+
+def test_a_submission_that_is_not_complete(campaign):
+    """Its rows are kept packed until it is judged, and are compared, too."""
+    world, unit = campaign.world, campaign.units[0]
+    failed = {m.id_number: "left" for m in unit.members[3:5]}
+    chunks = events.submission(unit.code, YEAR, f"review-{unit.code}", failed, chunk_entries=1, submission_id="half")
+    world.client().send(chunks[0])
+    wait_all_consumed(world)
+    verify(world).expect(0, says="the state is equal")
+    with changed(world, "UPDATE nianshen_engine.chunk SET rows = NULL WHERE submission = 'half'"):
+        found = differences(world)
+        assert [(d["kind"], d["key"], d["field"], d["recorded"]) for d in found] == [("chunk", "half 1", "rows", None)]
 
 
 def test_while_the_worker_goes_on(campaign):

@@ -192,7 +192,7 @@ static void rows_are_lines_of_copy(void **state)
                         "U\\\\1\tsubmission\ts1\turn:a\tr1\tb\tlist\t2\t5\t2\tt\t30\t40\tc2\t\\N\tapproved\t\\N\t\\N\t5\t3\t2\t0\t1\t["
                         "\"\\\\\\\\\"]\t11,12\t"
                         "left,retired\t;id-expired\t\\N\tab" ZEROS "\t50\n"
-                        "U\\\\1\tchunk\ts1\t2\tc2\t40\t00" ZEROS "\tt\n"
+                        "U\\\\1\tchunk\ts1\t2\tc2\t40\t00" ZEROS "\tt\t\\N\n"
                         "U\\\\1\tremoved\t11\tleft\ts1\turn:s\td1\t50\n"
                         "U\\\\1\tremoved\t12\tretired\ts1\turn:s\td1\t50\n"
                         "U\\\\1\tsubmission\ts2\turn:a\tr1\tb\timport\t1\t0\t0\tf\t90\t0\t\\N\t01" ZEROS
