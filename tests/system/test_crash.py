@@ -8,6 +8,7 @@ import pytest
 from conftest import SUPERIOR, YEAR
 from support import events, people
 from support.books import INPUTS, check_books
+from support.edition import LEDGER, claim_of
 from support.programs import SHORT_SESSION
 from support.wait import eventually
 
@@ -104,7 +105,7 @@ def test_kill_in_the_middle(world, stream):
 def wait_for_progress(stream, records, worker):
     """Until the database holds so many more records than now."""
     def taken():
-        return stream.world.sql("SELECT count(*) FROM nianshen.ledger")[0][0]
+        return stream.world.sql(f"SELECT count(*) FROM {LEDGER} l")[0][0]
 
     def moved():
         stream.approve_what_is_pending()
@@ -158,8 +159,7 @@ def test_zombie_is_fenced(world, stream):
 
 def test_session_that_holds_its_locks_is_ended(world, stream):
     """A dead owner's session that stands open inside a transaction does not stop the partition: the new owner ends it."""
-    places = [(topic, p) for topic in INPUTS for p in range(world.partitions)]
-    claim = "SELECT * FROM nianshen.claim(%s::text[], %s::int4[], 'dead-owner')", [[t for t, _ in places], [p for _, p in places]]
+    claim = claim_of([(topic, p) for topic in INPUTS for p in range(world.partitions)], "dead-owner")
     dead = world.stack.cluster.connect(world.database, "nianshen_worker")
     dead.execute(*claim)
     dead.execute("BEGIN")

@@ -9,6 +9,7 @@ import pytest
 from conftest import YEAR
 from support import events, people
 from support.books import check_ledger
+from support.edition import LEDGER
 from support.topics import delete_before, make_anew
 from support.wait import eventually
 
@@ -125,7 +126,7 @@ def test_made_anew(world, is_running, rounds):
         worker.start()
         world.client().send(*old)
     check_halted(world, worker, touched(world))
-    assert world.sql("SELECT count(*) FROM nianshen.ledger WHERE topic = 'unit-review'") == [(UNITS,)], "nothing was taken from it"
+    assert world.sql(f"SELECT count(*) FROM {LEDGER} l WHERE topic = 'unit-review'") == [(UNITS,)], "nothing was taken from it"
     for partition in touched(world):
         resume(world, partition, "--from-offset", 0, "--reason", "a new cluster", "--execute").expect(0, says="are no longer in the topic")
     new += send_round(world)

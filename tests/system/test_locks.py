@@ -10,6 +10,7 @@ import pytest
 from conftest import SUPERIOR, YEAR
 from support import events, people
 from support.books import check_books, wait_all_consumed
+from support.edition import LEDGER, table
 from support.wait import eventually
 
 FAILURES = 7  # more than the worker tries over one connection
@@ -33,7 +34,7 @@ def check_accepted(world, reviews):
     check_books(world)
     for review in reviews:
         world.outcomes.wait(review.data["unit"], "unit-review.accepted", unit_review=review.id)
-    assert world.sql("SELECT count(*) FROM nianshen.ledger WHERE kind <> 'applied'") == [(0,)]
+    assert world.sql(f"SELECT count(*) FROM {LEDGER} l WHERE kind <> 'applied'") == [(0,)]
 
 
 @contextmanager
@@ -88,7 +89,7 @@ def test_serialization_failure(make_world, failures):
                 END IF;
                 RETURN new;
             END $$""")
-        admin.execute("CREATE TRIGGER fail AFTER INSERT ON nianshen.unit_review FOR EACH ROW EXECUTE FUNCTION public.fail()")
+        admin.execute(f"CREATE TRIGGER fail AFTER INSERT ON {table('unit_review')} FOR EACH ROW EXECUTE FUNCTION public.fail()")
     reviews = unit_reviews(world, "F1")
     worker = world.worker().start()
     check_accepted(world, reviews)

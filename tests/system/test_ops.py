@@ -8,6 +8,7 @@ import pytest
 
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, people
+from support.edition import claim_of
 from support.people import MEMBER_COLUMNS, csv_text
 
 
@@ -219,7 +220,7 @@ def test_ends_that_the_broker_does_not_tell(make_world):
     world.run_until_end().expect(0)
     of_unit = ("unit-review", world.partition_of("P0"))
     world.client().send(events.unit_review("P0", YEAR))  # No worker has seen it.
-    world.sql("SELECT FROM nianshen.claim('{approval}', '{900}', 'of another broker')")
+    world.sql(*claim_of([("approval", 900)], "of another broker"))
     for command in ("status", "partition list"):
         told = world.ops(*command.split(), "--json", env={"LC_ALL": "C"}).expect(0, says=["1 are as the worker saw them last", "approval partition 900"])
         ends = {(row["topic"], row["partition"]): row["end"] for row in json.loads(told.out)}

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, people
+from support.edition import LEDGER, query
 from support.outcomes import Follower
 from support.people import id_number
 from support.topics import delete_before, make_anew, set_topic
@@ -102,7 +103,7 @@ def test_missing_unit(unknown):
     assert {r["result"] for r in redrive(world, *chosen, "--again", "--execute", says="3 redriven")} == {"redriven"}
     digest = world.ops("digest").expect(0).line
     world.run_until_end().expect(0)
-    assert world.sql("SELECT count(*) FROM nianshen.ledger WHERE kind = 'duplicate'") == [(3,)]
+    assert world.sql(f"SELECT count(*) FROM {LEDGER} l WHERE kind = 'duplicate'") == [(3,)]
     assert world.ops("digest").expect(0).line == digest and len(history(world)) == 6
 
 
@@ -231,10 +232,10 @@ def test_delivery_that_is_not_noted(make_world):
     place, _ = break_records(world, 2)
     before = sum(world.ends("unit-review"))
     with world.stack.cluster.connect(world.database) as admin:
-        admin.execute("REVOKE EXECUTE ON FUNCTION nianshen.redrive_done FROM nianshen_ops")
+        admin.execute(query("REVOKE EXECUTE ON FUNCTION nianshen.redrive_done FROM nianshen_ops"))
         rows = redrive(world, "--execute", expect=77, says=["published, but", "1 unnoted", "1 not tried", "nianshen_ops"])
         assert [(r["offset"], r["result"], r["new_offset"]) for r in rows] == [(place[1], "unnoted", 2)]
-        admin.execute("GRANT EXECUTE ON FUNCTION nianshen.redrive_done TO nianshen_ops")
+        admin.execute(query("GRANT EXECUTE ON FUNCTION nianshen.redrive_done TO nianshen_ops"))
     assert sum(world.ends("unit-review")) == before + 1
     redrive(world, *place_flags("unit-review", place), "--execute", says=["nothing to do", "1 redriving"])
 
