@@ -120,9 +120,9 @@ system-test: all jars build/venv/.ready ## tests of the programs on a real broke
 # Until the switch: the second edition's programs under the names that they will have.
 edition-next: $(BIN)/nianshen-worker-next $(BIN)/nianshen-ops-next $(BIN)/nianshen-producer ## the second edition's programs in build/next/bin
 	@mkdir -p build/next/bin
-	@ln -sf $(CURDIR)/$(BIN)/nianshen-worker-next build/next/bin/nianshen-worker
-	@ln -sf $(CURDIR)/$(BIN)/nianshen-ops-next build/next/bin/nianshen-ops
-	@ln -sf $(CURDIR)/$(BIN)/nianshen-producer build/next/bin/nianshen-producer
+	@install $(BIN)/nianshen-worker-next build/next/bin/nianshen-worker
+	@install $(BIN)/nianshen-ops-next build/next/bin/nianshen-ops
+	@install $(BIN)/nianshen-producer build/next/bin/nianshen-producer
 
 system-next: edition-next jars build/venv/.ready ## the system tests on the second edition; SYSTEM_NEXT="files" or ARGS="-k name" select
 	@NIANSHEN_EDITION=next $(PYTEST:$(CURDIR)/$(BIN)=$(CURDIR)/build/next/bin) $(or $(SYSTEM_NEXT),tests/system) \

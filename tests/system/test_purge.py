@@ -287,7 +287,7 @@ def test_idle_topics_are_empty_after_a_purge(make_world):
     purge(world, "--execute").expect(0)
     assert topics_text(world) == ""
     world.run_until_end().expect(0)
-    assert not world.sql("SELECT topic FROM nianshen.kafka_partition WHERE halted IS NOT NULL")
+    assert not world.sql("SELECT topic FROM nianshen.partition_status WHERE halted IS NOT NULL")
     world.ops("check").expect(0)
     world.ops("status").expect(0)
     world.ops("campaign", "open", "--year", NEXT).expect(0)
