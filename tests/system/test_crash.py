@@ -8,7 +8,7 @@ import pytest
 from conftest import SUPERIOR, YEAR
 from support import events, people
 from support.books import INPUTS, check_books
-from support.edition import LEDGER, claim_of
+from support.edition import RECORDS_TAKEN, claim_of
 from support.programs import SHORT_SESSION
 from support.wait import eventually
 
@@ -105,7 +105,7 @@ def test_kill_in_the_middle(world, stream):
 def wait_for_progress(stream, records, worker):
     """Until the database holds so many more records than now."""
     def taken():
-        return stream.world.sql(f"SELECT count(*) FROM {LEDGER} l")[0][0]
+        return stream.world.sql(RECORDS_TAKEN)[0][0]
 
     def moved():
         stream.approve_what_is_pending()

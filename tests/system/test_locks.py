@@ -10,7 +10,7 @@ import pytest
 from conftest import SUPERIOR, YEAR
 from support import events, people
 from support.books import check_books, wait_all_consumed
-from support.edition import LEDGER, table
+from support.edition import IS_NEXT, LEDGER, table
 from support.wait import eventually
 
 FAILURES = 7  # more than the worker tries over one connection
@@ -28,6 +28,15 @@ def unit_reviews(world, *units):
     return reviews
 
 
+def hold_back(session, review):
+    """Has whoever applies this unit review wait for the session's transaction: by the row that it locks, or, where it locks none, by the one that it inserts."""
+    if IS_NEXT:
+        session.execute("INSERT INTO nianshen_engine.unit_review (unit, year, source, event_id, record_offset, append_ms, content_sha256, submitted_by)"
+                        " VALUES (%s, %s, %s, %s, 0, 0, '', 'x')", [review.data["unit"], YEAR, review.source, review.id])
+    else:
+        session.execute("SELECT FROM nianshen.unit_profile WHERE unit = %s FOR UPDATE", [review.data["unit"]])
+
+
 def check_accepted(world, reviews):
     """Each is accepted once; nothing is a dead letter or held."""
     wait_all_consumed(world)
@@ -38,18 +47,14 @@ def check_accepted(world, reviews):
 
 
 @contextmanager
-def session_holding(world, unit, setup="SELECT 1"):
-    """A session, of an operator who forgot it, that holds the row of a unit."""
+def session_holding(world, review, setup="SELECT 1"):
+    """A session, of an operator who forgot it, that the worker waits for when it applies this unit review."""
     with world.stack.cluster.connect(world.database) as session:
         session.execute(setup)
         session.execute("BEGIN")
-        lock(session, unit)
+        hold_back(session, review)
         yield session
         session.execute("ROLLBACK")
-
-
-def lock(session, unit):
-    session.execute("SELECT FROM nianshen.unit_profile WHERE unit = %s FOR UPDATE", [unit])
 
 
 def waiting_backends(world):
@@ -66,10 +71,10 @@ def test_deadlock(make_world):
     with world.stack.cluster.connect() as admin:  # the worker's session finds the deadlock, not the other one, and late enough to be in one
         admin.execute(f'ALTER DATABASE "{world.database}" SET deadlock_timeout = \'3s\'')
     reviews = unit_reviews(world, "E1", "E2")
-    with session_holding(world, "E2", "SET deadlock_timeout = '60s'") as other:
+    with session_holding(world, reviews[1], "SET deadlock_timeout = '60s'") as other:
         worker = world.worker().start()
         eventually(lambda: waiting_backends(world), "the worker holds E1 and waits for E2", pause=0.01)
-        lock(other, "E1")
+        hold_back(other, reviews[0])
     check_accepted(world, reviews)
     assert "apply-retry" in worker.log and "sqlstate-40P01" in worker.log
     assert worker.stop() == 0
@@ -145,8 +150,9 @@ def test_stopped_worker_and_a_reference_change(make_world):
     mine = [u.code for u in units if world.partition_of(u.code) != theirs]
     changed = [people.Unit(u.code, SUPERIOR if u.code != mine[0] else "S09", u.members, u.name) for u in units]
 
-    with session_holding(world, first):
-        reviews = unit_reviews(world, first)
+    reviews = [events.unit_review(first, YEAR)]
+    with session_holding(world, reviews[0]):
+        world.client().send(*reviews)
         [backend] = eventually(lambda: waiting_backends(world), "the worker is in the middle of its transaction", pause=0.01)
         stopped.freeze()
         changes = Changes(world, changed)

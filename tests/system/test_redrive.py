@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, people
-from support.edition import LEDGER, query
+from support.edition import LEDGER, first_only, next_only, query
 from support.outcomes import Follower
 from support.people import id_number
 from support.topics import delete_before, make_anew, set_topic
@@ -257,6 +257,7 @@ def test_refused_by_the_broker(make_world):
     assert "large" in history(world)[0][2].lower()
 
 
+@first_only
 def test_record_that_is_gone(make_world):
     """Deleted from its topic meanwhile: named in a dry run already; the others are redriven."""
     world = make_world(campaign=None)
@@ -269,6 +270,7 @@ def test_record_that_is_gone(make_world):
     assert len(dead_letters(world, "--state", "open")) == 2 and len(history(world)) == 1
 
 
+@first_only
 def test_another_record_in_its_place(make_world):
     """The topic was made anew: what stands there now is neither shown nor sent in the name of what stood there."""
     world = make_world(campaign=None)
@@ -279,6 +281,24 @@ def test_another_record_in_its_place(make_world):
     assert history(world) == [] and world.ends("unit-review")[place[0]] == place[1] + 1
     shown = world.ops("dead-letter", "show", "--json", *place_flags("unit-review", place)).expect(66, says="another one may have its place")
     assert "record" not in json.loads(shown.out)
+
+
+@next_only
+def test_topic_is_not_read_again(make_world):
+    """The record stands in the database: what was deleted from its topic is shown and redriven byte for byte, also where another one has its place."""
+    world = make_world(campaign=None)
+    places = break_records(world, 3)
+    sent = records(world, "unit-review")
+    delete_before(world, "unit-review", dict([places[2]]))
+    rows = redrive(world, *place_flags("unit-review", places[0]), "--execute", says="1 redriven")
+    assert records(world, "unit-review")[rows[0]["new_partition"], rows[0]["new_offset"]] == sent[places[0]]
+    make_anew(world, "unit-review")
+    other = world.client().send_record("unit-review", b"NOBODY", b"[", {})
+    assert "record" in json.loads(world.ops("dead-letter", "show", "--json", *place_flags("unit-review", places[1])).expect(0).out)
+    rows = redrive(world, "--execute", says="2 redriven")
+    now = records(world, "unit-review")
+    assert [now[r["new_partition"], r["new_offset"]] for r in rows] == [sent[place] for place in places[1:]]
+    assert now[other][1] == b"["
 
 
 def test_no_broker(make_world):
