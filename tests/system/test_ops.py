@@ -222,7 +222,7 @@ def test_ends_that_the_broker_does_not_tell(make_world):
     world.client().send(events.unit_review("P0", YEAR))  # No worker has seen it.
     world.sql(*claim_of([("approval", 900)], "of another broker"))
     # In the second edition a partition number is claimed with all its topics.
-    unknown = ["3 are as the worker saw them last", "unit-review partition 900"] if IS_NEXT else ["1 are as the worker saw them last", "approval partition 900"]
+    unknown = ["3 are as the worker saw them last", "partition 900"] if IS_NEXT else ["1 are as the worker saw them last", "approval partition 900"]
     for command in ("status", "partition list"):
         told = world.ops(*command.split(), "--json", env={"LC_ALL": "C"}).expect(0, says=unknown)
         ends = {(row["topic"], row["partition"]): row["end"] for row in json.loads(told.out)}
