@@ -122,6 +122,20 @@ PYTEST := NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTH
 system-test: all jars build/venv/.ready ## tests of the programs on a real broker and database; ARGS="-k name" selects, SANITIZE works
 	@$(PYTEST) tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
 
+# Until the switch: the second edition's programs under the names that they will have.
+edition-next: $(BIN)/nianshen-worker-next $(BIN)/nianshen-ops-next $(BIN)/nianshen-producer ## the second edition's programs in build/next/bin
+	@mkdir -p build/next/bin
+	@install $(BIN)/nianshen-worker-next build/next/bin/nianshen-worker
+	@install $(BIN)/nianshen-ops-next build/next/bin/nianshen-ops
+	@install $(BIN)/nianshen-producer build/next/bin/nianshen-producer
+
+system-next: edition-next jars build/venv/.ready ## the system tests on the second edition; SYSTEM_NEXT="files" or ARGS="-k name" select
+	@NIANSHEN_EDITION=next $(PYTEST:$(CURDIR)/$(BIN)=$(CURDIR)/build/next/bin) $(or $(SYSTEM_NEXT),tests/system) \
+		--junitxml=build/results/system-next/junit.xml $(ARGS)
+
+verify-next: all edition-next jars build/venv/.ready ## verify and replay of the second edition
+	@NIANSHEN_EDITION=next $(PYTEST) tests/system_next --junitxml=build/results/verify-next/junit.xml $(ARGS)
+
 histories: all jars build/venv/.ready ## random histories in many orders against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
 	@$(PYTEST) $(or $(HISTORIES_TESTS),tests/orders/test_histories.py tests/orders/test_two_workers.py) --junitxml=build/results/histories/junit.xml $(ARGS)
 
@@ -217,7 +231,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test test-first-edition up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store store-test
+.PHONY: all demo test verify-next test-first-edition up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store store-test edition-next system-next
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
@@ -279,13 +293,11 @@ link = @mkdir -p $(@D) && echo "  link  $@" && $(CC) $(CFLAGS) $(LDFLAGS) -o $@ 
 WORKER_NEXT_STORE := $(OUT)/worker-next/store_% $(OUT)/worker-next/outcome_bytes.o
 
 .SECONDEXPANSION:
-$(BIN)/nianshen-worker-next: LDLIBS += -llz4
 $(BIN)/nianshen-%: $$(call objects,$$*) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 
 # Until the switch: the second edition's commands, in place of the files of the same name. They read state with the worker's store.
 ops_next_objects = $(filter-out $(patsubst ops-next/%.c,$(OUT)/ops/%.o,$(wildcard ops-next/*.c)),$(call objects,ops)) $(call objects,ops-next) $(STORE_OBJECTS)
-$(BIN)/nianshen-ops-next: LDLIBS += -llz4
 $(BIN)/nianshen-ops-next: $(ops_next_objects) $(OUT)/librules.a $(OUT)/libcore.a
 	$(link)
 

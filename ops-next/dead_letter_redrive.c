@@ -218,10 +218,21 @@ static bool redrive_one(struct redrive *redrive, size_t index)
 
 /* ---- all of them ---- */
 
+/* Nothing is begun with an absent broker: what was begun and not reported stays redriving. */
+static bool broker_answers(struct session *session)
+{
+    int32_t partitions[TOPIC_KINDS];
+    struct kafka_admin *admin = kafka_admin_new(session->config, &session->fault);
+    bool is_good = admin != NULL && kafka_admin_partitions(admin, SESSION_BROKER_TIMEOUT_MS, partitions, &session->fault);
+    kafka_admin_free(admin);
+    return is_good;
+}
+
 static bool open_kafka(struct redrive *redrive)
 {
     struct session *session = redrive->choice.session;
     if (!redrive->choice.is_execute) return true;
+    if (!broker_answers(session)) return false;
     redrive->producer = kafka_producer_new(session->config, delivered, redrive, &session->fault);
     return redrive->producer != NULL;
 }

@@ -68,7 +68,7 @@ static void memory_settle(void)
 int main(int argc, char **argv)
 {
     int status = EX_OK;
-    struct config *config = config_read("nianshen-worker-next", commands, argc, argv, &status);
+    struct config *config = config_read("nianshen-worker", commands, argc, argv, &status);
     if (config == NULL) return status;
     language_use_english(); /* its log and what it publishes are read by programs */
     memory_settle();

@@ -63,14 +63,21 @@ static const struct event *event_at(const struct store *store, size_t i, enum to
     return in->topic == topic && in->review != NULL ? in->event : NULL;
 }
 
+enum { CUT_CHARS = 15 }; /* of a number, that a spreadsheet leaves; the rest are zeros */
+
+/* Whether a well-formed number may be one that a spreadsheet cut and whose check fits by chance: its 17 digits end in two zeros. */
+static bool may_be_cut(struct id_key key)
+{
+    return key.text == NULL && key.packed % 100 == 0;
+}
+
 /* The texts of a failing key's neighbourhood: of a number that a spreadsheet cut, all that begin like it. */
 static bool key_range(struct arena *arena, struct id_key key, const char **first, const char **last)
 {
-    enum { CUT_CHARS = 15 };
     char text[ID_KEY_TEXT_BYTES + 1];
     size_t length = id_key_write(key, text);
     *first = *last = arena_copy(arena, text, length);
-    if (*first == NULL || key.text == NULL || length < CUT_CHARS) return *first != NULL;
+    if (*first == NULL || (key.text == NULL && !may_be_cut(key)) || length < CUT_CHARS) return *first != NULL;
     *first = arena_copy(arena, text, CUT_CHARS);
     text[CUT_CHARS] = 0x7f; /* above every character of a number; what is malformed otherwise is found by its own text */
     const char *above = arena_copy(arena, text, CUT_CHARS + 1);
@@ -84,7 +91,7 @@ static bool part_widen(struct store *store, struct review_part *part, const stru
     part->roster_how = part->roster_how < 0 ? 0 : part->roster_how;
     for (uint32_t i = 0; i < rows->failing_count && part->roster_how < 2; i++) {
         /* Packed keys ascend nearly always: the first and the last are the range. */
-        bool is_inner = i > 0 && i + 1 < rows->failing_count && rows->failing[i].key.text == NULL &&
+        bool is_inner = i > 0 && i + 1 < rows->failing_count && rows->failing[i].key.text == NULL && !may_be_cut(rows->failing[i].key) &&
                         id_key_compare(rows->failing[i - 1].key, rows->failing[i].key) <= 0 &&
                         id_key_compare(rows->failing[i].key, rows->failing[i + 1].key) <= 0;
         if (is_inner) continue;

@@ -411,7 +411,9 @@ WITH blocks AS (
 ), rosters AS (
     SELECT m.unit, c.year, count(*) AS members
     FROM nianshen.campaign_term c
-    JOIN (SELECT unit, valid_from_ms, valid_until_ms FROM nianshen.membership
+    JOIN (SELECT v.unit, v.valid_from_ms, CASE WHEN d.enrolment IS NULL THEN v.valid_until_ms
+                                                     ELSE least(v.valid_until_ms, greatest(d.removed_ms, v.valid_from_ms + 1)) END AS valid_until_ms
+          FROM nianshen.membership v LEFT JOIN nianshen_next.due_removal d ON d.unit = v.unit AND d.enrolment = v.enrolment
           UNION ALL
           SELECT unit, valid_from_ms, valid_until_ms FROM nianshen_engine.archive) m ON m.valid_from_ms < c.opens_ms AND m.valid_until_ms >= c.opens_ms
     WHERE c.purge_until_ms IS NULL AND EXISTS (SELECT FROM nianshen_engine.roster_block b WHERE b.year = c.year)

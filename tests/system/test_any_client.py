@@ -4,6 +4,7 @@ import pytest
 
 from conftest import SUPERIOR, YEAR
 from support import events
+from support.edition import LEDGER
 
 WAYS = ["confluent-binary", "confluent-structured", "kcat-binary", "kcat-structured"]
 
@@ -58,6 +59,6 @@ def test_repeat_in_the_other_mode_is_a_duplicate(main, take):
     last = events.unit_review(unit.code, YEAR)
     client.send(last)
     main.outcomes.wait(unit.code, "unit-review.accepted", unit_review=last.id)
-    kinds = main.sql("SELECT kind FROM nianshen.ledger WHERE unit = %s ORDER BY record_offset", [unit.code])
+    kinds = main.sql(f"SELECT kind FROM {LEDGER} l WHERE unit = %s ORDER BY record_offset", [unit.code])
     assert [k for k, in kinds] == ["applied", "duplicate", "duplicate", "applied"]
     assert len({o.id for o in main.outcomes.of(unit.code)}) == 2

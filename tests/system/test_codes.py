@@ -41,13 +41,13 @@ BAD_NUMBERS = {
 
 
 def rejected(world, unit, data):
-    """The findings of a submission of one chunk in list mode with these lists, by their code."""
+    """The findings of a submission of one chunk in list mode with these lists, by their code: the first of each."""
     review = events.unit_review(unit.code, YEAR)
     chunk = events.submission(unit.code, YEAR, review.id, {}, passed=[])[0]
     chunk.data.update(data)
     world.client().send(review, chunk)
     outcome = world.outcomes.wait(unit.code, "member-review.rejected", causation=chunk.id)
-    return {finding["code"]: finding for finding in outcome.data["errors"]}, outcome
+    return {finding["code"]: finding for finding in reversed(outcome.data["errors"])}, outcome
 
 
 def test_bad_entries(main, take):

@@ -101,6 +101,7 @@ def test_outcomes_and_tables(desk):
         decided = desk.approve(submission, "sha256:" + "0" * 64, "--wait", env=variables).expect(65, says=[rejected, "[stale-digest]"])
         assert is_one_language(decided.err, variables), decided
         answers[variables["LC_ALL"]] = json.loads(world.ops("review", "show", *desk.of_unit, "--json", env=variables).expect(0).out)
+        answers[variables["LC_ALL"]].pop("decisions", None)  # of the second edition: there is one more each time
     assert answers["C"] == answers["zh_CN.UTF-8"]
 
 

@@ -3,6 +3,7 @@
 from conftest import YEAR
 from support import events
 from support.desk import Desk, list_file
+from support.edition import table
 from support.people import masked
 
 
@@ -59,7 +60,7 @@ def test_many_chunks(main, take):
     submission, pending = desk.pending(list_file(desk.unit, failing), mode="list")
     assert (pending.data["listed"], pending.data["failed"]) == (12_000, 4)
     assert pending.data["reasons"] == {"left": 1, "retired": 2, "deceased": 1}
-    received = main.sql("SELECT chunks FROM nianshen.submission WHERE submission = %s", [submission])
+    received = main.sql(f"SELECT chunks FROM {table('submission')} WHERE submission = %s", [submission])
     assert received[0][0] >= 3, "at most 5000 entries a chunk"
     desk.approve(submission, pending.data["digest"], "--wait").expect(0)
     assert main.removed(desk.unit.code) == failing

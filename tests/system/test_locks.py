@@ -10,6 +10,7 @@ import pytest
 from conftest import SUPERIOR, YEAR
 from support import events, people
 from support.books import check_books, wait_all_consumed
+from support.edition import IS_NEXT, LEDGER, table
 from support.wait import eventually
 
 FAILURES = 7  # more than the worker tries over one connection
@@ -27,28 +28,33 @@ def unit_reviews(world, *units):
     return reviews
 
 
+def hold_back(session, review):
+    """Has whoever applies this unit review wait for the session's transaction: by the row that it locks, or, where it locks none, by the one that it inserts."""
+    if IS_NEXT:
+        session.execute("INSERT INTO nianshen_engine.unit_review (unit, year, source, event_id, record_offset, append_ms, content_sha256, submitted_by)"
+                        " VALUES (%s, %s, %s, %s, 0, 0, '', 'x')", [review.data["unit"], YEAR, review.source, review.id])
+    else:
+        session.execute("SELECT FROM nianshen.unit_profile WHERE unit = %s FOR UPDATE", [review.data["unit"]])
+
+
 def check_accepted(world, reviews):
     """Each is accepted once; nothing is a dead letter or held."""
     wait_all_consumed(world)
     check_books(world)
     for review in reviews:
         world.outcomes.wait(review.data["unit"], "unit-review.accepted", unit_review=review.id)
-    assert world.sql("SELECT count(*) FROM nianshen.ledger WHERE kind <> 'applied'") == [(0,)]
+    assert world.sql(f"SELECT count(*) FROM {LEDGER} l WHERE kind <> 'applied'") == [(0,)]
 
 
 @contextmanager
-def session_holding(world, unit, setup="SELECT 1"):
-    """A session, of an operator who forgot it, that holds the row of a unit."""
+def session_holding(world, review, setup="SELECT 1"):
+    """A session, of an operator who forgot it, that the worker waits for when it applies this unit review."""
     with world.stack.cluster.connect(world.database) as session:
         session.execute(setup)
         session.execute("BEGIN")
-        lock(session, unit)
+        hold_back(session, review)
         yield session
         session.execute("ROLLBACK")
-
-
-def lock(session, unit):
-    session.execute("SELECT FROM nianshen.unit_profile WHERE unit = %s FOR UPDATE", [unit])
 
 
 def waiting_backends(world):
@@ -65,10 +71,10 @@ def test_deadlock(make_world):
     with world.stack.cluster.connect() as admin:  # the worker's session finds the deadlock, not the other one, and late enough to be in one
         admin.execute(f'ALTER DATABASE "{world.database}" SET deadlock_timeout = \'3s\'')
     reviews = unit_reviews(world, "E1", "E2")
-    with session_holding(world, "E2", "SET deadlock_timeout = '60s'") as other:
+    with session_holding(world, reviews[1], "SET deadlock_timeout = '60s'") as other:
         worker = world.worker().start()
         eventually(lambda: waiting_backends(world), "the worker holds E1 and waits for E2", pause=0.01)
-        lock(other, "E1")
+        hold_back(other, reviews[0])
     check_accepted(world, reviews)
     assert "apply-retry" in worker.log and "sqlstate-40P01" in worker.log
     assert worker.stop() == 0
@@ -88,7 +94,7 @@ def test_serialization_failure(make_world, failures):
                 END IF;
                 RETURN new;
             END $$""")
-        admin.execute("CREATE TRIGGER fail AFTER INSERT ON nianshen.unit_review FOR EACH ROW EXECUTE FUNCTION public.fail()")
+        admin.execute(f"CREATE TRIGGER fail AFTER INSERT ON {table('unit_review')} FOR EACH ROW EXECUTE FUNCTION public.fail()")
     reviews = unit_reviews(world, "F1")
     worker = world.worker().start()
     check_accepted(world, reviews)
@@ -144,15 +150,16 @@ def test_stopped_worker_and_a_reference_change(make_world):
     mine = [u.code for u in units if world.partition_of(u.code) != theirs]
     changed = [people.Unit(u.code, SUPERIOR if u.code != mine[0] else "S09", u.members, u.name) for u in units]
 
-    with session_holding(world, first):
-        reviews = unit_reviews(world, first)
+    reviews = [events.unit_review(first, YEAR)]
+    with session_holding(world, reviews[0]):
+        world.client().send(*reviews)
         [backend] = eventually(lambda: waiting_backends(world), "the worker is in the middle of its transaction", pause=0.01)
         stopped.freeze()
         changes = Changes(world, changed)
         try:
             eventually(lambda: is_asked_for(world), "the change waits for the worker's transaction", pause=0.01)
             reviews += go_on(world, mine, backend)
-            eventually(lambda: "backends-ended" in other.log, lambda: f"the other one takes over\n{other.log[-3000:]}")
+            eventually(lambda: IS_NEXT or "backends-ended" in other.log, lambda: f"the other one takes over\n{other.log[-3000:]}")
             assert not alive(world, backend)
         except BaseException:
             changes.end()

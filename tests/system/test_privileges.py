@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from conftest import YEAR
+from support.edition import IS_NEXT, table
 
 
 def denied(main, user, query):
@@ -11,13 +12,16 @@ def denied(main, user, query):
         main.sql(query, user=user)
 
 
-TABLES = ["member", "membership", "removed_member", "entry", "submission", "unit_profile", "outbox", "outbox_position", "ledger", "kafka_partition", "audit_log"]
+OF_ENGINE = ["submission", "chunk", "decision", "outbox", "ledger_range", "ledger_exception", "shard", "archive", "roster_block", "removal_due"]
+OF_FIRST = ["entry", "submission", "outbox", "outbox_position", "ledger", "kafka_partition"]
+TABLES = [f"nianshen.{name}" for name in ("member", "membership", "removed_member", "unit_profile", "audit_log")] + [
+    table(name) for name in (OF_ENGINE if IS_NEXT else OF_FIRST)]
 
 
 @pytest.mark.parametrize("relation", TABLES)
 def test_worker_reads_no_table(main, relation):
     """The worker calls the functions of the data path; it can't look at people, tables or the roster."""
-    denied(main, "nianshen_worker", f"SELECT * FROM nianshen.{relation} LIMIT 1")
+    denied(main, "nianshen_worker", f"SELECT * FROM {relation} LIMIT 1")
 
 
 @pytest.mark.parametrize("call", [
@@ -37,12 +41,16 @@ def test_reviewer_reads_only_the_reviews(main, relation):
     """A reviewer sees the two views with masked numbers, no roster and no archive."""
     assert main.sql("SELECT count(*) FROM nianshen.review_status", user="nianshen_reviewer")
     assert main.sql("SELECT count(*) FROM nianshen.review_detail", user="nianshen_reviewer")
-    denied(main, "nianshen_reviewer", f"SELECT * FROM nianshen.{relation} LIMIT 1")
+    denied(main, "nianshen_reviewer", f"SELECT * FROM {relation} LIMIT 1")
 
 
 @pytest.mark.parametrize("user", ["nianshen_reviewer", "nianshen_ops"])
 def test_only_the_worker_applies(main, user):
     """Nobody else moves offsets or takes a partition."""
+    if IS_NEXT:
+        denied(main, user, "SELECT * FROM nianshen_engine.claim(ARRAY[0], 'me')")
+        denied(main, user, "SELECT nianshen_engine.outbox_delete('{0}', '{1}')")
+        return
     denied(main, user, "SELECT * FROM nianshen.claim(ARRAY['approval'], ARRAY[0], 'me')")
     denied(main, user, "SELECT nianshen.outbox_done('{approval}', '{0}', '{1}')")
 
@@ -51,5 +59,5 @@ def test_only_the_worker_applies(main, user):
 def test_nobody_writes_past_the_functions(main, user):
     """Tables are the owner's: no role deletes a member or an offset by hand, or makes objects in the schema."""
     denied(main, user, "DELETE FROM nianshen.membership")
-    denied(main, user, "UPDATE nianshen.kafka_partition SET next_offset = 0")
+    denied(main, user, f"UPDATE {table('ledger_range' if IS_NEXT else 'kafka_partition')} SET next_offset = 0")
     denied(main, user, "CREATE TABLE nianshen.mine (x int)")

@@ -4,6 +4,7 @@ import pytest
 from conftest import SUPERIOR, YEAR
 from support import events, people
 from support.desk import Desk, import_file, list_file
+from support.edition import LEDGER, table
 from support.people import check_character, csv_text, id_number, masked
 
 
@@ -106,7 +107,7 @@ def test_wait_gives_up(main, make_world, desk):
     other = Desk(world, desk.unit, YEAR)
     other.confirm("--wait", "--wait-seconds", 2, expect=75)
     world.run_until_end().expect(0)
-    assert world.sql("SELECT count(*) FROM nianshen.unit_review WHERE verdict = 'accepted'") == [(1,)]
+    assert world.sql(f"SELECT count(*) FROM {table('unit_review')} WHERE code IS NULL") == [(1,)]
 
 
 def test_publish(main, take):
@@ -179,6 +180,6 @@ def test_identity_given_by_the_caller(main, desk):
     assert desk.unit_review == "review-of-2026"
     main.outcomes.wait(desk.unit.code, "unit-review.accepted", unit_review="review-of-2026")
     desk.pending(import_file({}))
-    assert main.sql("SELECT kind FROM nianshen.ledger WHERE unit = %s AND topic = 'unit-review' ORDER BY record_offset", [desk.unit.code]) == [
+    assert main.sql(f"SELECT kind FROM {LEDGER} l WHERE unit = %s AND topic = 'unit-review' ORDER BY record_offset", [desk.unit.code]) == [
         ("applied",), ("duplicate",),
     ]

@@ -14,6 +14,7 @@ from confluent_kafka import TopicPartition
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, leaks, people
 from support.books import INPUTS, check_outcomes_once, wait_all_consumed
+from support.edition import HAS_PROFILE, table
 from support.offsets import bounds
 from support.outcomes import Follower
 from support.programs import BIN
@@ -287,7 +288,7 @@ def test_idle_topics_are_empty_after_a_purge(make_world):
     purge(world, "--execute").expect(0)
     assert topics_text(world) == ""
     world.run_until_end().expect(0)
-    assert not world.sql("SELECT topic FROM nianshen.kafka_partition WHERE halted IS NOT NULL")
+    assert not world.sql("SELECT topic FROM nianshen.partition_status WHERE halted IS NOT NULL")
     world.ops("check").expect(0)
     world.ops("status").expect(0)
     world.ops("campaign", "open", "--year", NEXT).expect(0)
@@ -392,7 +393,7 @@ def test_purge_is_cut_off_and_run_again(story):
     assert state_of(world) == "purging"
     world.ops("check").expect(0)
     world.ops("status").expect(0)
-    assert world.sql("SELECT count(*) FROM nianshen.unit_review WHERE profile <> '{}' AND year = %s", [YEAR]) != [(0,)], "it was not through"
+    assert world.sql(f"SELECT count(*) FROM {table('unit_review')} WHERE {HAS_PROFILE} AND year = %s", [YEAR]) != [(0,)], "it was not through"
 
     with purge_that_waits(world) as running:
         world.stack.broker.kill()

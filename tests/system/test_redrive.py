@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, people
+from support.edition import LEDGER, first_only, next_only, query
 from support.outcomes import Follower
 from support.people import id_number
 from support.topics import delete_before, make_anew, set_topic
@@ -102,7 +103,7 @@ def test_missing_unit(unknown):
     assert {r["result"] for r in redrive(world, *chosen, "--again", "--execute", says="3 redriven")} == {"redriven"}
     digest = world.ops("digest").expect(0).line
     world.run_until_end().expect(0)
-    assert world.sql("SELECT count(*) FROM nianshen.ledger WHERE kind = 'duplicate'") == [(3,)]
+    assert world.sql(f"SELECT count(*) FROM {LEDGER} l WHERE kind = 'duplicate'") == [(3,)]
     assert world.ops("digest").expect(0).line == digest and len(history(world)) == 6
 
 
@@ -231,10 +232,10 @@ def test_delivery_that_is_not_noted(make_world):
     place, _ = break_records(world, 2)
     before = sum(world.ends("unit-review"))
     with world.stack.cluster.connect(world.database) as admin:
-        admin.execute("REVOKE EXECUTE ON FUNCTION nianshen.redrive_done FROM nianshen_ops")
+        admin.execute(query("REVOKE EXECUTE ON FUNCTION nianshen.redrive_done FROM nianshen_ops"))
         rows = redrive(world, "--execute", expect=77, says=["published, but", "1 unnoted", "1 not tried", "nianshen_ops"])
         assert [(r["offset"], r["result"], r["new_offset"]) for r in rows] == [(place[1], "unnoted", 2)]
-        admin.execute("GRANT EXECUTE ON FUNCTION nianshen.redrive_done TO nianshen_ops")
+        admin.execute(query("GRANT EXECUTE ON FUNCTION nianshen.redrive_done TO nianshen_ops"))
     assert sum(world.ends("unit-review")) == before + 1
     redrive(world, *place_flags("unit-review", place), "--execute", says=["nothing to do", "1 redriving"])
 
@@ -256,6 +257,7 @@ def test_refused_by_the_broker(make_world):
     assert "large" in history(world)[0][2].lower()
 
 
+@first_only
 def test_record_that_is_gone(make_world):
     """Deleted from its topic meanwhile: named in a dry run already; the others are redriven."""
     world = make_world(campaign=None)
@@ -268,6 +270,7 @@ def test_record_that_is_gone(make_world):
     assert len(dead_letters(world, "--state", "open")) == 2 and len(history(world)) == 1
 
 
+@first_only
 def test_another_record_in_its_place(make_world):
     """The topic was made anew: what stands there now is neither shown nor sent in the name of what stood there."""
     world = make_world(campaign=None)
@@ -278,6 +281,24 @@ def test_another_record_in_its_place(make_world):
     assert history(world) == [] and world.ends("unit-review")[place[0]] == place[1] + 1
     shown = world.ops("dead-letter", "show", "--json", *place_flags("unit-review", place)).expect(66, says="another one may have its place")
     assert "record" not in json.loads(shown.out)
+
+
+@next_only
+def test_topic_is_not_read_again(make_world):
+    """The record stands in the database: what was deleted from its topic is shown and redriven byte for byte, also where another one has its place."""
+    world = make_world(campaign=None)
+    places = break_records(world, 3)
+    sent = records(world, "unit-review")
+    delete_before(world, "unit-review", dict([places[2]]))
+    rows = redrive(world, *place_flags("unit-review", places[0]), "--execute", says="1 redriven")
+    assert records(world, "unit-review")[rows[0]["new_partition"], rows[0]["new_offset"]] == sent[places[0]]
+    make_anew(world, "unit-review")
+    other = world.client().send_record("unit-review", b"NOBODY", b"[", {})
+    assert "record" in json.loads(world.ops("dead-letter", "show", "--json", *place_flags("unit-review", places[1])).expect(0).out)
+    rows = redrive(world, "--execute", says="2 redriven")
+    now = records(world, "unit-review")
+    assert [now[r["new_partition"], r["new_offset"]] for r in rows] == [sent[place] for place in places[1:]]
+    assert now[other][1] == b"["
 
 
 def test_no_broker(make_world):

@@ -156,7 +156,7 @@ def test_halted_partition(world, desk):
     first = taken + 2
     delete_before(world, "unit-review", {partition: first})
     desk.shell(["systemctl start nianshen-worker"])
-    eventually(lambda: world.sql("SELECT halted FROM nianshen.kafka_partition WHERE halted IS NOT NULL"), "the partition to be halted")
+    eventually(lambda: world.sql("SELECT halted FROM nianshen.partition_status WHERE halted IS NOT NULL"), "the partition to be halted")
     said = desk.execute("A partition is halted", TOPIC="unit-review", PARTITION=partition, FIRST=first)
     assert "incident 4711" in str(world.sql("SELECT reason FROM nianshen.partition_resumption")), said
     approve(world, units()[2])

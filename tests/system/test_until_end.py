@@ -8,6 +8,7 @@ from confluent_kafka import Producer
 from conftest import YEAR
 from support import events, people
 from support.books import check_books
+from support.edition import table
 
 UNITS = 3
 
@@ -58,7 +59,7 @@ def test_transactions_of_an_upstream(world):
         producer.flush(30)
         (producer.commit_transaction if commit else producer.abort_transaction)(30)
     world.run_until_end().expect(0)
-    assert world.sql("SELECT event_id FROM nianshen.unit_review") == [("committed",)]
+    assert world.sql(f"SELECT event_id FROM {table('unit_review')}") == [("committed",)]
     # Three markers and two aborted records: offsets without a row, and none of them counts as lag.
     check_books(world, gaps=5)
     assert {row["lag"] for row in json.loads(world.ops("status", "--json").expect(0).out)} == {0}

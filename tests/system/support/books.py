@@ -1,5 +1,6 @@
 """The sums that must hold in every world, whatever happened in it."""
 
+from support.edition import LEDGER
 from support.wait import eventually
 
 INPUTS = ("unit-review", "member-review", "approval")
@@ -25,7 +26,7 @@ def check_ledger(world, gaps=0):
     """Each consumed offset has exactly one row (`gaps`: transaction markers or aborted records), and all that `check` knows holds."""
     ends = wait_all_consumed(world)
     world.ops("check").expect(0)
-    rows = world.sql("SELECT topic, partition, count(*), min(record_offset), max(record_offset) FROM nianshen.ledger GROUP BY 1, 2")
+    rows = world.sql(f"SELECT topic, partition, count(*), min(record_offset), max(record_offset) FROM {LEDGER} l GROUP BY 1, 2")
     counted = {(topic, partition): (count, first, last) for topic, partition, count, first, last in rows}
     assert sum(ends.values()) - sum(count for count, _, _ in counted.values()) == gaps, (ends, counted)
     for place, (count, first, last) in counted.items():

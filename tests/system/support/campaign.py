@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from support import events, people
 from support.books import wait_all_consumed
+from support.edition import table
 from support.wait import eventually
 
 YEAR = 2026
@@ -127,10 +128,10 @@ class Campaign:
 
     def hold_and_release(self):
         with self.world.stack.cluster.connect(self.world.database) as admin:
-            admin.execute(f"ALTER TABLE nianshen.unit_review ADD CONSTRAINT bug CHECK (unit <> '{HELD}')")
+            admin.execute(f"ALTER TABLE {table('unit_review')} ADD CONSTRAINT bug CHECK (unit <> '{HELD}')")
             self.send(self.review(self.held), *self.chunks(self.held))
             self.settle()
-            admin.execute("ALTER TABLE nianshen.unit_review DROP CONSTRAINT bug")
+            admin.execute(f"ALTER TABLE {table('unit_review')} DROP CONSTRAINT bug")
         assert self.world.sql("SELECT unit FROM nianshen.held") == [(HELD,)]
         self.world.ops("unit", "release", "--unit", HELD).expect(0)
         eventually(lambda: not self.world.sql("SELECT unit FROM nianshen.held"), "the held unit to be free")

@@ -93,7 +93,7 @@ class Outcome:
         self.data = json.loads(self.value)
         self.type = self.headers["ce_type"]
         self.id = self.headers["ce_id"]
-        self.causation = self.headers["ce_causationid"]
+        self.causation = self.headers.get("ce_causationid")  # none: the id of a refused record can not be read
         self.place = (message.partition(), message.offset())
 
     @property

@@ -10,7 +10,7 @@ import psycopg
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from support import people
+from support import edition, people
 from support.events import Confluent, partition_of
 from support.offsets import bounds
 from support.outcomes import DeadLetters, Outcomes
@@ -176,13 +176,13 @@ class World:
 
     def sql(self, query, parameters=None, user="nianshen"):
         with self.stack.cluster.connect(self.database, user) as connection:
-            return connection.execute(query, parameters).fetchall()
+            return connection.execute(edition.query(query), parameters).fetchall()
 
     def state(self, submission):
         """Column by column what review_status says of a submission, or None."""
         with self.stack.cluster.connect(self.database, "nianshen_ops") as connection:
             connection.row_factory = psycopg.rows.dict_row
-            return connection.execute("SELECT * FROM nianshen.review_status WHERE submission = %s", [submission]).fetchone()
+            return connection.execute(edition.query("SELECT * FROM nianshen.review_status WHERE submission = %s"), [submission]).fetchone()
 
     def members(self, unit):
         """The ID numbers on the unit's current roster, sorted."""
