@@ -134,7 +134,7 @@ system-next: edition-next jars build/venv/.ready ## the system tests on the seco
 		--junitxml=build/results/system-next/junit.xml $(ARGS)
 
 verify-next: all edition-next jars build/venv/.ready ## verify and replay of the second edition
-	@NIANSHEN_EDITION=next $(PYTEST) tests/system_next --junitxml=build/results/verify-next/junit.xml $(ARGS)
+	@NIANSHEN_EDITION=next $(PYTEST:$(CURDIR)/$(BIN)=$(CURDIR)/build/next/bin) tests/system_next --junitxml=build/results/verify-next/junit.xml $(ARGS)
 
 histories: all jars build/venv/.ready ## random histories in many orders against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
 	@$(PYTEST) $(or $(HISTORIES_TESTS),tests/orders/test_histories.py tests/orders/test_two_workers.py) --junitxml=build/results/histories/junit.xml $(ARGS)

@@ -92,7 +92,7 @@ EXCEPTION = "INSERT INTO nianshen_engine.ledger_exception (shard, topic, record_
 DAMAGES = [
     (EXCEPTION + "'duplicate', 1, NULL", "duplicate", "applied"),
     (EXCEPTION + "'dead-letter', 1, 'not-json'", "dead-letter not-json", "applied"),
-    ("UPDATE nianshen_engine.decision SET content_sha256 = '\\x00' WHERE record_offset = 1 AND unit = ANY ({units})", "applied", "dead-letter identity-reused"),
+    ("UPDATE nianshen_engine.decision SET content_sha256 = sha256('another') WHERE record_offset = 1 AND unit = ANY ({units})", "applied", "dead-letter identity-reused"),
     ("DELETE FROM nianshen_engine.decision WHERE record_offset = 1 AND unit = ANY ({units})", "applied", "new"),
     ("UPDATE nianshen_engine.decision SET record_offset = 0 WHERE record_offset = 1 AND unit = ANY ({units})", "applied", "duplicate"),
 ]
