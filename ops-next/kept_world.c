@@ -24,7 +24,7 @@ struct kept_world *kept_world_new(void)
     struct kept_world *kept = calloc(1, sizeof *kept);
     if (kept == NULL) return NULL;
     kept->slot_count = SLOTS_FIRST;
-    kept->slots = calloc(kept->slot_count, sizeof *kept->slots);
+    kept->slots = calloc(kept->slot_count, sizeof(struct review *));
     if (kept->slots != NULL) return kept;
     free(kept);
     return NULL;
@@ -33,7 +33,7 @@ struct kept_world *kept_world_new(void)
 void kept_world_clear(struct kept_world *kept)
 {
     for (size_t i = 0; i < kept->slot_count; i++) free(kept->slots[i]);
-    memset(kept->slots, 0, kept->slot_count * sizeof *kept->slots);
+    memset(kept->slots, 0, kept->slot_count * sizeof(struct review *));
     kept->used = 0;
 }
 
@@ -56,7 +56,7 @@ static struct review **slot_of(struct review **slots, size_t slot_count, const c
 static bool kept_grow(struct kept_world *kept)
 {
     size_t slot_count = kept->slot_count * 2;
-    struct review **slots = calloc(slot_count, sizeof *slots);
+    struct review **slots = calloc(slot_count, sizeof(struct review *));
     if (slots == NULL) return false;
     for (size_t i = 0; i < kept->slot_count; i++)
         if (kept->slots[i] != NULL) *slot_of(slots, slot_count, kept->slots[i]->unit, kept->slots[i]->year) = kept->slots[i];
@@ -91,7 +91,7 @@ bool kept_world_open(struct kept_world *kept, struct world *world, struct review
                      const int32_t *years, size_t count)
 {
     struct touched touched = {.slot_count = 2 * count + 1};
-    touched.slots = arena_take(world->arena, touched.slot_count * sizeof *touched.slots);
+    touched.slots = arena_take(world->arena, touched.slot_count * sizeof(struct review *));
     world->reviews = arena_take(world->arena, (count + 1) * sizeof *world->reviews);
     if (touched.slots == NULL || world->reviews == NULL) return false;
     world->review_count = 0;

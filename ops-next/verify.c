@@ -190,7 +190,8 @@ static size_t units_of_shard(const struct verify *verify, size_t shard, const ch
 static bool rebuild_shown(struct verify *verify)
 {
     const char **units = calloc(verify->shown_count + 1, sizeof *units);
-    bool is_good = units != NULL || memory_out(verify);
+    bool is_good = true;
+    if (units == NULL) return memory_out(verify);
     for (size_t shard = 0; is_good && shard < verify->shards.count; shard++) {
         struct rebuild_units only = {units, units_of_shard(verify, shard, units)};
         if (only.count > 0)

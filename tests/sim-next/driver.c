@@ -220,7 +220,7 @@ static void ask(struct hand *hand)
         batch_begin(hand);
         hand->asked = ASKED_OUTBOX;
         store_take_outbox(hand->store, hand->arena, behind, hand->shard_count);
-    } else if (draw < 36 && hand->has_held[hand->shards[draw % (int)hand->shard_count].shard]) {
+    } else if (draw < 36 && hand->shard_count > 0 && hand->has_held[hand->shards[draw % (int)hand->shard_count].shard]) {
         batch_begin(hand);
         hand->asked = ASKED_HELD;
         store_take_held(hand->store, hand->arena, hand->shards[draw % (int)hand->shard_count].shard);

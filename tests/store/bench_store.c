@@ -11,12 +11,12 @@
 static double schedstat(const char *pid)
 {
     char path[64];
-    unsigned long long ns = 0;
+    char line[128] = "";
     snprintf(path, sizeof path, "/proc/%s/schedstat", pid);
     FILE *file = fopen(path, "r");
-    if (file != NULL && fscanf(file, "%llu", &ns) != 1) ns = 0;
+    if (file != NULL && fgets(line, sizeof line, file) == NULL) line[0] = '\0';
     if (file != NULL) fclose(file);
-    return (double)ns / 1e3;
+    return (double)strtoull(line, NULL, 10) / 1e3;
 }
 
 static double own_us(void)

@@ -536,7 +536,13 @@ static void add_spec_of(const struct kafka_record *record)
     char value[64] = "";
     CHECK(record->value_bytes < sizeof value);
     memcpy(value, record->value, record->value_bytes);
-    CHECK(sscanf(value, "%u %u %u %u %u %u", &spec.unit, &spec.kind, &spec.which, &spec.chunk, &spec.variant, &spec.other) == 6);
+    unsigned *const numbers[] = {&spec.unit, &spec.kind, &spec.which, &spec.chunk, &spec.variant, &spec.other};
+    char *at = value;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const char *begin = at;
+        *numbers[i] = (unsigned)strtoul(begin, &at, 10);
+        CHECK(at != begin);
+    }
     add_record(&spec, record);
 }
 
@@ -625,7 +631,7 @@ int main(int count, char **words)
     size_t published_count = 0;
     if (count != 3) return 64;
     seed = strtoull(words[1], NULL, 10) * 2 + 1;
-    int batches = atoi(words[2]);
+    int batches = (int)strtol(words[2], NULL, 10);
     world_connect();
     prepare();
     store = world_store("first");

@@ -24,12 +24,10 @@ static void expect_differing(const struct state_sums *sums, const char *expected
 {
     size_t count;
     char found[200] = "";
+    size_t used = 0;
     const char **names = state_sums_differing(sums, &count);
     assert_non_null(names);
-    for (size_t i = 0; i < count; i++) {
-        strcat(found, names[i]);
-        strcat(found, " ");
-    }
+    for (size_t i = 0; i < count; i++) used += (size_t)snprintf(found + used, sizeof found - used, "%s ", names[i]);
     free(names);
     assert_string_equal(found, expected);
 }
@@ -97,8 +95,8 @@ struct lines {
 static bool collect(void *context, const char *line, size_t bytes)
 {
     struct lines *lines = context;
-    strncat(lines->text, line, bytes);
-    strcat(lines->text, "\n");
+    size_t used = strlen(lines->text);
+    (void)snprintf(lines->text + used, sizeof lines->text - used, "%.*s\n", (int)bytes, line);
     return true;
 }
 
