@@ -226,6 +226,8 @@ def test_purge_while_the_worker_runs(story):
     world = story.world
     purge(world).expect(65, says=["dead letters", "dead-letter list"])
     discard_all(world)
+    if IS_NEXT:  # else the worker moves rows of the removed to the archive meanwhile
+        world.ops("settle").expect(0)
     before, kept = dump_text(world), reviews(world)
     digest, counted = world.ops("digest", "--year", NEXT).expect(0).line, firsts(world)
     assert len(found_in(before, story.gone)) > 25 and len(found_in(topics_text(world), story.gone)) > 10, "there is something to find"
