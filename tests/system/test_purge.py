@@ -238,7 +238,11 @@ def test_purge_while_the_worker_runs(story):
     done = purge(world, "--execute", "--json").expect(0, says="purged")
     assert json.loads(done.out) == planned
     rows = {row["what"]: row["count"] for row in planned if row["partition"] is None}
-    assert rows == {"entries": 8, "row findings": 5, "removed members": 6, "blocks of the roster": len(story.units), "ended versions of memberships": 1}
+    alike = {"entries": 8, "removed members": 6, "ended versions of memberships": 1}
+    if IS_NEXT:
+        assert rows == {**alike, "lists of row findings": 5, "roster blocks": len(story.units), "dead letters": 1}
+    else:
+        assert rows == {**alike, "row findings": 5, "blocks of the roster": len(story.units)}
 
     assert found_in(dump_text(world), story.gone) == []
     assert found_in(topics_text(world), story.gone) == []
