@@ -9,7 +9,7 @@ import pytest
 from conftest import YEAR
 from support import events, people
 from support.books import check_ledger
-from support.edition import IS_NEXT, LEDGER
+from support.edition import IS_NEXT, LEDGER, open_bug
 from support.topics import delete_before, make_anew
 from support.wait import eventually
 
@@ -158,6 +158,7 @@ def test_another_cluster_by_mistake(world, make_world):
     check_ledger(world)
 
 
+@open_bug("a halt is stored without the mark that it was found by")
 def test_made_anew_under_a_worker(world):
     """Made anew while a worker runs, one partition as long as before and another one longer, before the worker looks again: what it takes for the old topic is
     halted as soon as it reads its witness, and after --from-offset 0 nothing that the new topic holds was skipped."""

@@ -14,7 +14,7 @@ from confluent_kafka import TopicPartition
 from conftest import REVIEWERS, SUPERIOR, YEAR
 from support import events, leaks, people
 from support.books import INPUTS, check_outcomes_once, wait_all_consumed
-from support.edition import HAS_PROFILE, table
+from support.edition import HAS_PROFILE, IS_NEXT, open_bug, table
 from support.offsets import bounds
 from support.outcomes import Follower
 from support.programs import BIN
@@ -129,9 +129,15 @@ def purge(world, *flags, year=YEAR, **more):
 
 
 def check_equal(world, *years):
-    """Each year's state is what the topics and the reference data make."""
-    for year in years:
+    """Each year's state is what the topics and the reference data make. `verify` of the second edition comes later."""
+    for year in () if IS_NEXT else years:
         world.ops("verify", "--year", year, user="nianshen").expect(0, says="the state is equal")
+
+
+def check_replay(world, topic):
+    """What is left of the topic comes out as it is recorded. `replay` of the second edition comes later."""
+    if not IS_NEXT:
+        world.ops("replay", "--topic", topic, "--from-offset", 0).expect(0)
 
 
 def discard_all(world):
@@ -220,6 +226,8 @@ def test_purge_while_the_worker_runs(story):
     world = story.world
     purge(world).expect(65, says=["dead letters", "dead-letter list"])
     discard_all(world)
+    if IS_NEXT:  # else the worker moves rows of the removed to the archive meanwhile
+        world.ops("settle").expect(0)
     before, kept = dump_text(world), reviews(world)
     digest, counted = world.ops("digest", "--year", NEXT).expect(0).line, firsts(world)
     assert len(found_in(before, story.gone)) > 25 and len(found_in(topics_text(world), story.gone)) > 10, "there is something to find"
@@ -230,7 +238,11 @@ def test_purge_while_the_worker_runs(story):
     done = purge(world, "--execute", "--json").expect(0, says="purged")
     assert json.loads(done.out) == planned
     rows = {row["what"]: row["count"] for row in planned if row["partition"] is None}
-    assert rows == {"entries": 8, "row findings": 5, "removed members": 6, "blocks of the roster": len(story.units), "ended versions of memberships": 1}
+    alike = {"entries": 8, "removed members": 6, "ended versions of memberships": 1}
+    if IS_NEXT:
+        assert rows == {**alike, "lists of row findings": 5, "roster blocks": len(story.units), "dead letters": 1}
+    else:
+        assert rows == {**alike, "row findings": 5, "blocks of the roster": len(story.units)}
 
     assert found_in(dump_text(world), story.gone) == []
     assert found_in(topics_text(world), story.gone) == []
@@ -244,7 +256,8 @@ def test_purge_while_the_worker_runs(story):
     assert [c["state"] for c in json.loads(world.ops("campaign", "list", "--json").expect(0).out)] == ["purged", "open"]
     listed = json.loads(world.ops("partition", "list", "--json").expect(0).out)
     assert {(p["topic"], p["partition"]): p["purged_before"] or 0 for p in listed} == firsts(world)
-    world.ops("replay", "--topic", "member-review", "--from-offset", 0).expect(0, says=["was purged", "as it is recorded"])
+    if not IS_NEXT:
+        world.ops("replay", "--topic", "member-review", "--from-offset", 0).expect(0, says=["was purged", "as it is recorded"])
     world.ops("digest", "--year", YEAR).expect(0, says="is purged")
     shown = json.loads(world.ops("review", "show", "--unit", "P0", "--year", YEAR, "--json").expect(0).out)
     assert (shown["review"]["failed"], shown["details"], shown["profile_changes"]) == (LEAVING, [], []) and shown["review"]["purged"]
@@ -260,7 +273,9 @@ def after_the_purge(story):
     ends = sum(world.ends("outcome"))
     story.old.client.send(events.unit_review(unit.code, YEAR, {"contact_name": "当年联系人"}, id=f"review-{unit.code}-{YEAR}"))
     wait_all_consumed(world)
-    assert sum(world.ends("outcome")) == ends, "a repeat is not answered"
+    if IS_NEXT:  # it has less in it than the first had, and who sends such a record is told
+        world.outcomes.wait(unit.code, "event.refused", code="identity-reused")
+    assert sum(world.ends("outcome")) == ends + IS_NEXT, "a repeat is not answered"
     story.new.submit([story.units[2]])
     wait_all_consumed(world)
     story.new.decide([story.units[2]])
@@ -297,6 +312,7 @@ def test_idle_topics_are_empty_after_a_purge(make_world):
     assert world.state("P2-2027")["state"] == "pending"
 
 
+@open_bug("a reference dump does not say where the topics were cut")
 def test_lost_database_after_a_purge(story):
     """From a dump that was made after the purge and what the topics still hold comes the same state: the profile that a purged approval had changed, no removed
     member back, repeats known. A dump of half a purge is refused."""
@@ -324,7 +340,7 @@ def test_lost_database_after_a_purge(story):
     assert world.sql("SELECT * FROM nianshen.unit ORDER BY unit") == unit
     assert world.members("P0") == members
     for topic in INPUTS:
-        world.ops("replay", "--topic", topic, "--from-offset", 0).expect(0)
+        check_replay(world, topic)
     world.ops("check").expect(0)
     check_equal(world, NEXT)
     purge(world, "--execute").expect(0, says="purged already")
@@ -343,12 +359,16 @@ def test_lost_database_and_a_dump_from_before_the_purge(story):
 
     world.lose_database()
     world.ops("reference", "restore", user="nianshen_owner", input=dump.encode()).expect(0)
-    world.run_until_end()
-    halted = [p for p in json.loads(world.ops("partition", "list", "--json").expect(0).out) if p["halted"]]
-    assert {(p["topic"], p["partition"]): p["first"] for p in halted} == {place: first for place, first in firsts(world).items() if first > 0}
-    for p in halted:
-        world.ops("partition", "resume", "--topic", p["topic"], "--partition", p["partition"], "--from-offset", p["first"], "--reason", "purged",
-                  "--execute").expect(0)
+    resumed, cut = {}, {place: first for place, first in firsts(world).items() if first > 0}
+    while resumed != cut:
+        world.run_until_end().expect(65)
+        halted = [p for p in json.loads(world.ops("partition", "list", "--json").expect(0).out) if p["halted"]]
+        resumed.update({(p["topic"], p["partition"]): p["first"] for p in halted})
+        # The second edition halts all partitions of a number for the first topic that is cut.
+        assert halted and (resumed.items() <= cut.items() if IS_NEXT else resumed == cut)
+        for p in halted:
+            world.ops("partition", "resume", "--topic", p["topic"], "--partition", p["partition"], "--from-offset", p["first"], "--reason", "purged",
+                      "--execute").expect(0)
     world.run_until_end().expect(0)
     purge(world, "--execute").expect(0)
     assert found_in(dump_text(world), story.gone) == [story.units[0].contact_mobile], "the profile is as it was loaded"
@@ -411,7 +431,7 @@ def test_purge_is_cut_off_and_run_again(story):
     assert found_in(dump_text(world) + topics_text(world), story.gone) == []
     world.ops("check").expect(0)
     for topic in INPUTS:
-        world.ops("replay", "--topic", topic, "--from-offset", 0).expect(0)
+        check_replay(world, topic)
     assert story.worker.is_running
     story.new.submit([story.units[2]])
     wait_all_consumed(world)

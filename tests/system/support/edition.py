@@ -13,9 +13,8 @@ IS_NEXT = os.environ.get("NIANSHEN_EDITION") == "next"
 SCHEMA = "nianshen_engine" if IS_NEXT else "nianshen"
 # What the second edition has anew; all else is shared.
 VIEWS = re.compile(
-    r"\bnianshen\.(unit|member|removed_member|member_version|campaign|reviewer|review_\w+|waiting_decision|campaign_progress|dead_letter_history|dead_letter"
-    r"|held|outbox_waiting|partition_status|partition_resumption|unit_limit|invariant|violation\w*|partition_resume\(|unit_release|dead_letter_discard"
-    r"|redrive_\w+|state_rows|unit_digest|state_digest|settle\w*|check_run|campaign_purge_\w+)(?!\w)"
+    r"\bnianshen\.(unit|member|removed_member|campaign|reviewer|review_\w+|dead_letter_history|dead_letter|held|outbox_waiting|partition_status"
+    r"|partition_resumption|redrive_done|campaign_purge_\w+)(?![\w.-])"
 )
 
 
@@ -31,6 +30,11 @@ def table(name):
 
 first_only = pytest.mark.skipif(IS_NEXT, reason="of the first edition only")
 next_only = pytest.mark.skipif(not IS_NEXT, reason="[new] in the second edition")
+
+
+def open_bug(what):
+    """A bug of the second edition that is known: the test is expected to fail there until it is mended."""
+    return pytest.mark.xfail(IS_NEXT, reason=what, strict=True)
 
 
 # Each consumed record with its fate, to be asked as a table: topic, partition, record_offset, unit, kind, code.
