@@ -149,7 +149,7 @@ static bool choose_shown(struct verify *verify)
     size_t limit = (size_t)config_number(verify->live.config, "limit");
     size_t count = verify->differing_count < limit ? verify->differing_count : limit;
     verify->shown = calloc(count + 1, sizeof *verify->shown);
-    for (; verify->shown != NULL && verify->shown_count < count; verify->shown_count++) {
+    for (verify->shown_count = 0; verify->shown != NULL && verify->shown_count < count; verify->shown_count++) {
         const char *plain;
         char *unit = verify->shown[verify->shown_count] = strdup(verify->differing[verify->shown_count]);
         if (unit == NULL) return memory_out(verify);
