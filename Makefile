@@ -117,6 +117,13 @@ PYTEST := NIANSHEN_BIN=$(CURDIR)/$(BIN) PYTHONPYCACHEPREFIX=build/pycache HYPOTH
 system-test: all jars build/venv/.ready ## tests of the programs on a real broker and database; ARGS="-k name" selects, SANITIZE works
 	@$(PYTEST) tests/system --junitxml=build/results/system-$(PROFILE)/junit.xml $(ARGS)
 
+# Until the switch: the second edition's programs under the names that they will have.
+edition-next: $(BIN)/nianshen-worker-next $(BIN)/nianshen-ops-next $(BIN)/nianshen-producer ## the second edition's programs in build/next/bin
+	@mkdir -p build/next/bin
+	@ln -sf $(CURDIR)/$(BIN)/nianshen-worker-next build/next/bin/nianshen-worker
+	@ln -sf $(CURDIR)/$(BIN)/nianshen-ops-next build/next/bin/nianshen-ops
+	@ln -sf $(CURDIR)/$(BIN)/nianshen-producer build/next/bin/nianshen-producer
+
 histories: all jars build/venv/.ready ## random histories in many orders against a reference model (NIANSHEN_HISTORIES=, NIANSHEN_SEED=)
 	@$(PYTEST) $(or $(HISTORIES_TESTS),tests/orders/test_histories.py tests/orders/test_two_workers.py) --junitxml=build/results/histories/junit.xml $(ARGS)
 
