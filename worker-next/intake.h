@@ -14,12 +14,12 @@
  * works on one micro-batch of each lane at most; an outage empties queues and bundles, and Kafka is heard again.
  */
 enum {
-    INTAKE_QUEUED_RECORDS_MAX = 8192,
-    INTAKE_QUEUED_BYTES_MAX = 4 * 1024 * 1024,
+    INTAKE_QUEUED_RECORDS_MAX = 16384,
+    INTAKE_QUEUED_BYTES_MAX = 8 * 1024 * 1024,
     /* the other steps get their turn after these */
     INTAKE_RECORDS_A_ROUND = 200,
     INTAKE_BYTES_A_ROUND = 256 * 1024, /* decoded in a few milliseconds: so long an idle database waits for the first of a backlog */
-    INTAKE_MERGE_MS = 100, /* the longest wait for a topic that has more */
+    INTAKE_MERGE_MS = 500, /* the longest wait for a topic that has more */
     INTAKE_GATHER_MS = 20, /* while behind: the longest wait for a bundle to become full while the database has nothing to do */
 };
 
