@@ -8,6 +8,7 @@
 enum {
     ARENA_BLOCK_BYTES_MIN = 64 * 1024,
     ARENA_BLOCK_BYTES_MAX = 8 * 1024 * 1024, /* blocks double up to this size; a larger single piece gets a block of its own */
+    ARENA_KEPT_BYTES_MAX = 16 * 1024 * 1024, /* over a reset: what a micro-batch takes, so that it faults no page in twice */
 };
 
 struct block {
@@ -18,6 +19,7 @@ struct block {
 
 struct arena {
     struct block *newest;
+    struct block *kept; /* of earlier use, the largest first */
     size_t bytes_max, used_bytes;
 };
 
@@ -41,28 +43,46 @@ void arena_free(struct arena *arena)
 {
     if (arena == NULL) return;
     free_blocks(arena->newest);
+    free_blocks(arena->kept);
     free(arena);
 }
 
-/* The newest block is the largest of the doubling ones: kept, it soon holds a whole micro-batch without another malloc. */
+/* Of all blocks those that were made last are kept: they are the largest. */
 void arena_reset(struct arena *arena)
 {
+    size_t bytes = 0;
+    struct block **last = &arena->newest;
+    while (*last != NULL) last = &(*last)->older;
+    *last = arena->kept;
+    arena->kept = arena->newest;
+    arena->newest = NULL;
     arena->used_bytes = 0;
-    if (arena->newest == NULL) return;
-    free_blocks(arena->newest->older);
-    arena->newest->older = NULL;
-    arena->newest->used = 0;
+    for (last = &arena->kept; *last != NULL && (bytes += (*last)->bytes) <= ARENA_KEPT_BYTES_MAX;) last = &(*last)->older;
+    free_blocks(*last);
+    *last = NULL;
+}
+
+static struct block *block_new(const struct arena *arena, size_t bytes)
+{
+    size_t wanted = arena->newest == NULL ? ARENA_BLOCK_BYTES_MIN : arena->newest->bytes * 2;
+    if (wanted > ARENA_BLOCK_BYTES_MAX) wanted = ARENA_BLOCK_BYTES_MAX;
+    if (wanted < bytes) wanted = bytes;
+    struct block *block = malloc(sizeof *block + wanted);
+    if (block != NULL) block->bytes = wanted;
+    return block;
 }
 
 static struct block *block_for(struct arena *arena, size_t bytes)
 {
     if (arena->newest != NULL && bytes <= arena->newest->bytes - arena->newest->used) return arena->newest;
-    size_t wanted = arena->newest == NULL ? ARENA_BLOCK_BYTES_MIN : arena->newest->bytes * 2;
-    if (wanted > ARENA_BLOCK_BYTES_MAX) wanted = ARENA_BLOCK_BYTES_MAX;
-    if (wanted < bytes) wanted = bytes;
-    struct block *block = malloc(sizeof *block + wanted);
+    struct block *block = arena->kept;
+    if (block != NULL && bytes <= block->bytes)
+        arena->kept = block->older;
+    else
+        block = block_new(arena, bytes);
     if (block == NULL) return NULL;
-    *block = (struct block){.older = arena->newest, .bytes = wanted};
+    block->older = arena->newest;
+    block->used = 0;
     arena->newest = block;
     return block;
 }

@@ -1,6 +1,7 @@
 #include "core/database_internal.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ enum {
 
 static void store_int4(char *at, uint32_t value)
 {
-    for (int i = 0; i < 4; i++) at[i] = (char)(unsigned char)(value >> (24 - 8 * i));
+    value = htobe32(value);
+    memcpy(at, &value, sizeof value);
 }
 
 static void store_int8(char *at, uint64_t value)
@@ -24,9 +26,9 @@ static void store_int8(char *at, uint64_t value)
 
 static uint32_t load_int4(const char *at)
 {
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++) value = value << 8 | (unsigned char)at[i];
-    return value;
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return be32toh(value);
 }
 
 struct database_query *query_new(void)

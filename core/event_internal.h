@@ -9,6 +9,7 @@
 #include "core/json_guard.h"
 #include "core/language.h"
 #include "core/moment.h"
+#include "core/sha256.h"
 
 /* ---- the rules of single fields ---- */
 
@@ -75,6 +76,7 @@ bool event_is_unit_name(const char *text, size_t length);
 struct event_hash { /* gathers small pieces, so that the hash is called once a block */
     char block[4096];
     size_t used;
+    EVP_MD_CTX *context; /* the thread's */
     bool is_good;
 };
 

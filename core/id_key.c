@@ -60,15 +60,8 @@ static int compare_packed(uint64_t packed, const char *text)
     return strcmp(out, text);
 }
 
-int id_key_compare(struct id_key a, struct id_key b)
+int id_key_compare_texts(struct id_key a, struct id_key b)
 {
-    if (a.text == NULL && b.text == NULL) return (a.packed > b.packed) - (a.packed < b.packed);
     if (a.text == NULL) return compare_packed(a.packed, b.text);
     return b.text == NULL ? -compare_packed(b.packed, a.text) : strcmp(a.text, b.text);
-}
-
-bool id_key_equal(struct id_key a, struct id_key b)
-{
-    if (a.text == NULL || b.text == NULL) return a.text == b.text && a.packed == b.packed;
-    return strcmp(a.text, b.text) == 0;
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { ID_KEY_PACKED_CHARS = 18, ID_KEY_TEXT_BYTES = 4 * 255 + 1 /* room for any key as text, with its NUL */ };
 
@@ -24,10 +25,22 @@ struct id_key {
 
 /* The packed form of `text` when it is 17 digits and the check character that fits (ISO 7064 MOD 11-2), else a key that borrows `text`. */
 struct id_key id_key_of(const char *text, size_t length);
-/* <0, 0, >0: the order of the keys' bytes. */
-int id_key_compare(struct id_key a, struct id_key b);
-bool id_key_equal(struct id_key a, struct id_key b);
+/* Where one of them is a text. */
+int id_key_compare_texts(struct id_key a, struct id_key b);
 /* The key as text, NUL-terminated; returns its length. `out` holds ID_KEY_TEXT_BYTES. */
 size_t id_key_write(struct id_key key, char *out);
+
+/* <0, 0, >0: the order of the keys' bytes. */
+static inline int id_key_compare(struct id_key a, struct id_key b)
+{
+    if (a.text == NULL && b.text == NULL) return (a.packed > b.packed) - (a.packed < b.packed);
+    return id_key_compare_texts(a, b);
+}
+
+static inline bool id_key_equal(struct id_key a, struct id_key b)
+{
+    if (a.text == NULL && b.text == NULL) return a.packed == b.packed;
+    return a.text != NULL && b.text != NULL && strcmp(a.text, b.text) == 0;
+}
 
 #endif

@@ -1,6 +1,5 @@
 /* The digest of what the reviewer sees: SHA-256 over the campaign's salt and the canonical form of RFC 8785, by schemas/README.md. */
-#include <openssl/sha.h>
-
+#include "core/sha256.h"
 #include "rules/desk.h"
 
 static void write_profile(struct json_out *out, const struct event_profile *profile)
@@ -35,8 +34,6 @@ bool digest_fill(struct desk *desk, struct submission *submission, const struct 
     out_key_text(out, "unit", desk->review->unit);
     out_key_int(out, "year", desk->review->year);
     out_raw(out, "}");
-    if (out->is_full) return false;
-    SHA256((const unsigned char *)out->text, out->used, submission->digest);
-    submission->has_digest = true;
-    return true;
+    submission->has_digest = !out->is_full && sha256_of(out->text, out->used, submission->digest);
+    return submission->has_digest;
 }

@@ -1,8 +1,8 @@
 #include "rules/outcome.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
+#include "core/sha256.h"
 #include "rules/code_text.h"
 #include "rules/hex.h"
 
@@ -51,9 +51,8 @@ static struct outcome *add_outcome(struct desk *desk, const char *type)
 /* Hashes what is in the buffer. */
 static bool fill_id(struct desk *desk, struct outcome *outcome)
 {
-    uint8_t sha256[SHA256_DIGEST_LENGTH];
-    if (desk->out->is_full) return false;
-    SHA256((const unsigned char *)desk->out->text, desk->out->used, sha256);
+    uint8_t sha256[SHA256_BYTES];
+    if (desk->out->is_full || !sha256_of(desk->out->text, desk->out->used, sha256)) return false;
     hex_write(sha256, OUTCOME_ID_CHARS / 2, outcome->id);
     return true;
 }

@@ -112,12 +112,20 @@ static struct id_key key_at(const struct columns *columns, uint32_t index)
     return (struct id_key){.text = columns->texts + (key & ~TEXT_KEY)};
 }
 
-/* The texts end with a NUL, so one that begins inside them ends inside them. Returns its length, or -1. */
+/*
+ * All texts together are UTF-8 and end with a NUL, so one that begins inside them, and not inside a character, is UTF-8 and ends inside
+ * them. Returns its length, or -1.
+ */
 static int64_t check_text(const struct columns *columns, uint64_t place)
 {
-    if (place >= columns->text_bytes) return -1;
-    size_t length = strlen(columns->texts + place);
-    return text_is_utf8(columns->texts + place, length) ? (int64_t)length : -1;
+    if (place >= columns->text_bytes || ((unsigned char)columns->texts[place] & 0xC0) == 0x80) return -1;
+    return (int64_t)strlen(columns->texts + place);
+}
+
+/* The name of a member stands behind the member number, and needs no more than to begin inside the texts. */
+static bool check_name(const struct columns *columns, uint64_t place)
+{
+    return place < columns->text_bytes;
 }
 
 static bool check_key(const struct columns *columns, uint32_t index)
@@ -132,7 +140,7 @@ static bool check_member(const struct columns *columns, uint32_t index)
 {
     uint64_t place = get_32(columns->places + (size_t)index * 4);
     int64_t member_no = check_text(columns, place);
-    if (!check_key(columns, index) || member_no < 0 || check_text(columns, place + (uint64_t)member_no + 1) < 0) return false;
+    if (!check_key(columns, index) || member_no < 0 || !check_name(columns, place + (uint64_t)member_no + 1)) return false;
     return index == 0 || id_key_compare(key_at(columns, index - 1), key_at(columns, index)) < 0;
 }
 
@@ -143,7 +151,7 @@ int32_t roster_block_check(const void *bytes, size_t size_bytes)
     if (count < 1 || count > ROSTER_BLOCK_MEMBERS_MAX) return -1;
     struct columns columns = columns_of(bytes);
     if (columns.text_bytes == 0 || size_bytes != HEAD_BYTES + (size_t)count * MEMBER_BYTES + columns.text_bytes) return -1;
-    if (columns.texts[columns.text_bytes - 1] != '\0') return -1;
+    if (columns.texts[columns.text_bytes - 1] != '\0' || !text_is_utf8(columns.texts, columns.text_bytes)) return -1;
     for (uint32_t i = 0; i < count; i++)
         if (!check_member(&columns, i)) return -1;
     return (int32_t)count;

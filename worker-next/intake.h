@@ -14,8 +14,8 @@
  * works on one micro-batch of each lane at most; an outage empties queues and bundles, and Kafka is heard again.
  */
 enum {
-    INTAKE_QUEUED_RECORDS_MAX = 8192,
-    INTAKE_QUEUED_BYTES_MAX = 4 * 1024 * 1024,
+    INTAKE_QUEUED_RECORDS_MAX = 16384,
+    INTAKE_QUEUED_BYTES_MAX = 8 * 1024 * 1024,
     /* the other steps get their turn after these */
     INTAKE_RECORDS_A_ROUND = 200,
     INTAKE_BYTES_A_ROUND = 256 * 1024, /* decoded in a few milliseconds: so long an idle database waits for the first of a backlog */

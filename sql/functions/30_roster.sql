@@ -111,15 +111,19 @@ LANGUAGE sql STABLE AS $$
             ON same.unit = s.unit AND same.member_no = s.member_no AND same.valid_until_ms = nianshen.forever_ms()
         LEFT JOIN nianshen.membership taken
             ON taken.unit = s.unit AND taken.id_key = s.id_key AND taken.valid_until_ms = nianshen.forever_ms() AND taken.member_no <> s.member_no
+        -- Asked only of rows that would enrol somebody, and not at all while nobody was ever removed or enrolled: three look-ups a row of a first load.
         LEFT JOIN LATERAL (SELECT r.enrolment FROM nianshen.removed_member r
-                           WHERE r.unit = s.unit AND r.member_no = s.member_no AND r.id_key = s.id_key
+                           WHERE same.enrolment IS NULL AND NOT p_re_enrol AND (SELECT EXISTS (SELECT FROM nianshen.removed_member))
+                               AND r.unit = s.unit AND r.member_no = s.member_no AND r.id_key = s.id_key
                            UNION ALL
                            SELECT r.enrolment FROM nianshen_engine.archive r
-                           WHERE r.unit = s.unit AND r.member_no = s.member_no AND r.id_key = s.id_key
+                           WHERE same.enrolment IS NULL AND NOT p_re_enrol AND (SELECT EXISTS (SELECT FROM nianshen_engine.archive))
+                               AND r.unit = s.unit AND r.member_no = s.member_no AND r.id_key = s.id_key
                            UNION ALL
                            -- One that was restored with its end; the approval that archives it is not read again yet.
                            SELECT m.enrolment FROM nianshen.membership m
-                           WHERE same.enrolment IS NULL AND m.unit = s.unit AND m.member_no = s.member_no AND m.id_key = s.id_key
+                           WHERE same.enrolment IS NULL AND NOT p_re_enrol AND (SELECT EXISTS (SELECT FROM nianshen.membership))
+                               AND m.unit = s.unit AND m.member_no = s.member_no AND m.id_key = s.id_key
                                AND NOT EXISTS (SELECT FROM nianshen.membership n
                                                WHERE n.enrolment = m.enrolment AND n.valid_until_ms > m.valid_until_ms)
                                AND NOT EXISTS (SELECT FROM nianshen.removed_member r WHERE r.enrolment = m.enrolment)

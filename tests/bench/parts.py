@@ -10,6 +10,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, NewTopic
 
+import edition
 from support.programs import BIN, ROOT
 from support.stack import World
 
@@ -153,6 +154,12 @@ def measured(stack, commands, env, name):
     return measure.run(own_cpu, memory.mib, "".join(log.read_text() for _, log in started))
 
 
+def added(first, then):
+    """Two runs, one after the other, as one."""
+    sums = {part: getattr(first, part) + getattr(then, part) for part in ("seconds", "own_cpu", "postgres_cpu", "broker_cpu", "others_cpu")}
+    return Run(**sums, rss_mib=max(first.rss_mib, then.rss_mib))
+
+
 def expect(what, found, wanted):
     """A run that did not do the work is no run."""
     if found != wanted:
@@ -186,7 +193,7 @@ class Bench(World):
         return [sum(int(c[i]) for c in counts) for i in range(2)]
 
     def publish_approvals(self, database, kind="approvals"):
-        lines = self.ask(database, "SELECT unit || ' ' || submission || ' ' || digest FROM nianshen.review_status WHERE state = 'pending' ORDER BY unit")
+        lines = self.ask(database, f"SELECT unit || ' ' || submission || ' ' || digest FROM {edition.STATUS} WHERE state = 'pending' ORDER BY unit")
         text = "".join(f"{line}\n" for (line,) in lines)
         return int(self.tool(kind, self.stack.broker.bootstrap, self.prefix, input=text).split()[0])
 
@@ -264,10 +271,15 @@ class Bench(World):
 
     # ---- runs ----
 
-    def work(self, database, workers=1):
-        """Workers take in all that stands in the topics."""
+    def work(self, database, width=1):
+        """All that stands in the topics is taken in; `width`: by how many workers, or lanes."""
         env = {**self.env("nianshen_worker"), "PGDATABASE": database}
-        return measured(self.stack, [[BIN / "nianshen-worker", "--until-end"]] * workers, env, f"{self.name}-worker")
+        return measured(self.stack, [[BIN / "nianshen-worker", *args] for args in edition.workers(width)], env, f"{self.name}-worker")
+
+    def command(self, database, *args):
+        """A command of the operators."""
+        env = {**self.env("nianshen_ops"), "PGDATABASE": database}
+        return measured(self.stack, [[BIN / "nianshen-ops", *args]], env, f"{self.name}-{args[0]}")
 
     def peer(self, command, database):
         env = {**self.env("nianshen"), "PGDATABASE": database, "BENCH_GROUP": f"{database}-peer", "BENCH_SQL": str(PEERS)}
