@@ -183,7 +183,7 @@ differential-quick: all ## the same with 20,000 numbers and the two validators o
 		build/differential/python/bin/python tests/differential/compare.py 20000 2 id-validator stdnum
 
 BENCH_TOOLS := $(OUT)/bench/load $(OUT)/bench/consume
-bench: all jars build/venv/.ready $(BENCHMARKS) $(BENCH_TOOLS) ## the workloads beside their limits and peers; about half an hour (BENCH_SCALE=0.1 BENCH_ROUNDS=2 BENCH_ONLY=w1,w2,w3,w5)
+bench: $(if $(filter next,$(BENCH_EDITION)),edition-next) all jars build/venv/.ready $(BENCHMARKS) $(BENCH_TOOLS) ## the workloads beside their limits and peers; about half an hour (BENCH_SCALE=0.1 BENCH_ROUNDS=2 BENCH_ONLY=w1,w2,w3,w5)
 	@tests/bench/peers/fetch build/peers
 	@for benchmark in $(BENCHMARKS); do $$benchmark || exit 1; done
 	@PYTHONPYCACHEPREFIX=build/pycache build/venv/bin/python tests/bench/run.py
@@ -214,7 +214,7 @@ clean: ## stop what runs here and remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store
+.PHONY: all demo test up down deps jars unit fuzz sql-test system-test histories all-orders faults sim mutants coverage sql-coverage differential differential-quick bench bench-full lint format install clean help print-compile-flags print-link-flags rules-histories rules-orders rules-mutants sim-next sim-store edition-next
 
 # Generated, from schemas/ and sql/. The directories are prerequisites so that a file taken away is noticed too.
 SQL_MIGRATIONS := $(sort $(wildcard sql/migrations/*.sql))
