@@ -200,7 +200,7 @@ differential-quick: all ## the same with 20,000 numbers and the two validators o
 		build/differential/python/bin/python tests/differential/compare.py 20000 2 id-validator stdnum
 
 BENCH_TOOLS := $(OUT)/bench/load $(OUT)/bench/consume
-bench: all jars build/venv/.ready $(BENCHMARKS) $(BENCH_TOOLS) ## the workloads beside their limits and peers; about half an hour (BENCH_SCALE=0.1 BENCH_ROUNDS=2 BENCH_ONLY=w1,w2,w3,w5)
+bench: $(if $(filter next,$(BENCH_EDITION)),edition-next) all jars build/venv/.ready $(BENCHMARKS) $(BENCH_TOOLS) ## the workloads beside their limits and peers; about half an hour (BENCH_SCALE=0.1 BENCH_ROUNDS=2 BENCH_ONLY=w1,w2,w3,w5)
 	@tests/bench/peers/fetch build/peers
 	@for benchmark in $(BENCHMARKS); do $$benchmark || exit 1; done
 	@PYTHONPYCACHEPREFIX=build/pycache build/venv/bin/python tests/bench/run.py

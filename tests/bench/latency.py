@@ -11,6 +11,7 @@ from results import Series
 from support import events, people
 from support.events import partition_of
 from support.stack import World
+from support.wait import eventually
 
 RATE = 200  # submissions a second
 SECONDS = 20
@@ -111,7 +112,8 @@ def run(stack, report, say, scaled, rounds):
     stack.worlds.append(bare)
     connection = stack.cluster.connect(bare.database)
     connection.execute("CREATE TABLE bare (event_id text PRIMARY KEY)")
-    worker = world.worker().start().wait_ready()
+    worker = world.worker().start()
+    eventually(lambda: "event=ready" in worker.log, "the worker is ready", 60)
     outcomes = Reader(world, "outcome")
     commits = Reader(bare, "member-review", lambda m: connection.execute("INSERT INTO bare VALUES (%s)", [dict(m.headers())["ce_id"].decode()]))
     outcomes.start(), commits.start()
