@@ -40,7 +40,8 @@ def check_outcomes_once(world):
     for outcome in world.outcomes.records:
         first = by_id.setdefault(outcome.id, outcome)
         assert (first.type, first.key, first.data) == (outcome.type, outcome.key, outcome.data), f"two outcomes share an id:\n{first}\n{outcome}"
-        cause = (outcome.key, outcome.data["year"], outcome.type, outcome.causation)
+        place = [outcome.data.get(name) for name in ("topic", "partition", "offset")] if outcome.kind == "event.refused" else []  # of one record, not one id
+        cause = (outcome.key, outcome.data.get("year"), outcome.type, outcome.causation, *place)
         assert by_cause.setdefault(cause, outcome.id) == outcome.id, f"the same verdict under two ids: {outcome}"
     return by_id
 
