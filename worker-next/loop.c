@@ -212,7 +212,7 @@ static void record_hear(struct worker *worker, struct kafka_record *record)
     int64_t offset = record->offset;
     char text[SHARD_HALT_BYTES_MAX];
     if (shard != NULL && shard->state == SHARD_READING && shard->away_since_ms != 0) assignment_back(worker, shard);
-    if (intake_record(worker, shard, record) != INTAKE_CHANGED) return;
+    if (intake_record(worker, shard, record) != INTAKE_CHANGED || shard == NULL) return;
     int64_t expected = shard->partitions[topic].proof.offset;
     snprintf(text, sizeof text,
              "the record at offset %lld is not the one that was applied there (the topic has offset %lld, %s): it was truncated or made "

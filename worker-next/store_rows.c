@@ -189,7 +189,7 @@ struct literal {
 
 static bool literal_room(struct literal *literal, struct arena *arena, size_t bytes)
 {
-    if (literal->room - literal->used >= bytes) return true;
+    if (literal->text != NULL && literal->room - literal->used >= bytes) return true;
     size_t room = (literal->used + bytes) * 2 + 64;
     char *grown = arena_take(arena, room);
     if (grown == NULL) return false;

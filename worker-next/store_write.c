@@ -37,8 +37,8 @@ static const char *const fate_names[] = {
 
 static bool exceptions_find(struct micro_batch *batch, struct exceptions *out)
 {
-    *out = (struct exceptions){.list = arena_take(batch->arena, (batch->record_count + 1) * sizeof *out->list),
-                               .again = arena_take(batch->arena, (batch->record_count + 1) * sizeof *out->again)};
+    *out = (struct exceptions){.list = arena_take(batch->arena, (batch->record_count + 1) * sizeof(const struct review_event *)),
+                               .again = arena_take(batch->arena, (batch->record_count + 1) * sizeof(struct batch_record *))};
     if (out->list == NULL || out->again == NULL) return false;
     for (size_t i = 0; i < batch->record_count; i++) {
         if (batch->records[i].is_applied_before) out->again[out->again_count++] = &batch->records[i];
@@ -184,7 +184,8 @@ static struct outgoing *outgoing_of(struct outgoings *outgoings, int32_t shard)
 static bool outgoings_find(const struct micro_batch *batch, struct outgoings *out)
 {
     const struct effects *effects = &batch->effects;
-    *out = (struct outgoings){.list = arena_take(batch->arena, (batch->move_count + batch->record_count + 1) * sizeof *out->list)};
+    *out = (struct outgoings){
+        .list = arena_take(batch->arena, (batch->move_count + batch->record_count + 1) * sizeof(const struct review_event *))};
     if (out->list == NULL) return false;
     for (size_t i = 0; i < batch->record_count; i++)
         if (batch->events[i].fate == FATE_DEAD_LETTER) outgoing_of(out, batch->events[i].partition)->dead_letters++;

@@ -358,8 +358,10 @@ static inline const char *told_of(const struct fixture *fixture, const char *typ
 static inline void expect_told(const struct fixture *fixture, const char *type, const char *causation, const char *part)
 {
     const char *body = told_of(fixture, type, causation);
-    if (body == NULL) fail_msg("no %s of %s", type, causation);
-    if (strstr(body, part) == NULL) fail_msg("%s is not in %s", part, body);
+    if (body == NULL)
+        fail_msg("no %s of %s", type, causation);
+    else if (strstr(body, part) == NULL)
+        fail_msg("%s is not in %s", part, body);
 }
 
 static inline void expect_not_told(const struct fixture *fixture, const char *type, const char *causation)

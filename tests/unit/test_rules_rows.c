@@ -402,7 +402,7 @@ static void rows_are_packed_and_unpacked(void **state)
         assert_false(rows_unpack(f->events_memory, cut, length, &back));
         free(cut);
     }
-    char *odd = malloc(bytes);
+    char *odd = malloc(bytes + 1);
     for (size_t at = 0; at < bytes; at++) {
         for (int bit = 0; bit < 8; bit++) {
             memcpy(odd, packed, bytes);
