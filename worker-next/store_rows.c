@@ -193,7 +193,7 @@ static bool literal_room(struct literal *literal, struct arena *arena, size_t by
     size_t room = (literal->used + bytes) * 2 + 64;
     char *grown = arena_take(arena, room);
     if (grown == NULL) return false;
-    if (literal->used > 0) memcpy(grown, literal->text, literal->used);
+    if (literal->text != NULL) memcpy(grown, literal->text, literal->used);
     literal->text = grown;
     literal->room = room;
     return true;
