@@ -7,6 +7,10 @@ import re
 
 KINDS_OF_DEAD_LETTERS = {"dead-letter"}
 KINDS_OF_OUTCOMES = {"rejection", "row", "warning", "decision", "waiting"}
+# Until the switch: what only the second edition's engine produces; its own tests (tests/rules, tests/unit/test_rules_*) do.
+OF_THE_SECOND_EDITION = {
+    "holder-changed", "name-differs", "not-yours", "number-corrected", "roster-changed", "submission-unknown", "too-many", "unknown-field",
+}  # fmt: skip
 # "… [not-comma]", a cell of a table, a string of JSON.
 WORD = re.compile(r'[^\s\[\]"]+')
 
