@@ -204,7 +204,7 @@ static enum database_state database_poll_connect(struct database *database, stru
                   where);
         return DATABASE_FAILED;
     }
-    database->connect_wants = PQconnectPoll(database->connection);
+    database->connect_wants = (int)PQconnectPoll(database->connection);
     if (database->connect_wants == PGRES_POLLING_FAILED) {
         database->is_lost = true;
         connection_fault(database->connection, fault);

@@ -36,6 +36,23 @@ FROM nianshen_engine.ledger_exception l;
 COMMENT ON VIEW nianshen_next.offset_not_applied IS 'Offsets that were consumed without being applied: held, or given up by a resumption.';
 COMMENT ON VIEW nianshen_next.ledger_account_range IS 'The ranges of the ledger, as replay reads them.';
 COMMENT ON VIEW nianshen_next.ledger_account_exception IS 'Records that were not simply applied, as replay reads them.';
+COMMENT ON COLUMN nianshen_next.offset_not_applied.topic IS 'unit-review, member-review or approval.';
+COMMENT ON COLUMN nianshen_next.offset_not_applied.partition IS 'Its partition.';
+COMMENT ON COLUMN nianshen_next.offset_not_applied.from_offset IS 'The first such offset.';
+COMMENT ON COLUMN nianshen_next.offset_not_applied.to_offset IS 'Behind the last one.';
+COMMENT ON COLUMN nianshen_next.ledger_account_range.topic IS 'unit-review, member-review or approval.';
+COMMENT ON COLUMN nianshen_next.ledger_account_range.partition IS 'Its partition.';
+COMMENT ON COLUMN nianshen_next.ledger_account_range.first_offset IS 'Where the range begins.';
+COMMENT ON COLUMN nianshen_next.ledger_account_range.next_offset IS 'Behind the range.';
+COMMENT ON COLUMN nianshen_next.ledger_account_range.records IS 'Records in it: fewer than offsets where transactions leave gaps.';
+COMMENT ON COLUMN nianshen_next.ledger_account_range.is_moved IS 'The partition was resumed from a lower offset: stored places have moved.';
+COMMENT ON COLUMN nianshen_next.ledger_account_exception.topic IS 'unit-review, member-review or approval.';
+COMMENT ON COLUMN nianshen_next.ledger_account_exception.partition IS 'Its partition.';
+COMMENT ON COLUMN nianshen_next.ledger_account_exception.record_offset IS 'The place of the record.';
+COMMENT ON COLUMN nianshen_next.ledger_account_exception.unit IS 'The record key when it is a printable name.';
+COMMENT ON COLUMN nianshen_next.ledger_account_exception.kind IS 'duplicate, dead-letter or held.';
+COMMENT ON COLUMN nianshen_next.ledger_account_exception.code IS 'Code of a dead letter.';
+COMMENT ON COLUMN nianshen_next.ledger_account_exception.is_purged IS 'Its year is purged: content is not known any more.';
 
 -- Which of these units have rows of a year whose records are in no topic any more: their topic was made anew, or its beginning is gone. t_: for each
 -- partition that has lost its beginning, the first offset it still has.
