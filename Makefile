@@ -155,6 +155,7 @@ test-first-edition: ## the guards of the first edition's engine, which no longer
 	@$(MAKE) histories
 	@$(MAKE) all-orders
 	@$(MAKE) sim
+	@$(MAKE) mutants ARGS="unit sim"
 
 faults: all jars build/venv/.ready ## kills, stopped processes, lost topics under load (NIANSHEN_FAULT_KILLS=40, NIANSHEN_FAULT_SEED=1)
 	@$(PYTEST) tests/chaos --junitxml=build/results/faults/junit.xml $(ARGS)
