@@ -24,6 +24,7 @@ struct sheet {
     struct csv_format format;
     struct columns columns;
     bool has_header;
+    char name[EVENT_NAME_BYTES_MAX]; /* of the row that is being read */
     int64_t rows; /* below the header, blank ones aside */
 };
 
@@ -108,6 +109,14 @@ static void sheet_read_reason(struct sheet *sheet, const struct csv_row *row, st
     entry->reason = reason != REASON_NONE ? reason : 0;
 }
 
+/* Line breaks and tabs, which spreadsheets keep in a cell, are blanks. Returns false when the text does not fit. */
+static bool name_copy(const char *text, size_t length, char out[EVENT_NAME_BYTES_MAX])
+{
+    if (length > EVENT_NAME_BYTES_MAX) return false;
+    for (size_t i = 0; i < length; i++) out[i] = text[i] == '\n' || text[i] == '\r' || text[i] == '\t' ? ' ' : text[i];
+    return true;
+}
+
 /* Sent with a failing entry, so that the worker can compare it with the roster's. */
 static void sheet_read_name(struct sheet *sheet, const struct csv_row *row, struct entry *entry)
 {
@@ -118,11 +127,11 @@ static void sheet_read_name(struct sheet *sheet, const struct csv_row *row, stru
     (void)csv_cell_unwrap(&text, &length);
     text_trim(&text, &length);
     if (length == 0) return;
-    if (!text_is_name(text, length, EVENT_NAME_BYTES_MAX)) {
+    if (!name_copy(text, length, sheet->name) || !text_is_name(sheet->name, length, EVENT_NAME_BYTES_MAX)) {
         sheet_refuse_cell(sheet, "name-text", COLUMN_NAME, row->number, text, length);
         return;
     }
-    entry->name = text;
+    entry->name = sheet->name;
     entry->name_bytes = length;
 }
 

@@ -97,12 +97,12 @@ static void names_go_with_who_fails(void **state)
     struct reading reading;
     (void)state;
     reading_of(&reading, SHEET_LIST,
-               "姓名,身份证号码,年审结果,原因\n 王建国 ," ID_HIGH ",不通过,退休\n李二," ID_LOW ",通过,\n=\"赵六\"," ID_MIDDLE
+               "姓名,身份证号码,年审结果,原因\n\"王\n建国 \"," ID_HIGH ",不通过,退休\n李二," ID_LOW ",通过,\n=\"赵六\"," ID_MIDDLE
                ",不通过,死亡\n");
     assert_int_equal(reading.report.errors.total, 0);
     struct entry entry = entry_at(reading.entries, 2);
-    assert_int_equal(entry.name_bytes, strlen("王建国"));
-    assert_memory_equal(entry.name, "王建国", entry.name_bytes);
+    assert_int_equal(entry.name_bytes, strlen("王 建国"));
+    assert_memory_equal(entry.name, "王 建国", entry.name_bytes);
     assert_int_equal(entry_at(reading.entries, 0).name_bytes, 0);
     assert_int_equal(entry_at(reading.entries, 1).name_bytes, strlen("赵六"));
     reading_end(&reading);
