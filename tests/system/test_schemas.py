@@ -248,6 +248,7 @@ SQL_WORDS = {
     "hmt-permit",
     "units-added",
     "units-changed",
+    "unit-limit",
     "members-added",
     "members-changed",
     "members-unchanged",
