@@ -25,7 +25,8 @@ class Sent:
 
     @property
     def content(self):
-        return self.event.type, self.event.data
+        """An empty "passed" says no more than none."""
+        return self.event.type, {name: value for name, value in self.event.data.items() if name != "passed" or value}
 
     @property
     def in_campaign(self):
