@@ -184,8 +184,7 @@ static struct outgoing *outgoing_of(struct outgoings *outgoings, int32_t shard)
 static bool outgoings_find(const struct micro_batch *batch, struct outgoings *out)
 {
     const struct effects *effects = &batch->effects;
-    *out = (struct outgoings){
-        .list = arena_take(batch->arena, (batch->move_count + batch->record_count + 1) * sizeof(const struct review_event *))};
+    *out = (struct outgoings){.list = arena_take(batch->arena, (batch->move_count + batch->record_count + 1) * sizeof *out->list)};
     if (out->list == NULL) return false;
     for (size_t i = 0; i < batch->record_count; i++)
         if (batch->events[i].fate == FATE_DEAD_LETTER) outgoing_of(out, batch->events[i].partition)->dead_letters++;
