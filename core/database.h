@@ -1,5 +1,5 @@
 /*
- * PostgreSQL, as the rest of the programs see it. core/database.c is the only file that includes libpq-fe.h. The connection
+ * PostgreSQL, as the rest of the programs see it. Only the files core/database*.c include libpq-fe.h. The connection
  * comes from libpq's own PG* variables and service file; a program adds only its application_name, and time limits where the user
  * has set none. Parameters travel in binary format; answers in text, those of pipelines in binary format.
  */
@@ -113,7 +113,7 @@ bool database_copy_read(struct database *database, const char **line, size_t *by
 /*
  * Each statement is prepared once a session, when it is first added, and known by its address: statements are static. At most 64 of them,
  * as many a pipeline. Add them one after the other (the query's bytes are copied; NULL: no parameters), end the pipeline, then
- * database_poll: READY when all have answered, FAILED with the first error; the server skips what stands behind it. Outside BEGIN and
+ * database_poll: READY when all have answered, FAILED with the first error; the server skips the statements behind it. Outside BEGIN and
  * COMMIT, which are statements like others, a pipeline is one transaction. When adding fails close the connection: a part may be on its
  * way.
  *

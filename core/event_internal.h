@@ -80,7 +80,7 @@ struct event_hash { /* gathers small pieces, so that the hash is called once a b
     bool is_good;
 };
 
-/* One at a time in a thread. `add` gives nothing back: what fails is told at the end. */
+/* One at a time in a thread. `add` returns nothing: a failure is reported at the end. */
 void event_hash_begin(struct event_hash *hash, enum event_type type);
 void event_hash_add_block(struct event_hash *hash, const char *bytes, size_t count); /* when a block is full */
 bool event_hash_end(struct event_hash *hash, uint8_t out[EVENT_SHA256_BYTES]);

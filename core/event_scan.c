@@ -8,7 +8,7 @@
 #include "core/retirement.h"
 #include "core/text.h"
 
-/* Whatever is not ordinary ends the scan with false, and is judged by event_decode: no fault is told here, and nothing is refused. */
+/* Anything out of the ordinary ends the scan with false and is left to event_decode: the scanner reports no fault and refuses nothing. */
 
 enum {
     INTEGER_DIGITS_MAX = 9,
@@ -37,7 +37,7 @@ struct scan {
     date_ymd today;
     struct event_text values[EVENT_FIELDS]; /* as they stand in the record, lists without their brackets */
     struct event_text profile[PROFILE_FIELDS];
-    bool is_failed_compact; /* each entry as the hash has it: nothing to write anew */
+    bool is_failed_compact; /* each entry is already in the form that is hashed */
 };
 
 /* ---- tokens ---- */

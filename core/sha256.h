@@ -9,7 +9,7 @@
 
 enum { SHA256_BYTES = 32 };
 
-/* The thread's context, ready for EVP_DigestUpdate and EVP_DigestFinal_ex; whoever asks next has it anew. NULL: the library fails. */
+/* The thread's context, ready for EVP_DigestUpdate and EVP_DigestFinal_ex; the next call resets it. NULL: the library fails. */
 EVP_MD_CTX *sha256_begin(void);
 
 /* False: the library fails. */

@@ -2,7 +2,7 @@
  * Reviews kept in memory between micro-batches: the state of a rebuild, without a database. Each review is one block (rules/keep.h), found
  * by unit and year; a micro-batch works on shallow copies, whose changes are kept afterwards.
  *
- * Memory grows with the units that are kept: whoever rebuilds a whole country does so shard by shard.
+ * Memory grows with the units that are kept; rebuild a large database shard by shard.
  */
 #ifndef NIANSHEN_OPS_KEPT_WORLD_H
 #define NIANSHEN_OPS_KEPT_WORLD_H
